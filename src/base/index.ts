@@ -1,0 +1,13 @@
+/**
+ * What every layer stands on: errors, time and randomness, units, ids, durable files, progress, logs, the POSIX calls
+ * that Node lacks. It imports no layer and knows no word of the product.
+ */
+export * from './clock.ts';
+export * from './durable-files.ts';
+export * from './errors.ts';
+export * from './file-metadata.ts';
+export * from './ids.ts';
+export * from './log.ts';
+export * from './progress.ts';
+export * from './secret.ts';
+export * from './units.ts';

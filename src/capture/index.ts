@@ -1,0 +1,2 @@
+/** Capture: moves a source into the repository as snapshots, and its journal as pieces. */
+export {};

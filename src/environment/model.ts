@@ -1,0 +1,60 @@
+/**
+ * The environment as holdfast.yaml declares it, after overlay, references and secrets. Values alone: reading the file
+ * is `load.ts`, judging it is `plan.ts`.
+ */
+import type { Secret } from '#base';
+
+export type Environment = {
+  /** Absolute path of the file it was read from, and of the overlay where one was merged. */
+  file: string;
+  overlay?: string;
+  /** The text as written, without secrets: it is captured with every recovery point. */
+  texts: { path: string; text: string }[];
+  name: string;
+  stage: string;
+  owners: { team?: string; recovery?: string; data?: string };
+  /** Absolute paths of infrastructure files and folders. */
+  imports: string[];
+  repository: { url: string; password: Secret };
+  objectives: { rpoMs: number; rtoMs: number; proofMs: number };
+  consistency: { leader?: string; skewMs: number };
+  stores: Store[];
+  /** In the order in which they start: each after what it needs. */
+  services: Service[];
+  checks: Check[];
+};
+
+export type Store =
+  | { name: string; type: string; protect: { kind: 'none'; because: string } }
+  | {
+      name: string;
+      type: string;
+      protect: { kind: 'continuous' } | { kind: 'every'; everyMs: number };
+      rpoMs: number;
+      /** How long recovery points are kept, ms. */
+      keepMs: number;
+      /** The source's own fields, by its schema, references resolved. Hold secrets. */
+      own: Record<string, unknown>;
+    };
+
+export type Service = {
+  name: string;
+  /** Words of a command, or a line for `sh -c`. Undefined: only controlled, never started by Holdfast. */
+  run?: string | readonly string[];
+  cwd: string;
+  /** Stores and services that must be up first. */
+  needs: string[];
+  /** May hold `${port}`, `${stores.X.url}`, `${services.Y.url}`: resolved anew for each recovery. */
+  env: Record<string, string>;
+  health?: string;
+  version?: string;
+  sideEffects: string[];
+  control?: { stop: string; start: string };
+};
+
+export type Check =
+  | { name: string; kind: 'sql'; store: string; query: string; expect: 'empty' | string }
+  /** Every value of a column is a file in a store: `keys: orders.items.upload_key` (store.table.column), `in: uploads`. */
+  | { name: string; kind: 'keys'; store: string; table: string; column: string; in: string }
+  | { name: string; kind: 'http'; service: string; path: string; expect: number }
+  | { name: string; kind: 'command'; command: string };

@@ -1,0 +1,111 @@
+/**
+ * What recovery is asked for and what it answers, as values. The environment's services and checks come in as plain
+ * data, and the runtime that starts services as functions handed in: the data plane knows neither holdfast.yaml nor
+ * the catalog.
+ */
+import type { ProgressListener } from '#base';
+
+/** WHEN of the command line, parsed. */
+export type When =
+  | { kind: 'latest' }
+  | { kind: 'time'; atMs: number }
+  /** Postgres LSN of the leading (or named) store. */
+  | { kind: 'lsn'; lsn: bigint }
+  /** `before deploy 4f2c1e`: the last instant before a mark. */
+  | { kind: 'before-mark'; markKind: string; name?: string }
+  /** A named restore point in the leader's journal. */
+  | { kind: 'restore-point'; name: string };
+
+export type RecoveryServices = {
+  name: string;
+  needs: string[];
+  sideEffects: string[];
+}[];
+
+/** How services run and checks are made at the site. */
+export interface Runtime {
+  /** Starts one service against the recovered stores; resolves when it is healthy. */
+  start(service: string, bindings: Bindings): Promise<RunningService>;
+  /** Stops it; idempotent; also after a restart of Holdfast, found by what `start` returned. */
+  stop(running: RunningService): Promise<void>;
+}
+
+/** Addresses of this copy: `${stores.orders.url}`, `${services.api.url}`. */
+export type Bindings = {
+  stores: Record<string, { url: string }>;
+  services: Record<string, { url: string }>;
+  /** Folder for logs and pid files of this copy. */
+  scratch: string;
+  /** Side effects are muted: the service gets HOLDFAST_MUTED with their names. */
+  muted: boolean;
+};
+
+export type RunningService = {
+  name: string;
+  pid: number;
+  startedAt: string;
+  port?: number;
+  url: string;
+};
+
+export type CheckOutcome = {
+  name: string;
+  verdict: 'pass' | 'fail' | 'unknown';
+  /** One line: what was seen. */
+  what: string;
+  tookMs: number;
+};
+
+export type StoreSelection = {
+  store: string;
+  /** Where it comes from, for the table: `base of 10:00 + 42m of WAL`. */
+  from: string;
+  capture: string;
+  atMs: number;
+  /** This store's instant minus the leader's, and the clocks' uncertainty. */
+  skewMs: number;
+  uncertaintyMs: number;
+  leads: boolean;
+  /** `184 commits`, `12 files`; undefined where it can't be counted. */
+  leftBehind: string | undefined;
+  /** True where |skew| is beyond the limit: must be accepted by name. */
+  overLimit: boolean;
+  bytes: number;
+};
+
+export type RecoveryPhase = {
+  phase: 'data' | 'journal' | 'services' | 'checks' | 'switch';
+  tookMs: number;
+};
+
+/** State of one recovery on this host, kept in `recovery.json` in its folder: the truth of it. */
+export type RecoveryState = {
+  id: string;
+  environment: string;
+  stage: string;
+  status:
+    | 'recovering'
+    | 'ready'
+    | 'checks-failed'
+    | 'failed'
+    | 'promoting'
+    | 'promoted'
+    | 'undoing'
+    | 'undone'
+    | 'removing';
+  inPlace: boolean;
+  createdAtMs: number;
+  instantMs: number;
+  folder: string;
+  stores: Record<
+    string,
+    { selection: StoreSelection; directory: string; url: string; port?: number; replaced?: string }
+  >;
+  services: RunningService[];
+  checks: CheckOutcome[];
+  phases: RecoveryPhase[];
+  bytesRead: number;
+  error?: string;
+};
+
+export type RecoveryListener = ProgressListener;

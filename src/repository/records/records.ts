@@ -1,0 +1,96 @@
+/**
+ * What is Holdfast's own in a repository, as values: captures (the sidecar of each snapshot), recovery points, marks,
+ * gaps, watermarks. All of it is sealed with the repository's key under `holdfast/`; restic leaves those names alone.
+ * Everything that recovery needs can be read from here: no catalog is asked.
+ */
+
+/**
+ * A place in a store's journal. Postgres: timeline and LSN. A store without a journal has positions with line 0 and the
+ * nanosecond (since 1970) of its capture as offset.
+ */
+export type Position = { line: number; offset: bigint };
+
+/** A store's address: one environment's one store. All three are checked names: [a-z0-9-]+. */
+export type StoreAddress = { environment: string; stage: string; store: string };
+
+export type CaptureKind = 'base' | 'files' | 'journal-batch' | 'infrastructure' | 'catalog';
+
+export type CaptureRecord = {
+  /** Sorts by time; see `timedId`. */
+  id: string;
+  address: StoreAddress;
+  /** Type of the source that made it: `postgres`, `files`. */
+  source: string;
+  kind: CaptureKind;
+  /** Hex id of the restic snapshot. */
+  snapshot: string;
+  /** Holdfast's clock, ms since 1970: everything in the snapshot was read between these. */
+  startedAtMs: number;
+  endedAtMs: number;
+  /** Base: the journal between these makes it consistent. Journal batch: what it holds. Files: the capture's instants. */
+  start: Position;
+  end: Position;
+  /** The store's clock minus Holdfast's, and how far that may be off. */
+  clock: { offsetMs: number; uncertaintyMs: number };
+  /** Bytes of a fixed chunk; 0 where cut by content. */
+  chunkSizeBytes: number;
+  /** Name of the paged block map under `holdfast/`, where there is one. */
+  blockMap?: string;
+  /** What the source needs to recover it: version, segment size, tablespaces. JSON values alone. */
+  facts: Record<string, unknown>;
+  statistics: {
+    files: number;
+    directories: number;
+    bytes: number;
+    newBytes: number;
+    storedBytes: number;
+  };
+  /** Entries that couldn't be captured (the first 1,000) and how many there were. */
+  problems: { path: string; what: string }[];
+  problemCount: number;
+};
+
+/** An instant to which the whole environment can be brought back, noted when a capture completed or a mark was set. */
+export type RecoveryPoint = {
+  id: string;
+  environment: string;
+  stage: string;
+  atMs: number;
+  /** By store: the capture to begin from. */
+  stores: Record<string, { capture: string }>;
+  /** Capture id of the infrastructure files and of holdfast.yaml itself. */
+  infrastructure?: string;
+  services: Record<string, { version?: string }>;
+};
+
+export type Mark = {
+  id: string;
+  environment: string;
+  stage: string;
+  /** `deploy`, `release`, `restore-point`, anything a person names. */
+  kind: string;
+  atMs: number;
+  sha?: string;
+  author?: string;
+  note?: string;
+  /** Position of each store with a journal at that instant, where the store could be asked. */
+  positions: Record<string, Position>;
+};
+
+/** A span of a journal that is lost for good: no instant inside can be recovered to. */
+export type JournalGap = {
+  id: string;
+  address: StoreAddress;
+  from: Position;
+  /** Where the journal goes on; absent while it doesn't yet. */
+  to?: Position;
+  fromMs: number;
+  toMs?: number;
+  because: string;
+};
+
+/** A branch of a journal: it left `parent` at `forkOffset`. Postgres: a timeline. `raw` is the history file. */
+export type JournalLine = { line: number; parent: number; forkOffset: bigint; raw: string };
+
+/** "At this time the journal stood here": makes instants after the last change of an idle store recoverable. */
+export type Watermark = { atMs: number; position: Position };

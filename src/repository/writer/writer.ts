@@ -1,0 +1,41 @@
+/** One session of writing into a repository, under one shared lock. */
+
+export type Chunking =
+  /** Cut where the content says so (FastCDC; restic's Rabin cuts in an adopted repository). */
+  | { kind: 'content' }
+  /** Cut every `sizeBytes`: for databases and images, whose pages are aligned. */
+  | { kind: 'fixed'; sizeBytes: number };
+
+export type SavedContent = {
+  /** Ids of the data blobs, 32 bytes each, in order. */
+  ids: Buffer;
+  /** Bytes that were read: differs from what lstat said where the file changed meanwhile. */
+  sizeBytes: number;
+  /** Plain bytes of blobs that the repository didn't hold before. */
+  newBytes: number;
+};
+
+export type WriterStats = {
+  dataBlobs: number;
+  treeBlobs: number;
+  /** Plain bytes of new blobs, and what they take in packs. */
+  newBytes: number;
+  storedBytes: number;
+  packs: number;
+};
+
+export interface RepositoryWriter {
+  /**
+   * Reads, cuts, hashes, compresses and seals a regular file in a worker thread. Many calls may be under way; calls
+   * are handed over in batches. Rejects with Node's own system error (ENOENT, EACCES, EIO) where the file can't be read.
+   */
+  saveFile(absolutePath: Buffer, expectedSizeBytes: number): Promise<SavedContent>;
+  /** The same for bytes that arrive as a stream; pulls no faster than the workers keep up. */
+  saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent>;
+  /** Saves an encoded tree (see `encodeTree`); resolves to its hex id. */
+  saveTree(encoded: readonly Uint8Array[]): Promise<string>;
+  /** Resolves when every pack and index is durable. A snapshot may be saved only after that. Releases the lock. */
+  finish(): Promise<WriterStats>;
+  /** Gives up: stops the workers and releases the lock. What was written stays as harmless unused blobs. */
+  abort(): Promise<void>;
+}

@@ -1,0 +1,230 @@
+/**
+ * What a source is: the adapter that captures one kind of store and recovers it. Copy the smallest sibling, fill its
+ * files, add one line to `all.ts`, run `conformance.ts` on it.
+ */
+
+import type { z } from 'zod';
+import type { FileMetadata, Logger, ProgressListener } from '#base';
+
+/** A store of holdfast.yaml with references resolved: common fields plus the source's own (by its schema). */
+export type StoreSettings<Own = Record<string, unknown>> = {
+  name: string;
+  environment: string;
+  stage: string;
+  /** Objective, ms; 0 asks for synchronous protection. */
+  rpoMs: number;
+  protect: { kind: 'continuous' } | { kind: 'every'; everyMs: number };
+  own: Own;
+};
+
+export type SourceContext = {
+  log: Logger;
+  progress: ProgressListener;
+  /** Aborted when the work must stop; whatever is awaited then rejects with its reason. */
+  signal: AbortSignal;
+  /** A folder of this store's own on this host, 0700, for state that survives a restart (never for data). */
+  stateFolder: string;
+};
+
+// ---------------------------------------------------------------- plan
+
+export type InspectionFinding = {
+  /** `refuse`: can't be protected so; `warn`: protected, with a limit a person must know; `note`: worth a line. */
+  severity: 'refuse' | 'warn' | 'note';
+  /** Stable kebab-case code: `slot-unbounded`. */
+  code: string;
+  what: string;
+  /** The exact statement, command or line that mends it. */
+  mend?: string;
+};
+
+export type Inspection = {
+  /** As the plan shows it: `physical stream`, `folder, watched`. */
+  method: string;
+  reachable: boolean;
+  findings: InspectionFinding[];
+  /** Bytes of a first capture; undefined where it couldn't be asked. */
+  sizeBytes?: number;
+  facts: Record<string, unknown>;
+};
+
+// ---------------------------------------------------------------- capture
+
+export type EntryContent =
+  /** A regular file on this host, to be read by path. */
+  | { from: 'path'; absolutePath: Buffer }
+  /** Bytes handed over; must be consumed before the next event is asked for. */
+  | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
+  /** No content: everything but regular files. */
+  | { from: 'nothing' };
+
+export type CaptureEvent =
+  /** Path relative to the store's root, raw bytes, `/`-separated; the root itself is the empty path. */
+  | { kind: 'entry'; path: Buffer; metadata: FileMetadata; content: EntryContent }
+  /** Everything below this directory was given: it may be sealed now. Optional. */
+  | { kind: 'leave'; path: Buffer }
+  /** Take this directory whole from the previous capture: nothing below it changed. Only where `previous` was given. */
+  | { kind: 'reuse'; path: Buffer }
+  /** This entry couldn't be captured; the rest goes on, and the capture is `partial`. */
+  | { kind: 'problem'; path: Buffer; what: string };
+
+export type JournalPosition = { line: number; offset: bigint };
+
+export type CaptureOutcome = {
+  start: JournalPosition;
+  end: JournalPosition;
+  clock: { offsetMs: number; uncertaintyMs: number };
+  /** JSON values that `recover` will need. */
+  facts: Record<string, unknown>;
+};
+
+export interface Capture {
+  readonly kind: 'base' | 'files';
+  /** Absolute root as a snapshot's `paths` shows it: the folder, or `/postgres/<store>`. */
+  readonly root: string;
+  readonly expectedBytes: number | undefined;
+  events(): AsyncIterable<CaptureEvent>;
+  /** After the events are exhausted. Throws where the capture as a whole is not to be trusted. */
+  outcome(): Promise<CaptureOutcome>;
+  /** Frees connections and hooks; may be called at any time, twice too. */
+  close(): Promise<void>;
+}
+
+export type CaptureOptions = {
+  /** Directories changed since the previous capture, where a watcher knows; all others may be reused. */
+  changedDirectories?: ReadonlySet<string>;
+  /** True where the previous capture is at hand, so that `reuse` may be said. */
+  hasPrevious: boolean;
+};
+
+// ---------------------------------------------------------------- journal
+
+export interface JournalSink {
+  /** Bytes of the journal in order. May be called many times before the next await; memory is bounded by `ready`. */
+  append(line: number, offset: bigint, bytes: Uint8Array, sentAtMs: number): void;
+  /** Resolves when more may be appended (the spool keeps up). */
+  ready(): Promise<void>;
+  /** A new line (timeline) begins, with its history. Resolves when durable. */
+  lineStarted(line: {
+    line: number;
+    parent: number;
+    forkOffset: bigint;
+    raw: string;
+  }): Promise<void>;
+  /** A span is lost for good. Resolves when durable; the caller takes a new base. */
+  gap(gap: { from: JournalPosition; to?: JournalPosition; because: string }): Promise<void>;
+  /** The sender's clock and end of journal, at each message: feeds lag and watermarks. */
+  heard(at: { sentAtMs: number; senderEnd: JournalPosition }): void;
+  /** Where to go on from: end of what is fsynced in the spool or in the repository. */
+  resumeFrom(): JournalPosition | undefined;
+  /** What may be reported to the sender as flushed, as the design's flush rule says. */
+  flushable(): JournalPosition | undefined;
+  /** Tells when `flushable` moved on. */
+  onFlushable(listener: () => void): () => void;
+}
+
+export interface JournalSource {
+  /**
+   * Streams until aborted. Reconnects by itself with backoff after a cut or restart (reported by `log` and `onState`);
+   * returns only when aborted or throws what a person must mend.
+   */
+  stream(sink: JournalSink, onState: (state: JournalState) => void): Promise<void>;
+  /** Removes what was put into the server for Holdfast (its slot). Safe to call twice. */
+  dispose(): Promise<void>;
+}
+
+export type JournalState =
+  | { state: 'connecting' }
+  | { state: 'streaming'; since: number }
+  | { state: 'waiting'; because: string; nextTryMs: number }
+  | { state: 'needs-base'; because: string };
+
+/** Read access to recorded journal; `#repository`'s JournalReader fits it. */
+export interface JournalAccess {
+  contiguousEnd(from: JournalPosition): Promise<bigint>;
+  read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;
+  lines(): Promise<{ line: number; parent: number; forkOffset: bigint; raw: string }[]>;
+}
+
+/** What a store is brought to. */
+export type Target =
+  | { kind: 'time'; atMs: number }
+  | { kind: 'position'; position: JournalPosition }
+  | { kind: 'name'; name: string }
+  | { kind: 'end' };
+
+export type ResolvedTarget = {
+  /** Recovery goes up to here and not to the record that begins here. */
+  position: JournalPosition;
+  /** True where the journal ends before the target's time: everything there is, is taken. */
+  isEnd: boolean;
+  /** Time (store's clock) of the last commit that is in, and of the first that is left behind. */
+  lastCommitMs?: number;
+  firstLeftBehindMs?: number;
+  /** Commits recorded after the position, and whether counting stopped at its bound. */
+  leftBehindCommits: number;
+  leftBehindIsMore: boolean;
+};
+
+// ---------------------------------------------------------------- recover
+
+export type RecoverRequest = {
+  /** What `CaptureOutcome` said. */
+  capture: CaptureOutcome;
+  /** The restored tree. The source may change it as it must. */
+  directory: string;
+  /** Folder for sockets, logs and journal segments of this copy; exists, 0700. */
+  scratch: string;
+  journal?: JournalAccess;
+  resolved?: ResolvedTarget;
+  /** Operating system user that runs and owns it; undefined: the current one (root: the source's default). */
+  owner?: string;
+  /** Beside production: nothing may reach outside the target. In place: it becomes production again. */
+  mode: 'beside' | 'in-place';
+  /** Loopback port to listen on, for sources that serve. */
+  port?: number;
+};
+
+export type RecoveredStore = {
+  /** What services use: a URL for servers, a path for folders. Secret where it holds a password. */
+  url: string;
+  /** Process of its own, where there is one. */
+  pid?: number;
+  facts: Record<string, unknown>;
+};
+
+export interface Source<Own = Record<string, unknown>> {
+  readonly type: string;
+  /** The fields of its own in holdfast.yaml, strict. */
+  readonly schema: z.ZodType<Own>;
+  inspect(store: StoreSettings<Own>, context: SourceContext): Promise<Inspection>;
+  capture(
+    store: StoreSettings<Own>,
+    options: CaptureOptions,
+    context: SourceContext,
+  ): Promise<Capture>;
+  /** Undefined where this store has no journal. */
+  journal?(store: StoreSettings<Own>, context: SourceContext): JournalSource;
+  /** Watches for changes where there is no journal; yields sets of changed directories (undefined: rescan all). */
+  watch?(
+    store: StoreSettings<Own>,
+    context: SourceContext,
+  ): AsyncIterable<ReadonlySet<string> | undefined>;
+  /** Turns a target into a position of the journal, beginning at a base. */
+  resolve?(
+    base: CaptureOutcome,
+    journal: JournalAccess,
+    target: Target,
+    line?: number,
+  ): Promise<ResolvedTarget>;
+  /** Brings the restored tree to life at the resolved position. Returns when it answers. */
+  recover(request: RecoverRequest, context: SourceContext): Promise<RecoveredStore>;
+  /** Stops and starts a recovered store, found by its directory. Idempotent. */
+  start?(
+    directory: string,
+    scratch: string,
+    port: number | undefined,
+    context: SourceContext,
+  ): Promise<RecoveredStore>;
+  stop?(directory: string, context: SourceContext): Promise<void>;
+}
