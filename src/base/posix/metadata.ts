@@ -1,0 +1,110 @@
+/** Reading and applying everything that `FileMetadata` holds. Synchronous: a call takes microseconds. */
+import fs from 'node:fs';
+import { systemCode } from '../errors.ts';
+import type { FileKind, FileMetadata } from '../file-metadata.ts';
+import { groupName, userName } from './accounts.ts';
+import { setTimes } from './times.ts';
+import { readXattrs, setXattr } from './xattrs.ts';
+
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = fs.constants;
+const KIND_BY_TYPE = new Map<number, FileKind>([
+  [S_IFREG, 'file'],
+  [S_IFDIR, 'dir'],
+  [S_IFLNK, 'symlink'],
+  [S_IFBLK, 'dev'],
+  [S_IFCHR, 'chardev'],
+  [S_IFIFO, 'fifo'],
+  [S_IFSOCK, 'socket'],
+]);
+
+/**
+ * All metadata of the entry itself; a symlink isn't followed. Throws Node's system errors (ENOENT, EACCES, EIO), also
+ * where the entry vanishes between the calls.
+ */
+export function readMetadata(path: Buffer): FileMetadata {
+  const stat = fs.lstatSync(path, { bigint: true });
+  const mode = Number(stat.mode);
+  const kind = KIND_BY_TYPE.get(mode & S_IFMT) ?? 'socket';
+  const uid = Number(stat.uid);
+  const gid = Number(stat.gid);
+  const metadata: FileMetadata = {
+    kind,
+    permissions: mode & 0o7777,
+    mtimeNs: stat.mtimeNs,
+    atimeNs: stat.atimeNs,
+    ctimeNs: stat.ctimeNs,
+    uid,
+    gid,
+    user: userName(uid),
+    group: groupName(gid),
+    inode: stat.ino,
+    deviceId: stat.dev,
+    links: stat.nlink,
+    sizeBytes: kind === 'file' ? stat.size : 0n,
+    xattrs: readXattrs(path),
+  };
+  if (kind === 'symlink') metadata.linkTarget = fs.readlinkSync(path, 'buffer');
+  if (kind === 'dev' || kind === 'chardev') metadata.device = stat.rdev;
+  return metadata;
+}
+
+export type ApplyOptions = {
+  /** `recorded`: the ids that the metadata holds; an account: everything belongs to it; `current`: left as created. */
+  owner: 'recorded' | 'current' | { uid: number; gid: number };
+};
+
+/** A part that couldn't be applied; the rest is. */
+export type MetadataFailure = {
+  part: 'owner' | 'permissions' | 'xattr' | 'times';
+  /** System error code: `EPERM`. */
+  code: string;
+  /** Name of the attribute, for `xattr`. */
+  attribute?: string;
+};
+
+/**
+ * Gives an existing entry its owner, attributes, permissions and times, in the order in which none undoes another.
+ * Setuid and setgid are left off where the recorded owner couldn't be set: they would lend the wrong rights.
+ * May be called again. Directories: only after everything below them is done, else their times change again.
+ */
+export function applyMetadata(
+  path: Buffer,
+  metadata: FileMetadata,
+  options: ApplyOptions,
+): MetadataFailure[] {
+  const failures: MetadataFailure[] = [];
+  const attempt = (part: MetadataFailure['part'], apply: () => void, attribute?: string) => {
+    try {
+      apply();
+      return true;
+    } catch (error) {
+      const failure: MetadataFailure = { part, code: systemCode(error) ?? 'EIO' };
+      failures.push(attribute === undefined ? failure : { ...failure, attribute });
+      return false;
+    }
+  };
+  // Changing the owner clears setuid and file capabilities, so it comes first.
+  const owned = attempt('owner', () => applyOwner(path, metadata, options.owner));
+  if (metadata.kind !== 'symlink') {
+    const keepsSpecialBits = owned && options.owner === 'recorded';
+    const permissions = keepsSpecialBits ? metadata.permissions : withoutSetId(metadata);
+    attempt('permissions', () => fs.chmodSync(path, permissions));
+  }
+  // After permissions: an ACL is an attribute and holds the exact rights of owner, mask and others.
+  for (const attribute of metadata.xattrs) {
+    attempt('xattr', () => setXattr(path, attribute), attribute.name.toString());
+  }
+  attempt('times', () => setTimes(path, metadata.atimeNs, metadata.mtimeNs));
+  return failures;
+}
+
+function applyOwner(path: Buffer, metadata: FileMetadata, owner: ApplyOptions['owner']): void {
+  if (owner === 'current') return;
+  const { uid, gid } = owner === 'recorded' ? metadata : owner;
+  fs.lchownSync(path, uid, gid);
+}
+
+function withoutSetId(metadata: FileMetadata): number {
+  // On a directory setgid means "inherit the group": harmless and wanted.
+  return metadata.kind === 'dir' ? metadata.permissions : metadata.permissions & 0o1777;
+}

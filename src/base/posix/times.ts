@@ -1,0 +1,28 @@
+/** Times to the nanosecond: Node's own calls cut them to microseconds, and floats lose more. */
+import { checkedCall, cPath, libcFunction } from './libc.ts';
+
+const utimensat = libcFunction<[number, Buffer, Buffer, number]>(
+  'int utimensat(int directory, const void *path, const void *times, int flags)',
+);
+
+const AT_FDCWD = process.platform === 'darwin' ? -2 : -100;
+const AT_SYMLINK_NOFOLLOW = process.platform === 'darwin' ? 0x20 : 0x100;
+const NS_PER_SECOND = 1_000_000_000n;
+
+/** Sets both times of the entry itself (a symlink isn't followed). Throws system errors. */
+export function setTimes(path: Buffer, atimeNs: bigint, mtimeNs: bigint): void {
+  const times = Buffer.alloc(32);
+  writeTimespec(times, 0, atimeNs);
+  writeTimespec(times, 16, mtimeNs);
+  checkedCall(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+function writeTimespec(into: Buffer, at: number, timeNs: bigint): void {
+  // Nanoseconds count forward also before 1970: -1 ns is second -1 plus 999,999,999 ns.
+  const nanoseconds = BigInt.asUintN(
+    64,
+    ((timeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND,
+  );
+  into.writeBigInt64LE((timeNs - nanoseconds) / NS_PER_SECOND, at);
+  into.writeBigInt64LE(nanoseconds, at + 8);
+}

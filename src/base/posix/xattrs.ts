@@ -1,0 +1,66 @@
+/** Extended attributes of an entry itself: a symlink is never followed. Linux's calls. */
+import type { ExtendedAttribute } from '../file-metadata.ts';
+import { checkedCall, cPath, lastErrno, libcFunction, systemError } from './libc.ts';
+
+const llistxattr = libcFunction<[Buffer, Buffer | null, number]>(
+  'int64_t llistxattr(const void *path, void *list, size_t size)',
+);
+const lgetxattr = libcFunction<[Buffer, Buffer, Buffer | null, number]>(
+  'int64_t lgetxattr(const void *path, const void *name, void *value, size_t size)',
+);
+const lsetxattr = libcFunction<[Buffer, Buffer, Buffer, number, number]>(
+  'int lsetxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
+);
+
+// Linux: no attribute is longer than 64 KiB, no list either (XATTR_SIZE_MAX, XATTR_LIST_MAX).
+const MAX_BYTES = 65_536;
+const ENODATA = 61;
+const ENOTSUP = 95;
+
+// The calls are synchronous, so one buffer for all of them in this thread is enough; results are copied out.
+const scratch = Buffer.allocUnsafeSlow(MAX_BYTES);
+
+/**
+ * All that the caller may read, in the kernel's order; none where the file system has no attributes.
+ * Throws system errors (ENOENT, EACCES).
+ */
+export function readXattrs(path: Buffer): ExtendedAttribute[] {
+  if (process.platform !== 'linux') return [];
+  const terminated = cPath(path);
+  const listBytes = llistxattr(terminated, scratch, MAX_BYTES);
+  if (listBytes === 0) return [];
+  if (listBytes < 0) {
+    const errno = lastErrno();
+    if (errno === ENOTSUP) return [];
+    throw systemError('llistxattr', errno, path);
+  }
+  const list = Buffer.from(scratch.subarray(0, listBytes));
+  const attributes: ExtendedAttribute[] = [];
+  let start = 0;
+  while (start < list.length) {
+    const end = list.indexOf(0, start);
+    const name = list.subarray(start, end);
+    start = end + 1;
+    const valueBytes = lgetxattr(
+      terminated,
+      list.subarray(start - name.length - 1),
+      scratch,
+      MAX_BYTES,
+    );
+    if (valueBytes >= 0) {
+      attributes.push({ name, value: Buffer.from(scratch.subarray(0, valueBytes)) });
+      continue;
+    }
+    const errno = lastErrno();
+    // Removed since it was listed, or listed by a file system that then doesn't answer for it.
+    if (errno !== ENODATA && errno !== ENOTSUP) throw systemError('lgetxattr', errno, path);
+  }
+  return attributes;
+}
+
+/** Sets or replaces one attribute. Throws system errors (ENOTSUP, EPERM, ENOSPC). */
+export function setXattr(path: Buffer, attribute: ExtendedAttribute): void {
+  if (process.platform !== 'linux') throw systemError('lsetxattr', ENOTSUP, path);
+  const { name, value } = attribute;
+  checkedCall(lsetxattr(cPath(path), cPath(name), value, value.length, 0), 'lsetxattr', path);
+}
