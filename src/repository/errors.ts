@@ -1,0 +1,191 @@
+/** Everything that can go wrong in a repository, in words for whoever operates it. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('repository', {
+  // ---- storage
+  notInStorage: {
+    kind: 'not-found',
+    message: (name: string, location: string) => `${name} is not in ${location}`,
+    guidance: 'Run `holdfast repo check` to see what is missing and what depends on it.',
+  },
+  shortRead: {
+    kind: 'failed',
+    message: (name: string, wanted: string) => `${name} is shorter than expected (${wanted})`,
+    guidance: 'The file was cut. Run `holdfast repo check --read-data` to see what is affected.',
+  },
+  storageFull: {
+    kind: 'failed',
+    message: (location: string) => `no space left in ${location}`,
+    guidance:
+      'Free some space there (`holdfast repo forget --prune` removes what no policy keeps) and run it again: nothing that was stored is lost.',
+  },
+  storageFailed: {
+    kind: 'failed',
+    retryable: true,
+    message: (operation: string, name: string, location: string, why: string) =>
+      `${operation} ${name} in ${location}: ${why}`,
+    guidance: 'Look at the storage: it answered with an error, and trying again did not help.',
+  },
+  storageDenied: {
+    kind: 'refused',
+    message: (operation: string, name: string, location: string) =>
+      `${operation} ${name} in ${location}: permission denied`,
+    guidance: 'Give the user that runs Holdfast the right to read and write there.',
+  },
+  storageTimeout: {
+    kind: 'failed',
+    retryable: true,
+    message: (operation: string, name: string, location: string) =>
+      `${operation} ${name} in ${location} got no answer in time`,
+    guidance: 'Look at the network and the storage, then run it again.',
+  },
+  storageUnknown: {
+    kind: 'invalid',
+    message: (scheme: string) => `repositories on "${scheme}:" can't be opened`,
+    guidance: 'Use a folder (`/srv/backup` or `file:///srv/backup`).',
+  },
+  storageNotYet: {
+    kind: 'invalid',
+    message: (scheme: string) => `repositories on "${scheme}:" are not yet supported`,
+    guidance: 'Use a folder (`/srv/backup` or `file:///srv/backup`) until they are.',
+  },
+  badName: {
+    kind: 'invalid',
+    message: (name: string) => `"${name}" is no name of a file in a repository`,
+    guidance: 'Names are relative, separated by `/`, without empty parts, `.` or `..`.',
+  },
+  // ---- opening and creating
+  noRepository: {
+    kind: 'not-found',
+    message: (location: string) => `there is no repository in ${location}`,
+    guidance: 'Check the address, or create one with `holdfast repo init`.',
+  },
+  repositoryExists: {
+    kind: 'refused',
+    message: (location: string) => `there is a repository in ${location} already`,
+    guidance: 'Use it as it is, or choose another place.',
+  },
+  wrongPassword: {
+    kind: 'refused',
+    message: (location: string) => `the password opens none of the keys of ${location}`,
+    guidance: 'Check HOLDFAST_PASSWORD or --password-file. Without a password the data is lost.',
+  },
+  noKeys: {
+    kind: 'failed',
+    message: (location: string) => `${location} holds a repository without any usable key`,
+    guidance: 'Bring the files of its keys/ folder back: without one, nothing can be decrypted.',
+  },
+  newerFormat: {
+    kind: 'refused',
+    message: (location: string, found: number, known: number) =>
+      `${location} is of format ${found}; this Holdfast knows formats up to ${known}`,
+    guidance: 'Use a newer Holdfast for this repository.',
+  },
+  olderFormat: {
+    kind: 'refused',
+    message: (location: string, found: number) =>
+      `${location} is of format ${found}, which Holdfast only reads`,
+    guidance: 'Upgrade it with `restic migrate upgrade_repo_v2`, then write to it.',
+  },
+  badConfig: {
+    kind: 'failed',
+    message: (why: string) => `the repository's config is not valid: ${why}`,
+    guidance: 'Bring its `config` file back from a copy; nothing can be read without it.',
+  },
+  emptyPassword: {
+    kind: 'invalid',
+    message: () => 'an empty password protects nothing',
+    guidance: 'Give a password of at least one character.',
+  },
+  // ---- damage
+  notAuthentic: {
+    kind: 'failed',
+    message: () => 'the bytes are not what was once written with this key',
+    guidance: 'Run `holdfast repo check --read-data` to see what is damaged.',
+  },
+  fileDamaged: {
+    kind: 'failed',
+    message: (name: string, why: string) => `${name} is damaged: ${why}`,
+    guidance: 'Run `holdfast repo check` to see what is affected; what is whole can still be read.',
+  },
+  packDamaged: {
+    kind: 'failed',
+    message: (packId: string, why: string) => `pack ${packId} is damaged: ${why}`,
+    guidance:
+      'Run `holdfast repo check --read-data` to see which snapshots are affected; what is whole can still be read.',
+  },
+  blobDamaged: {
+    kind: 'failed',
+    message: (type: string, blobId: string, packId: string, why: string) =>
+      `${type} blob ${blobId} in pack ${packId} is damaged: ${why}`,
+    guidance:
+      'Run `holdfast repo check --read-data` to see which snapshots are affected; what is whole can still be read.',
+  },
+  blobMissing: {
+    kind: 'failed',
+    message: (type: string, blobId: string) => `${type} blob ${blobId} is in no index`,
+    guidance:
+      'An index or a pack is missing. Run `holdfast repo check` to see which snapshots are affected.',
+  },
+  blobTooLarge: {
+    kind: 'failed',
+    message: (blobId: string, bytes: number) => `blob ${blobId} says to be ${bytes} bytes long`,
+    guidance: 'No writer makes such blobs: the index is damaged or forged.',
+  },
+  sealedMisplaced: {
+    kind: 'failed',
+    message: (name: string, inside: string) => `${name} holds what was written as ${inside}`,
+    guidance: 'Files under holdfast/ were exchanged in the storage. Bring the right ones back.',
+  },
+  // ---- locks
+  locked: {
+    kind: 'refused',
+    retryable: true,
+    message: (location: string, who: string) => `${location} is locked ${who}`,
+    guidance:
+      'Wait until it ends. If that process is gone, `holdfast repo unlock` removes its lock.',
+  },
+  lockUnreadable: {
+    kind: 'refused',
+    message: (location: string, id: string) => `${location} has a lock that can't be read (${id})`,
+    guidance: 'Make sure that nothing uses the repository, then delete that file of locks/.',
+  },
+  lockLost: {
+    kind: 'failed',
+    message: (location: string) =>
+      `the lock on ${location} could not be refreshed in time; the work was stopped`,
+    guidance: 'Look at the storage and the load of this machine, then run it again.',
+  },
+  // ---- snapshots, keys
+  snapshotNotFound: {
+    kind: 'not-found',
+    message: (what: string) => `no snapshot matches "${what}"`,
+    guidance: 'List them with `holdfast repo snapshots`.',
+  },
+  snapshotAmbiguous: {
+    kind: 'invalid',
+    message: (what: string, count: number) => `"${what}" is the beginning of ${count} snapshot ids`,
+    guidance: 'Give more digits.',
+  },
+  keyNotFound: {
+    kind: 'not-found',
+    message: (what: string) => `no key matches "${what}"`,
+    guidance: 'List them with `holdfast repo keys`.',
+  },
+  keyInUse: {
+    kind: 'refused',
+    message: (id: string) => `key ${id} is the one that this session was opened with`,
+    guidance: 'Open the repository with another password to remove this one.',
+  },
+  policyEmpty: {
+    kind: 'invalid',
+    message: () => 'a policy that keeps nothing would remove every snapshot',
+    guidance: 'Say what to keep, for example `--keep-daily 7 --keep-weekly 5`.',
+  },
+  usedBlobMissing: {
+    kind: 'failed',
+    message: (count: number, example: string) =>
+      `${count} blobs that snapshots need are missing (${example}): nothing was pruned`,
+    guidance: 'Run `holdfast repo check` first; pruning a damaged repository could make it worse.',
+  },
+});
