@@ -188,4 +188,63 @@ export const errors = errorCatalogue('repository', {
       `${count} blobs that snapshots need are missing (${example}): nothing was pruned`,
     guidance: 'Run `holdfast repo check` first; pruning a damaged repository could make it worse.',
   },
+  // ---- records and journal
+  recordInvalid: {
+    kind: 'failed',
+    message: (name: string, why: string) => `the record ${name} can't be used: ${why}`,
+    guidance: 'Bring this file of holdfast/ back from a copy; other records are not affected.',
+  },
+  recordTooNew: {
+    kind: 'refused',
+    message: (name: string, version: number) =>
+      `the record ${name} was written by a newer Holdfast (version ${version})`,
+    guidance: 'Use the newer Holdfast to read it.',
+  },
+  recordNotFound: {
+    kind: 'not-found',
+    message: (what: string) => `the repository holds no ${what}`,
+    guidance: 'List what there is with `holdfast points`.',
+  },
+  addressInvalid: {
+    kind: 'invalid',
+    message: (name: string) => `"${name}" can't name an environment, stage, store or record`,
+    guidance: 'Use 1 to 100 of the characters a-z, 0-9 and -.',
+  },
+  blockMapInvalid: {
+    kind: 'failed',
+    message: (name: string, why: string) => `the block map ${name} can't be used: ${why}`,
+    guidance: 'Restore this capture instead of mounting it: its tree needs no block map.',
+  },
+  journalGap: {
+    kind: 'not-found',
+    message: (store: string, line: number, missing: string, why: string) =>
+      `the journal of ${store} is broken: line ${line} has nothing at ${missing}${why}`,
+    guidance:
+      'Choose an instant before this place, or one after the next base capture behind it (`holdfast points`).',
+  },
+  journalPieceDamaged: {
+    kind: 'failed',
+    message: (name: string, why: string) => `the journal piece ${name} is damaged: ${why}`,
+    guidance: 'Choose an instant before this piece, or one after the next base capture behind it.',
+  },
+  spoolFull: {
+    kind: 'failed',
+    retryable: true,
+    message: (folder: string) => `no space left for the journal spool in ${folder}`,
+    guidance:
+      'Free some space there. Nothing acknowledged is lost: the stream goes on from what is safely stored.',
+  },
+  spoolFailed: {
+    kind: 'failed',
+    retryable: true,
+    message: (folder: string, why: string) => `the journal spool in ${folder} failed: ${why}`,
+    guidance: 'Look at the disk of this folder. The stream goes on from what is safely stored.',
+  },
+  spoolOutOfOrder: {
+    kind: 'failed',
+    retryable: true,
+    message: (folder: string, expected: string, got: string) =>
+      `after a failure the journal spool in ${folder} goes on at ${expected}, but was given ${got}`,
+    guidance: 'The stream must be started again from what is safely stored; it does so by itself.',
+  },
 });

@@ -10,7 +10,13 @@ export type * from './journal/journal.ts';
 export * from './names.ts';
 export * from './open.ts';
 export * from './pack/header.ts';
+export type {
+  CaptureEntry,
+  NamedSpan,
+} from './records/names.ts';
+export { parseCaptureName, timeOfId } from './records/names.ts';
 export type * from './records/records.ts';
+export * from './records/store.ts';
 export type * from './repository.ts';
 export type * from './sealed/sealed-files.ts';
 export type * from './snapshots/snapshots.ts';

@@ -50,7 +50,7 @@ const capture = shape.object<CaptureRecord>({
     uncertaintyMs: shape.finite,
   }),
   chunkSizeBytes: shape.count,
-  blockMap: shape.optional(shape.text({ max: 1000, pattern: /^holdfast\/[\w./-]+$/ })),
+  blockMap: shape.optional(shape.text({ max: 1000, pattern: /^blocks\/[\w/-]+$/ })),
   facts: shape.byName(shape.json),
   statistics: shape.object<CaptureRecord['statistics']>({
     files: shape.count,

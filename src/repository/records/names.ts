@@ -1,6 +1,6 @@
 /**
- * Names of Holdfast's own files under `holdfast/`. They sort by environment, stage, store and time, and carry what a
- * listing needs, so that thousands of records are looked through without reading one.
+ * Names of records among the repository's sealed files (that is: below `holdfast/`). They sort by environment, stage,
+ * store and time, and carry what a listing needs, so that thousands of records are looked through without reading one.
  */
 import { errors } from '../errors.ts';
 import type { CaptureKind, CaptureRecord, Position, StoreAddress } from './records.ts';
@@ -17,7 +17,7 @@ export function storeFolder(
   address: StoreAddress,
 ): string {
   const { environment, stage, store } = address;
-  return `holdfast/${kind}/${checked(environment)}/${checked(stage)}/${checked(store)}/`;
+  return `${kind}/${checked(environment)}/${checked(stage)}/${checked(store)}/`;
 }
 
 export function environmentFolder(
@@ -25,7 +25,7 @@ export function environmentFolder(
   environment: string,
   stage: string,
 ): string {
-  return `holdfast/${kind}/${checked(environment)}/${checked(stage)}/`;
+  return `${kind}/${checked(environment)}/${checked(stage)}/`;
 }
 
 const hex = (value: number | bigint, digits: number) => value.toString(16).padStart(digits, '0');
@@ -79,9 +79,9 @@ export function captureName(record: CaptureRecord, latestMs = record.endedAtMs):
 }
 
 const CAPTURE =
-  /^holdfast\/captures\/([a-z0-9-]+)\/([a-z0-9-]+)\/([a-z0-9-]+)\/([\w-]+)\.(base|files|infrastructure|catalog)$/;
+  /^captures\/([a-z0-9-]+)\/([a-z0-9-]+)\/([a-z0-9-]+)\/([\w-]+)\.(base|files|infrastructure|catalog)$/;
 const BATCH =
-  /^holdfast\/journal\/([a-z0-9-]+)\/([a-z0-9-]+)\/([a-z0-9-]+)\/batches\/([0-9a-f]{8}\/[0-9a-f]{16}-[0-9a-f]{16}-\d+)-([\w-]+)$/;
+  /^journal\/([a-z0-9-]+)\/([a-z0-9-]+)\/([a-z0-9-]+)\/batches\/([0-9a-f]{8}\/[0-9a-f]{16}-[0-9a-f]{16}-\d+)-([\w-]+)$/;
 
 /** Undefined for a name that isn't a capture's. */
 export function parseCaptureName(name: string): CaptureEntry | undefined {
