@@ -1,0 +1,10 @@
+/** Connections to Postgres: SQL and replication mode, TLS as libpq's sslmode, errors in plain words. */
+export { connectReplication, connectSql } from './connect.ts';
+export { sqlState } from './failures.ts';
+export type {
+  ReplicationConnection,
+  ReplicationMessage,
+  ReplicationStream,
+} from './replication.ts';
+export { addressOf, type ConnectionSettings, parseConnectionUrl } from './settings.ts';
+export type { SqlConnection } from './sql.ts';

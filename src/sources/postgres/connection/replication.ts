@@ -1,0 +1,236 @@
+import type pg from 'pg';
+import { errors } from '../errors.ts';
+import { commandFailure } from './failures.ts';
+import { type RawCommand, type RawConnection, rawConnectionOf, submitRaw } from './raw.ts';
+
+/** What a server says in answer to a replication command, in its order. */
+export type ReplicationMessage =
+  | { kind: 'columns'; names: string[] }
+  | { kind: 'row'; values: (string | null)[] }
+  | { kind: 'copy-begins'; direction: 'out' | 'both' }
+  /** The receiver's own bytes: they stay as they are. */
+  | { kind: 'data'; bytes: Buffer }
+  | { kind: 'copy-ends' }
+  | { kind: 'complete'; tag: string };
+
+export interface ReplicationStream {
+  /**
+   * All that arrived since the last batch, never empty; ends with the command. The socket is paused while more than
+   * `HELD_BYTES` wait here. Leaving the loop early leaves the connection unusable: close it.
+   * @throws postgres/command-failed, postgres/connection-lost, or the signal's reason
+   */
+  batches(): AsyncIterable<ReplicationMessage[]>;
+  /** One CopyData message to the server. */
+  send(bytes: Uint8Array): void;
+  /** CopyDone to the server: this side sends no more. */
+  sendDone(): void;
+}
+
+export interface ReplicationConnection {
+  /** 150018 for 15.18. */
+  readonly serverVersion: number;
+  /** Runs a command that answers rows, keyed by column name. One at a time. */
+  query(command: string): Promise<Record<string, string | null>[]>;
+  /** Runs a command that answers by COPY. One at a time. */
+  stream(command: string, signal?: AbortSignal): ReplicationStream;
+  /** May be called at any time, twice too; breaks off what runs. */
+  close(): Promise<void>;
+}
+
+/** Bytes that may wait for the consumer before the socket is paused. */
+const HELD_BYTES = 4 * 2 ** 20;
+
+export function replicationConnection(
+  client: pg.Client,
+  serverVersion: number,
+): ReplicationConnection {
+  const raw = rawConnectionOf(client);
+  let broken: Error | undefined;
+  // A running command hears of a cut itself; without one the next command is told.
+  client.on('error', (error) => {
+    broken ??= error;
+  });
+  const start = (command: string): Conversation => {
+    if (broken) throw commandFailure(broken, firstWord(command));
+    const conversation = new Conversation(command, raw);
+    submitRaw(client, conversation);
+    return conversation;
+  };
+  return {
+    serverVersion,
+    async query(command) {
+      const conversation = start(command);
+      let names: string[] = [];
+      const rows: Record<string, string | null>[] = [];
+      for await (const batch of conversation.batches()) {
+        for (const message of batch) {
+          if (message.kind === 'columns') names = message.names;
+          else if (message.kind === 'row') rows.push(namedRow(names, message.values));
+        }
+      }
+      return rows;
+    },
+    stream(command, signal) {
+      signal?.throwIfAborted();
+      const conversation = start(command);
+      if (signal) conversation.breakOffWith(signal);
+      return conversation;
+    },
+    async close() {
+      await client.end();
+    },
+  };
+}
+
+/** `BASE_BACKUP` of a command line: what may be shown of it. */
+function firstWord(command: string): string {
+  return command.split(' ', 1)[0] ?? command;
+}
+
+function namedRow(names: string[], values: (string | null)[]): Record<string, string | null> {
+  return Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
+}
+
+/** One command under way: takes messages from pg's parser and holds them until they are asked for. */
+class Conversation implements RawCommand, ReplicationStream {
+  readonly #command: string;
+  readonly #connection: RawConnection;
+  #waiting: ReplicationMessage[] = [];
+  #waitingBytes = 0;
+  #paused = false;
+  #ended = false;
+  #failure: unknown;
+  #wake: (() => void) | undefined;
+  #release: () => void = () => {};
+
+  constructor(command: string, connection: RawConnection) {
+    this.#command = command;
+    this.#connection = connection;
+  }
+
+  breakOffWith(signal: AbortSignal): void {
+    const onAbort = () => {
+      this.#end(signal.reason);
+      this.#connection.stream.destroy();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    const release = this.#release;
+    this.#release = () => {
+      release();
+      signal.removeEventListener('abort', onAbort);
+    };
+  }
+
+  async *batches(): AsyncGenerator<ReplicationMessage[]> {
+    while (true) {
+      if (this.#waiting.length > 0) {
+        const batch = this.#waiting;
+        this.#waiting = [];
+        this.#waitingBytes = 0;
+        yield batch;
+        // Only now: what was given out is consumed, so that bytes are held once and not twice.
+        this.#resume();
+        continue;
+      }
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended) return;
+      this.#resume();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#connection.sendCopyFromChunk(bytes);
+  }
+
+  sendDone(): void {
+    this.#connection.endCopyFrom();
+  }
+
+  submit(connection: RawConnection): void {
+    // pg's client doesn't hand these on to the command that runs.
+    const onCopyOut = () => this.#take({ kind: 'copy-begins', direction: 'out' });
+    const onCopyBoth = () => this.#take({ kind: 'copy-begins', direction: 'both' });
+    const onCopyDone = () => this.#take({ kind: 'copy-ends' });
+    connection.on('copyOutResponse', onCopyOut);
+    connection.on('replicationStart', onCopyBoth);
+    connection.on('copyDone', onCopyDone);
+    const release = this.#release;
+    this.#release = () => {
+      release();
+      connection.off('copyOutResponse', onCopyOut);
+      connection.off('replicationStart', onCopyBoth);
+      connection.off('copyDone', onCopyDone);
+    };
+    connection.query(this.#command);
+  }
+
+  handleRowDescription(message: { fields: { name: string }[] }): void {
+    this.#take({ kind: 'columns', names: message.fields.map((field) => field.name) });
+  }
+
+  handleDataRow(message: { fields: (string | null)[] }): void {
+    this.#take({ kind: 'row', values: message.fields });
+  }
+
+  handleCopyData(message: { chunk: Buffer }): void {
+    // A copy, because pg's parser writes over its buffer when it joins split messages.
+    const bytes = Buffer.allocUnsafe(message.chunk.length);
+    message.chunk.copy(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#take({ kind: 'data', bytes });
+    if (this.#waitingBytes > HELD_BYTES && !this.#paused) {
+      this.#paused = true;
+      this.#connection.stream.pause();
+    }
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.#take({ kind: 'complete', tag: message.text });
+  }
+
+  handleCopyInResponse(): void {
+    this.handleError(errors.protocolBroken(['it asks for a copy']));
+  }
+
+  handleEmptyQuery(): void {}
+
+  handlePortalSuspended(): void {}
+
+  handleError(error: Error): void {
+    this.#end(commandFailure(error, firstWord(this.#command)));
+  }
+
+  handleReadyForQuery(): void {
+    this.#end(undefined);
+  }
+
+  #take(message: ReplicationMessage): void {
+    if (this.#ended) return;
+    this.#waiting.push(message);
+    this.#notify();
+  }
+
+  #end(failure: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#failure = failure;
+    this.#release();
+    this.#resume();
+    this.#notify();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#connection.stream.resume();
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

@@ -1,0 +1,161 @@
+/** What can go wrong with a Postgres store. Statements in the guidance are exact: they can be pasted. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('postgres', {
+  // ---------------------------------------------------------------- the address
+  urlInvalid: {
+    kind: 'invalid',
+    message: (what: string) => `the Postgres URL can't be used: ${what}`,
+    guidance:
+      'Write it as postgresql://user:password@host:5432/database, with TLS in the query (?sslmode=verify-full&sslrootcert=/path/ca.crt).',
+  },
+  certificateUnreadable: {
+    kind: 'invalid',
+    message: (parameter: string, file: string) => `${parameter}: ${file} can't be read`,
+    guidance: 'Name a PEM file that the user running Holdfast may read.',
+  },
+
+  // ---------------------------------------------------------------- reaching it
+  unreachable: {
+    kind: 'failed',
+    retryable: true,
+    message: (address: string, why: string) => `Postgres at ${address} can't be reached: ${why}`,
+    guidance: 'Check host, port, firewall and listen_addresses of the server.',
+  },
+  tlsFailed: {
+    kind: 'failed',
+    message: (address: string, why: string) => `no trusted TLS connection to ${address}: ${why}`,
+    guidance:
+      'Check sslmode and sslrootcert in the URL against the certificate of the server (verify-full wants the host name in it).',
+  },
+  connectionLost: {
+    kind: 'failed',
+    retryable: true,
+    message: (why: string) => `the connection to Postgres was lost: ${why}`,
+    guidance: 'It is tried again by itself; look at the server and the network if it stays so.',
+  },
+  startingUp: {
+    kind: 'failed',
+    retryable: true,
+    message: (address: string, why: string) =>
+      `Postgres at ${address} takes no connections: ${why}`,
+    guidance: 'It is starting, stopping or recovering: try again when it is up.',
+  },
+  versionUnsupported: {
+    kind: 'refused',
+    message: (version: string) => `Postgres ${version} isn't supported`,
+    guidance:
+      'Holdfast protects Postgres 13 to 18: upgrade the server, or Holdfast for a newer one.',
+  },
+
+  // ---------------------------------------------------------------- access
+  wrongPassword: {
+    kind: 'refused',
+    message: (user: string, address: string) => `${address} refused the password of role "${user}"`,
+    guidance: 'Correct the password that the URL of this store refers to.',
+  },
+  passwordMissing: {
+    kind: 'refused',
+    message: (user: string, address: string) =>
+      `${address} asks for a password of role "${user}", and the URL has none`,
+    guidance: 'Add the password to the URL by reference: ${NAME} or ${file:/path}.',
+  },
+  roleMissing: {
+    kind: 'refused',
+    message: (user: string, address: string) =>
+      `role "${user}" doesn't exist at ${address} or may not log in`,
+    guidance: (user: string, _address: string) =>
+      `As a superuser: CREATE ROLE ${quoteIdentifier(user)} LOGIN REPLICATION PASSWORD '…'; GRANT pg_monitor TO ${quoteIdentifier(user)};`,
+  },
+  databaseMissing: {
+    kind: 'not-found',
+    message: (database: string, address: string) =>
+      `database "${database}" doesn't exist at ${address}`,
+    guidance:
+      'Name an existing database in the URL; any one serves, the whole cluster is protected.',
+  },
+  noHostEntry: {
+    kind: 'refused',
+    message: (user: string, address: string) =>
+      `pg_hba.conf at ${address} has no entry that lets role "${user}" in from here`,
+    guidance: (user: string, _address: string) =>
+      `Add to pg_hba.conf: host all ${user} <address of this host>/32 scram-sha-256   then: SELECT pg_reload_conf();`,
+  },
+  noReplicationEntry: {
+    kind: 'refused',
+    message: (user: string, address: string) =>
+      `pg_hba.conf at ${address} has no replication entry for role "${user}" from here`,
+    guidance: (user: string, _address: string) =>
+      `Add to pg_hba.conf: host replication ${user} <address of this host>/32 scram-sha-256   then: SELECT pg_reload_conf();`,
+  },
+  notReplicationRole: {
+    kind: 'refused',
+    message: (user: string, address: string) =>
+      `role "${user}" at ${address} lacks the REPLICATION attribute`,
+    guidance: (user: string, _address: string) =>
+      `As a superuser: ALTER ROLE ${quoteIdentifier(user)} REPLICATION;`,
+  },
+  accessRefused: {
+    kind: 'refused',
+    message: (user: string, address: string, why: string) =>
+      `${address} refused role "${user}": ${why}`,
+    guidance: 'Mend what the server says, in pg_hba.conf or the attributes of the role.',
+  },
+  noFreeWalSender: {
+    kind: 'failed',
+    retryable: true,
+    message: (address: string) => `no free WAL sender at ${address}`,
+    guidance:
+      'ALTER SYSTEM SET max_wal_senders = 10; then restart Postgres (it must stand above what SELECT count(*) FROM pg_stat_replication shows; it is 0 under wal_level=minimal).',
+  },
+  tooManyConnections: {
+    kind: 'failed',
+    retryable: true,
+    message: (address: string) => `${address} has no free connection`,
+    guidance: 'Raise max_connections or the connection limit of the role, or free connections.',
+  },
+
+  // ---------------------------------------------------------------- what the server can't do
+  walLevelMinimal: {
+    kind: 'refused',
+    message: (store: string) => `${store}: wal_level is minimal, the WAL can't be streamed`,
+    guidance:
+      "ALTER SYSTEM SET wal_level = 'replica'; ALTER SYSTEM SET max_wal_senders = 10; then restart Postgres.",
+  },
+  commandFailed: {
+    kind: 'failed',
+    message: (command: string, why: string) => `Postgres refused ${command}: ${why}`,
+    guidance: 'The text is the answer of the server; its log may say more.',
+  },
+  // ---------------------------------------------------------------- running a recovered server
+  osUserMissing: {
+    kind: 'invalid',
+    message: (name: string) => `"${name}" is no ordinary user of this system`,
+    guidance:
+      'Postgres refuses to run as root: name an existing user with --owner, or make one (useradd --system postgres).',
+  },
+  osUserRefused: {
+    kind: 'refused',
+    message: (owner: string, current: string) =>
+      `a server can't be given to "${owner}" by "${current}"`,
+    guidance: 'Run Holdfast as root, or as the user that is to own the server.',
+  },
+  binariesMissing: {
+    kind: 'not-found',
+    message: (major: number) => `no binaries of Postgres ${major} on this host`,
+    guidance: (major: number) =>
+      `Install them (Debian: apt-get install postgresql-${major}) or put the folder of postgres on the PATH.`,
+  },
+
+  protocolBroken: {
+    kind: 'failed',
+    message: (what: string) =>
+      `the server's answer isn't what the replication protocol says: ${what}`,
+    guidance: 'Check that nothing but Postgres (no pooler) answers at this address.',
+  },
+});
+
+/** `"name"` as SQL wants it. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

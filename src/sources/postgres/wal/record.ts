@@ -1,0 +1,74 @@
+/**
+ * WAL records as far as recovery to an instant needs them: their header, and of commits and restore points the time and
+ * name (Postgres: `XLogRecord` of access/xlogrecord.h, `xl_xact_commit` of access/xact.h, `xl_restore_point`).
+ */
+
+export const RECORD_HEADER_BYTES = 24;
+/** Header bytes that the record's checksum covers, after the body. */
+export const CHECKED_HEADER_BYTES = 20;
+/** Beginning of a body within which all lies that is read of it. */
+export const BODY_PREFIX_BYTES = 96;
+
+const RESOURCE_XLOG = 0;
+const RESOURCE_TRANSACTION = 1;
+const XLOG_SWITCH = 0x40;
+const XLOG_RESTORE_POINT = 0x70;
+const TRANSACTION_COMMIT = 0x00;
+const TRANSACTION_COMMIT_PREPARED = 0x30;
+
+const RESTORE_POINT_NAME_BYTES = 64;
+const MICROS_1970_TO_2000 = 946_684_800_000_000;
+
+export type RecordSort = 'commit' | 'commit-prepared' | 'restore-point' | 'switch' | 'other';
+
+/** What a record is, by the `xl_info` and `xl_rmid` of its header. */
+export function sortOfRecord(info: number, resource: number): RecordSort {
+  if (resource === RESOURCE_TRANSACTION) {
+    const operation = info & 0x70;
+    if (operation === TRANSACTION_COMMIT) return 'commit';
+    return operation === TRANSACTION_COMMIT_PREPARED ? 'commit-prepared' : 'other';
+  }
+  if (resource === RESOURCE_XLOG) {
+    const operation = info & 0xf0;
+    if (operation === XLOG_SWITCH) return 'switch';
+    return operation === XLOG_RESTORE_POINT ? 'restore-point' : 'other';
+  }
+  return 'other';
+}
+
+/** Where the main data begins within [from, to) of a body without block references; undefined where it has some. */
+export function mainDataStart(bytes: Uint8Array, from: number, to: number): number | undefined {
+  const SHORT_DATA = 255;
+  const LONG_DATA = 254;
+  const ORIGIN = 253;
+  const TOP_TRANSACTION = 252;
+  let at = from;
+  while (at < to) {
+    const id = bytes[at];
+    if (id === SHORT_DATA) return at + 2;
+    if (id === LONG_DATA) return at + 5;
+    if (id === ORIGIN) at += 3;
+    else if (id === TOP_TRANSACTION) at += 5;
+    else return undefined;
+  }
+  return undefined;
+}
+
+/** The time with which the main data of commits and restore points begins: ms since 1970, with its microseconds. */
+export function recordTimeMs(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const micros = Number(view.getBigInt64(at, true));
+  return (micros + MICROS_1970_TO_2000) / 1000;
+}
+
+/** Name of a restore point, whose main data begins at `at`. */
+export function restorePointName(bytes: Uint8Array, at: number, to: number): string {
+  const from = at + 8;
+  const name = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset + from,
+    Math.min(RESTORE_POINT_NAME_BYTES, to - from),
+  );
+  const terminator = name.indexOf(0);
+  return name.toString('utf8', 0, terminator === -1 ? name.length : terminator);
+}
