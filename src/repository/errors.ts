@@ -247,4 +247,33 @@ export const errors = errorCatalogue('repository', {
       `after a failure the journal spool in ${folder} goes on at ${expected}, but was given ${got}`,
     guidance: 'The stream must be started again from what is safely stored; it does so by itself.',
   },
+  // ---- trees and writing
+  treeDamaged: {
+    kind: 'failed',
+    message: (why: string) => `a directory can't be read: ${why}`,
+    guidance:
+      'Run `holdfast repo check --read-data` to see which snapshots are affected; other directories can still be read.',
+  },
+  treeUnordered: {
+    kind: 'failed',
+    message: (name: string, after: string) =>
+      `the entry "${name}" comes after "${after}", but each name must come once and in the order of bytes`,
+    guidance: 'The source gave the entries of a directory out of order: please report it.',
+  },
+  treeName: {
+    kind: 'failed',
+    message: (name: string) => `"${name}" can't be the name of an entry of a directory`,
+    guidance: 'The source gave a name that no file system has: please report it.',
+  },
+  writerStopped: {
+    kind: 'failed',
+    message: (why: string) => `writing into the repository was stopped: ${why}`,
+    guidance:
+      'Nothing that was stored is lost. Mend the cause and run it again: what is in the repository already is not read twice.',
+  },
+  writerEnded: {
+    kind: 'failed',
+    message: () => 'this session of writing has ended',
+    guidance: 'Open another one: a writer takes nothing more after it was finished or given up.',
+  },
 });

@@ -22,5 +22,7 @@ export type * from './sealed/sealed-files.ts';
 export type * from './snapshots/snapshots.ts';
 export * from './storage/all.ts';
 export type * from './storage/storage.ts';
+export { decodeTree } from './tree/decode-tree.ts';
+export { encodeTree } from './tree/encode-tree.ts';
 export type * from './tree/node.ts';
 export type * from './writer/writer.ts';

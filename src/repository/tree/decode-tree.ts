@@ -1,0 +1,194 @@
+/** Trees as any restic, rustic or Holdfast wrote them, read from their bytes one node at a time. */
+import type { ExtendedAttribute, FileKind } from '#base';
+import { errors } from '../errors.ts';
+import { isPathComponent, showName } from './encode-tree.ts';
+import { FILE_KINDS, posixPermissions } from './go-mode.ts';
+import { unquoteName } from './go-text.ts';
+import { parseGoTime } from './go-time.ts';
+import { JsonBytes } from './json-bytes.ts';
+import type { TreeNode } from './node.ts';
+
+const ID_BYTES = 32;
+const NULL_BYTE = Buffer.of(0);
+
+type NodeFields = {
+  name?: Buffer;
+  type?: string;
+  mode: number;
+  content?: Buffer;
+  linkTargetRaw?: Buffer;
+  metadata: Omit<TreeNode, 'name' | 'kind' | 'permissions' | 'content'>;
+};
+
+/**
+ * Yields the nodes in the order in which they lie. Unknown fields are skipped. Times that are absent are 0.
+ * Throws `repository/tree-damaged` for whatever isn't a tree, also for a name that is no name of one entry (`../x`) and
+ * for a kind of entry that Holdfast doesn't know. The buffer must not be changed while the generator lives.
+ */
+export function* decodeTree(bytes: Buffer): Generator<TreeNode> {
+  const json = new JsonBytes(bytes);
+  for (const key of json.objectKeys()) {
+    if (key !== 'nodes') json.skipValue();
+    else if (!json.takeNull()) for (const _ of json.arrayElements()) yield readNode(json);
+  }
+  json.expectEnd();
+}
+
+function readNode(json: JsonBytes): TreeNode {
+  const fields: NodeFields = { mode: 0, metadata: emptyMetadata() };
+  for (const key of json.objectKeys()) {
+    if (json.takeNull()) continue;
+    const read = FIELD_READERS[key];
+    if (read) read(json, fields);
+    else json.skipValue();
+  }
+  return nodeOf(fields);
+}
+
+function nodeOf(fields: NodeFields): TreeNode {
+  const { name, metadata } = fields;
+  if (!name) throw errors.treeDamaged(['an entry has no name']);
+  if (!isPathComponent(name)) {
+    throw errors.treeDamaged([`"${showName(name)}" can't be the name of an entry`]);
+  }
+  const kind = fields.type as FileKind;
+  if (!FILE_KINDS.includes(kind)) {
+    throw errors.treeDamaged([`"${showName(name)}" is of unknown type "${fields.type ?? ''}"`]);
+  }
+  if (fields.linkTargetRaw) metadata.linkTarget = fields.linkTargetRaw;
+  if (kind === 'symlink' && (!metadata.linkTarget || metadata.linkTarget.includes(NULL_BYTE))) {
+    throw errors.treeDamaged([`the link "${showName(name)}" has no usable target`]);
+  }
+  const node: TreeNode = { name, kind, permissions: posixPermissions(fields.mode), ...metadata };
+  if (kind === 'file') node.content = fields.content ?? Buffer.alloc(0);
+  return node;
+}
+
+function emptyMetadata(): NodeFields['metadata'] {
+  return {
+    mtimeNs: 0n,
+    atimeNs: 0n,
+    ctimeNs: 0n,
+    uid: 0,
+    gid: 0,
+    user: '',
+    group: '',
+    inode: 0n,
+    deviceId: 0n,
+    links: 0n,
+    sizeBytes: 0n,
+    xattrs: [],
+  };
+}
+
+type FieldReader = (json: JsonBytes, fields: NodeFields) => void;
+
+/** By their names in the JSON. A Map-like object without a prototype: `constructor` is no field. */
+const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(null), {
+  name: (json, fields) => {
+    fields.name = unquoteName(json.readString()) ?? json.fail('a name is not quoted as Go quotes');
+  },
+  type: (json, fields) => {
+    fields.type = json.readString().toString();
+  },
+  mode: (json, fields) => {
+    fields.mode = json.readUint32();
+  },
+  mtime: (json, { metadata }) => {
+    metadata.mtimeNs = readTime(json);
+  },
+  atime: (json, { metadata }) => {
+    metadata.atimeNs = readTime(json);
+  },
+  ctime: (json, { metadata }) => {
+    metadata.ctimeNs = readTime(json);
+  },
+  uid: (json, { metadata }) => {
+    metadata.uid = json.readUint32();
+  },
+  gid: (json, { metadata }) => {
+    metadata.gid = json.readUint32();
+  },
+  user: (json, { metadata }) => {
+    metadata.user = json.readString().toString();
+  },
+  group: (json, { metadata }) => {
+    metadata.group = json.readString().toString();
+  },
+  inode: (json, { metadata }) => {
+    metadata.inode = json.readUint64();
+  },
+  device_id: (json, { metadata }) => {
+    metadata.deviceId = json.readUint64();
+  },
+  size: (json, { metadata }) => {
+    metadata.sizeBytes = json.readUint64();
+  },
+  links: (json, { metadata }) => {
+    metadata.links = json.readUint64();
+  },
+  linktarget: (json, { metadata }) => {
+    metadata.linkTarget = Buffer.from(json.readString());
+  },
+  linktarget_raw: (json, fields) => {
+    fields.linkTargetRaw = readBase64(json);
+  },
+  extended_attributes: (json, { metadata }) => {
+    metadata.xattrs = readXattrs(json);
+  },
+  device: (json, { metadata }) => {
+    metadata.device = json.readUint64();
+  },
+  content: (json, fields) => {
+    fields.content = readIds(json);
+  },
+  subtree: (json, { metadata }) => {
+    const id = Buffer.alloc(ID_BYTES);
+    json.readIdInto(id, 0);
+    metadata.subtree = id.toString('hex');
+  },
+} satisfies Record<string, FieldReader>);
+
+function readTime(json: JsonBytes): bigint {
+  return (
+    parseGoTime(json.readString().toString('latin1')) ?? json.fail('a time is not as in RFC 3339')
+  );
+}
+
+function readBase64(json: JsonBytes): Buffer {
+  const text = json.readString().toString('latin1');
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.toString('base64') !== text) json.fail('a value is not base64');
+  return bytes;
+}
+
+function readXattrs(json: JsonBytes): ExtendedAttribute[] {
+  const xattrs: ExtendedAttribute[] = [];
+  for (const _ of json.arrayElements()) {
+    const xattr: ExtendedAttribute = { name: Buffer.alloc(0), value: Buffer.alloc(0) };
+    for (const key of json.objectKeys()) {
+      if (json.takeNull()) continue;
+      if (key === 'name') xattr.name = Buffer.from(json.readString());
+      else if (key === 'value') xattr.value = readBase64(json);
+      else json.skipValue();
+    }
+    xattrs.push(xattr);
+  }
+  return xattrs;
+}
+
+/** The ids of a file's content, in one buffer that doubles: a large file has millions. */
+function readIds(json: JsonBytes): Buffer {
+  let ids = Buffer.allocUnsafe(4 * ID_BYTES);
+  let used = 0;
+  for (const _ of json.arrayElements()) {
+    if (used === ids.length) {
+      const larger = Buffer.allocUnsafe(ids.length * 2);
+      ids.copy(larger);
+      ids = larger;
+    }
+    json.readIdInto(ids, used);
+    used += ID_BYTES;
+  }
+  return ids.subarray(0, used);
+}

@@ -1,0 +1,70 @@
+/**
+ * Times as Go's `time.Time` writes itself into JSON: RFC 3339 in the local zone with up to 9 digits of the second,
+ * trailing zeros dropped. Years outside 0 to 9999 can't be written; restic pulls them to that bound, and so do we.
+ */
+
+const NS_PER_MS = 1_000_000n;
+const NS_PER_S = 1_000_000_000n;
+const MS_PER_MINUTE = 60_000;
+/** Beyond this JavaScript's Date knows no time: some 273,000 years. */
+const MAX_DATE_MS = 8.64e15 - 86_400_000;
+
+/** `2026-11-21T10:42:07.123456789+01:00`, `Z` where the offset is zero. */
+export function formatGoTime(ns: bigint): string {
+  let fractionNs = ns % NS_PER_S;
+  if (fractionNs < 0n) fractionNs += NS_PER_S;
+  const utcMs = Number((ns - fractionNs) / NS_PER_MS);
+  const boundedMs = Math.min(Math.max(utcMs, -MAX_DATE_MS), MAX_DATE_MS);
+  const offsetMinutes = localOffsetMinutes(boundedMs);
+  const local = new Date(boundedMs + offsetMinutes * MS_PER_MINUTE);
+  const year = local.getUTCFullYear();
+  if (year < 0) local.setUTCFullYear(0);
+  if (year > 9999) local.setUTCFullYear(9999);
+  const fraction =
+    fractionNs === 0n ? '' : `.${fractionNs.toString().padStart(9, '0')}`.replace(/0+$/, '');
+  return `${local.toISOString().slice(0, 19)}${fraction}${formatOffset(offsetMinutes)}`;
+}
+
+/**
+ * Minutes east of Greenwich on this machine at that instant. Zones of old counted seconds too, which RFC 3339 can't
+ * say: such an instant is written in UTC rather than some seconds off.
+ */
+function localOffsetMinutes(utcMs: number): number {
+  const offset = -new Date(utcMs).getTimezoneOffset();
+  return Number.isInteger(offset) ? offset : 0;
+}
+
+function formatOffset(offsetMinutes: number): string {
+  if (offsetMinutes === 0) return 'Z';
+  const absolute = Math.abs(offsetMinutes);
+  const hours = String(Math.floor(absolute / 60)).padStart(2, '0');
+  const minutes = String(absolute % 60).padStart(2, '0');
+  return `${offsetMinutes < 0 ? '-' : '+'}${hours}:${minutes}`;
+}
+
+const RFC_3339 =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+
+/** Nanoseconds since 1970, or undefined where the text is no RFC 3339 time. */
+export function parseGoTime(text: string): bigint | undefined {
+  const match = RFC_3339.exec(text);
+  if (!match) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  const inRange =
+    month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60 && second < 60;
+  if (!inRange) return undefined;
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second);
+  const offsetMinutes =
+    (Number(match[9] ?? 0) * 60 + Number(match[10] ?? 0)) * (match[8] === '-' ? -1 : 1);
+  const fractionNs = BigInt((match[7] ?? '').slice(0, 9).padEnd(9, '0'));
+  return BigInt(date.getTime() - offsetMinutes * MS_PER_MINUTE) * NS_PER_MS + fractionNs;
+}

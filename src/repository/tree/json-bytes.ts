@@ -1,0 +1,216 @@
+/**
+ * A pull reader of JSON that works on bytes: a tree may be larger than any JavaScript string, holds 64-bit numbers that
+ * `JSON.parse` would round, and comes from outside. Nothing is kept but the place; depth is bounded.
+ */
+import { errors } from '../errors.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const MAX_DEPTH = 64;
+const MAX_UINT64 = 2n ** 64n - 1n;
+const SIMPLE_ESCAPES: Record<number, number> = {
+  34: 0x22,
+  92: 0x5c,
+  47: 0x2f,
+  98: 8,
+  102: 12,
+  110: 10,
+  114: 13,
+  116: 9,
+};
+
+export class JsonBytes {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  /** The next byte that isn't white space, not taken; -1 at the end. */
+  peek(): number {
+    for (;;) {
+      const byte = this.#bytes[this.#at];
+      if (byte === undefined) return -1;
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return byte;
+      this.#at += 1;
+    }
+  }
+
+  fail(why: string): never {
+    throw errors.treeDamaged([`${why} at byte ${this.#at}`]);
+  }
+
+  expectEnd(): void {
+    if (this.peek() !== -1) this.fail('something follows its end');
+  }
+
+  /** Takes `null` where it comes next. */
+  takeNull(): boolean {
+    if (this.peek() !== 0x6e) return false;
+    this.#takeWord('null');
+    return true;
+  }
+
+  /** Each key of an object; whoever iterates must take or skip the value before going on. */
+  *objectKeys(): Generator<string> {
+    this.#expect('{');
+    if (this.#takeIf('}')) return;
+    do {
+      const key = this.readString().toString('latin1');
+      this.#expect(':');
+      yield key;
+    } while (this.#commaOr('}'));
+  }
+
+  /** Once for each element of an array; whoever iterates must take or skip it before going on. */
+  *arrayElements(): Generator<void> {
+    this.#expect('[');
+    if (this.#takeIf(']')) return;
+    do yield;
+    while (this.#commaOr(']'));
+  }
+
+  /** The bytes of a string, escapes resolved; lone surrogates become U+FFFD. */
+  readString(): Buffer {
+    this.#expect('"');
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let end = start;
+    for (; ; end += 1) {
+      const byte = bytes[end];
+      if (byte === undefined) this.fail('a string has no end');
+      if (byte === QUOTE) break;
+      if (byte === BACKSLASH) return this.#readEscapedString(start, end);
+      if (byte < 0x20) this.fail('a control character lies bare in a string');
+    }
+    this.#at = end + 1;
+    return bytes.subarray(start, end);
+  }
+
+  /** 32 bytes written as 64 hex digits, put into `target` at `offset`. */
+  readIdInto(target: Buffer, offset: number): void {
+    this.#expect('"');
+    const digits = this.#bytes.toString('latin1', this.#at, this.#at + 64);
+    const isId = this.#bytes[this.#at + 64] === QUOTE && target.write(digits, offset, 'hex') === 32;
+    if (!isId) this.fail('an id is not 64 hex digits');
+    this.#at += 65;
+  }
+
+  readUint64(): bigint {
+    const start = this.#skipDigits();
+    const digits = this.#bytes.toString('latin1', start, this.#at);
+    if (digits.length === 0 || digits.length > 20) this.fail('a number is not within 64 bits');
+    const value = BigInt(digits);
+    if (value > MAX_UINT64) this.fail('a number is not within 64 bits');
+    return value;
+  }
+
+  readUint32(): number {
+    const value = this.readUint64();
+    if (value > 0xffff_ffffn) this.fail('a number is not within 32 bits');
+    return Number(value);
+  }
+
+  skipValue(depth = 0): void {
+    if (depth > MAX_DEPTH) this.fail(`more than ${MAX_DEPTH} levels lie within one another`);
+    const next = this.peek();
+    if (next === 0x7b) {
+      for (const _ of this.objectKeys()) this.skipValue(depth + 1);
+    } else if (next === 0x5b) {
+      for (const _ of this.arrayElements()) this.skipValue(depth + 1);
+    } else if (next === QUOTE) {
+      this.readString();
+    } else if (next === 0x74) this.#takeWord('true');
+    else if (next === 0x66) this.#takeWord('false');
+    else if (next === 0x6e) this.#takeWord('null');
+    else this.#skipNumber();
+  }
+
+  #readEscapedString(start: number, firstEscape: number): Buffer {
+    const parts: Buffer[] = [];
+    let plainFrom = start;
+    for (let at = firstEscape; ; ) {
+      const byte = this.#bytes[at];
+      if (byte === undefined) this.fail('a string has no end');
+      if (byte < 0x20) this.fail('a control character lies bare in a string');
+      if (byte === QUOTE) {
+        parts.push(this.#bytes.subarray(plainFrom, at));
+        this.#at = at + 1;
+        return Buffer.concat(parts);
+      }
+      if (byte !== BACKSLASH) {
+        at += 1;
+        continue;
+      }
+      parts.push(this.#bytes.subarray(plainFrom, at));
+      at = this.#readEscape(at + 1, parts);
+      plainFrom = at;
+    }
+  }
+
+  /** Resolves what follows a backslash at `at`; returns where the text goes on. */
+  #readEscape(at: number, parts: Buffer[]): number {
+    const simple = SIMPLE_ESCAPES[this.#bytes[at] ?? -1];
+    if (simple !== undefined) {
+      parts.push(Buffer.of(simple));
+      return at + 1;
+    }
+    const unit = this.#hexUnit(at);
+    if (unit === undefined) this.fail('a string holds an unknown escape');
+    const isHigh = unit >= 0xd800 && unit < 0xdc00;
+    const low = isHigh && this.#bytes[at + 5] === BACKSLASH ? this.#hexUnit(at + 6) : undefined;
+    const isPair = low !== undefined && low >= 0xdc00 && low < 0xe000;
+    // Buffer.from turns a lone surrogate into U+FFFD.
+    const text = isPair ? String.fromCharCode(unit, low) : String.fromCharCode(unit);
+    parts.push(Buffer.from(text));
+    return at + (isPair ? 11 : 5);
+  }
+
+  /** The UTF-16 unit of `uXXXX` at `at`. */
+  #hexUnit(at: number): number | undefined {
+    const text = this.#bytes.toString('latin1', at, at + 5);
+    return /^u[0-9a-fA-F]{4}$/.test(text) ? Number.parseInt(text.slice(1), 16) : undefined;
+  }
+
+  #skipDigits(): number {
+    this.peek();
+    const start = this.#at;
+    for (;;) {
+      const byte = this.#bytes[this.#at];
+      if (byte === undefined || byte < 0x30 || byte > 0x39) return start;
+      this.#at += 1;
+    }
+  }
+
+  #skipNumber(): void {
+    const start = this.#at;
+    while (/[-+.0-9eE]/.test(String.fromCharCode(this.#bytes[this.#at] ?? 0))) this.#at += 1;
+    const text = this.#bytes.toString('latin1', start, Math.min(this.#at, start + 400));
+    if (!/^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text)) this.fail('a value is none');
+  }
+
+  #takeWord(word: string): void {
+    if (this.#bytes.toString('latin1', this.#at, this.#at + word.length) !== word) {
+      this.fail('a value is none');
+    }
+    this.#at += word.length;
+  }
+
+  #takeIf(character: string): boolean {
+    if (this.peek() !== character.charCodeAt(0)) return false;
+    this.#at += 1;
+    return true;
+  }
+
+  #expect(character: string): void {
+    if (!this.#takeIf(character)) this.fail(`"${character}" is missing`);
+  }
+
+  /** After a member: true for a comma, false for the closing bracket. */
+  #commaOr(closing: string): boolean {
+    if (this.#takeIf(',')) return true;
+    this.#expect(closing);
+    return false;
+  }
+}
