@@ -1,0 +1,35 @@
+/** What can be wrong with a command line, before any layer below is asked. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('cli', {
+  usage: {
+    kind: 'invalid',
+    message: (what: string, _command: string) => what,
+    guidance: (_what: string, command: string) => `See: ${command} --help`,
+  },
+  unknownCommand: {
+    kind: 'invalid',
+    message: (name: string, _close: string | undefined) => `there is no command "${name}"`,
+    guidance: (_name: string, close: string | undefined) =>
+      close === undefined
+        ? 'See all of them: holdfast --help'
+        : `Did you mean "${close}"? See all of them: holdfast --help`,
+  },
+  unparsableWhen: {
+    kind: 'invalid',
+    message: (text: string, why: string) => `"${text}" is no instant: ${why}`,
+    guidance:
+      'Write a time (10:42, 2026-11-21T10:42:07Z, "5m ago"), latest, "before deploy 4f2c1e", an LSN (0/1A2B3C) or "restore-point NAME".',
+  },
+  interrupted: {
+    kind: 'interrupted',
+    message: () => 'interrupted',
+    guidance: 'What was finished is kept; the same command goes on from there.',
+  },
+  needsTerminal: {
+    kind: 'refused',
+    message: (question: string, _flag: string) =>
+      `this needs an answer, and there is no terminal: ${question}`,
+    guidance: (_question: string, flag: string) => `Answer beforehand with ${flag}.`,
+  },
+});
