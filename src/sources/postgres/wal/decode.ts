@@ -3,7 +3,7 @@
  * Records are skipped by their length and not copied; each is checked by its back link and its CRC-32C, as Postgres
  * itself does on recovery. Memory is constant whatever the bytes say.
  */
-import { CRC32C_START, crc32cEnd, crc32cUpdate } from './crc32c.ts';
+import { CRC32C_START, crc32cUpdate } from './crc32c.ts';
 import {
   LONG_HEADER_BYTES,
   pageHeaderSize,
@@ -12,12 +12,16 @@ import {
   WAL_PAGE_SIZE_BYTES,
   type WalPageHeader,
 } from './page.ts';
+import { PartialRecord } from './partial.ts';
 import {
-  BODY_PREFIX_BYTES,
-  CHECKED_HEADER_BYTES,
+  isChecksum,
   mainDataStart,
+  paddingAfter,
+  previousHigh,
+  previousLow,
   RECORD_HEADER_BYTES,
   type RecordSort,
+  recordLength,
   recordTimeMs,
   restorePointName,
   sortOfRecord,
@@ -71,18 +75,7 @@ export class WalDecoder {
   /** Alignment after a record. */
   #padding = 0;
 
-  // The record that is begun but not complete.
-  readonly #header = new Uint8Array(RECORD_HEADER_BYTES);
-  #headerFill = 0;
-  #recordAt = 0;
-  #remaining = 0;
-  /** Its beginning lies before the start of decoding: it is passed over. */
-  #isBlind = false;
-  #sort: RecordSort = 'other';
-  #crc = CRC32C_START;
-  readonly #prefix = new Uint8Array(BODY_PREFIX_BYTES);
-  #prefixFill = 0;
-
+  readonly #partial = new PartialRecord();
   #lastRecordAt: number | undefined;
   #recordEnd: number | undefined;
   #end: WalEnd | undefined;
@@ -101,11 +94,6 @@ export class WalDecoder {
   /** End of the last whole and valid record, where the next one may begin; undefined before the first. */
   get recordEnd(): bigint | undefined {
     return this.#recordEnd === undefined ? undefined : this.#absolute(this.#recordEnd);
-  }
-
-  /** Start of the last whole and valid record. */
-  get lastRecord(): bigint | undefined {
-    return this.#lastRecordAt === undefined ? undefined : this.#absolute(this.#lastRecordAt);
   }
 
   /** Timeline that wrote the newest page; undefined before the first page header. */
@@ -178,112 +166,74 @@ export class WalDecoder {
     const isFirst = this.#isFirstPage;
     this.#isFirstPage = false;
     if (header.overwrites) {
-      this.#forgetPartial();
+      this.#partial.forget();
     } else if (isFirst) {
-      this.#isBlind = header.continuationBytes > 0;
-      this.#remaining = header.continuationBytes;
-    } else if (header.continuationBytes !== this.#owed()) {
-      this.#stop('broken-record', this.#hasPartial() ? this.#recordAt : pageStart);
+      this.#partial.passOver(header.continuationBytes);
+    } else if (header.continuationBytes !== this.#partial.owed) {
+      this.#stop('broken-record', this.#partial.isEmpty ? pageStart : this.#partial.start);
     }
-  }
-
-  /** Bytes of the begun record that are still to come, its header's too. */
-  #owed(): number {
-    if (this.#headerFill === 0 || this.#headerFill === RECORD_HEADER_BYTES) return this.#remaining;
-    return readU32(this.#header, 0) - this.#headerFill;
-  }
-
-  #hasPartial(): boolean {
-    return this.#headerFill > 0 || this.#remaining > 0;
-  }
-
-  #forgetPartial(): void {
-    this.#headerFill = 0;
-    this.#remaining = 0;
-    this.#isBlind = false;
   }
 
   /** Takes record bytes of one page. */
   #takeRecords(bytes: Uint8Array, start: number, to: number): number {
     let from = start;
     while (from < to && this.#end === undefined && this.#toSegmentEnd === 0) {
-      const before = from;
-      if (this.#padding > 0) {
-        from += Math.min(this.#padding, to - from);
-        this.#padding -= from - before;
-      } else if (this.#remaining > 0) {
-        from = this.#takeBody(bytes, from, to);
-      } else if (this.#headerFill === 0 && to - from >= RECORD_HEADER_BYTES) {
-        from = this.#takeWhole(bytes, from, to);
-      } else {
-        from = this.#takeHeader(bytes, from, to);
-      }
-      this.#advance(from - before);
-      if (this.#remaining === 0 && this.#headerFill === RECORD_HEADER_BYTES) this.#finishPartial();
+      const taken = this.#takeSome(bytes, from, to);
+      from += taken;
+      this.#advance(taken);
+      if (this.#partial.isWhole) this.#finishPartial();
     }
     return from;
   }
 
-  /** The common case: a record that lies whole in this page and buffer. Otherwise begins a partial one. */
-  #takeWhole(bytes: Uint8Array, from: number, to: number): number {
-    const total = readU32(bytes, from);
-    if (!this.#isHeaderValid(bytes, from, this.#at)) return from;
-    if (from + total > to) return this.#takeHeader(bytes, from, to);
+  /** Takes what comes next: padding, the rest of a record, a whole one or a beginning. Returns how many bytes. */
+  #takeSome(bytes: Uint8Array, from: number, to: number): number {
+    if (this.#padding > 0) {
+      const passed = Math.min(this.#padding, to - from);
+      this.#padding -= passed;
+      return passed;
+    }
+    if (!this.#partial.isEmpty) {
+      return this.#partial.hasHeader
+        ? this.#partial.takeBody(bytes, from, to)
+        : this.#takeHeader(bytes, from, to);
+    }
+    // The length lies in one page, but buffers may end within it.
+    if (to - from >= RECORD_HEADER_BYTES) {
+      if (!this.#isHeaderValid(bytes, from, this.#at)) return 0;
+      const end = from + recordLength(bytes, from);
+      if (end <= to) return this.#takeWhole(bytes, from, end);
+    }
+    this.#partial.start = this.#at;
+    return this.#takeHeader(bytes, from, to);
+  }
+
+  /** The common case: a record that lies whole in this page and buffer, and whose header is valid. */
+  #takeWhole(bytes: Uint8Array, from: number, end: number): number {
     const bodyAt = from + RECORD_HEADER_BYTES;
-    const crc = crc32cUpdate(CRC32C_START, bytes, bodyAt, from + total);
+    const crc = crc32cUpdate(CRC32C_START, bytes, bodyAt, end);
     if (!isChecksum(crc, bytes, from)) {
       this.#stop('wrong-checksum', this.#at);
-      return from;
+      return 0;
     }
-    const sort = sortOfRecord(bytes[from + 16] as number, bytes[from + 17] as number);
-    this.#complete(this.#at, this.#at + total, sort, bytes, bodyAt, from + total);
-    return from + total;
+    const sort = sortOfRecord(bytes, from);
+    this.#complete(this.#at, this.#at + (end - from), sort, bytes, bodyAt, end);
+    return end - from;
   }
 
-  #takeHeader(bytes: Uint8Array, start: number, to: number): number {
-    if (this.#headerFill === 0) this.#recordAt = this.#at;
-    const taken = Math.min(RECORD_HEADER_BYTES - this.#headerFill, to - start);
-    this.#header.set(bytes.subarray(start, start + taken), this.#headerFill);
-    this.#headerFill += taken;
-    if (this.#headerFill < 4) return start + taken;
-    if (readU32(this.#header, 0) < RECORD_HEADER_BYTES) {
-      this.#stop('no-record', this.#recordAt);
-    } else if (
-      this.#headerFill === RECORD_HEADER_BYTES &&
-      this.#isHeaderValid(this.#header, 0, this.#recordAt)
-    ) {
-      this.#remaining = readU32(this.#header, 0) - RECORD_HEADER_BYTES;
-      this.#sort = sortOfRecord(this.#header[16] as number, this.#header[17] as number);
-      this.#crc = CRC32C_START;
-      this.#prefixFill = 0;
-    }
-    return start + taken;
-  }
-
-  #takeBody(bytes: Uint8Array, from: number, to: number): number {
-    const taken = Math.min(this.#remaining, to - from);
-    this.#remaining -= taken;
-    if (this.#isBlind) {
-      if (this.#remaining === 0) {
-        this.#isBlind = false;
-        this.#padding = paddingAfter(this.#originLow + this.#at + taken);
-      }
-      return from + taken;
-    }
-    this.#crc = crc32cUpdate(this.#crc, bytes, from, from + taken);
-    const wanted = Math.min(BODY_PREFIX_BYTES - this.#prefixFill, taken);
-    if (this.#sort !== 'other' && wanted > 0) {
-      this.#prefix.set(bytes.subarray(from, from + wanted), this.#prefixFill);
-      this.#prefixFill += wanted;
-    }
-    return from + taken;
+  #takeHeader(bytes: Uint8Array, from: number, to: number): number {
+    const taken = this.#partial.takeHeader(bytes, from, to);
+    if (this.#partial.hasHeader) this.#isHeaderValid(this.#partial.header, 0, this.#partial.start);
+    return taken;
   }
 
   #finishPartial(): void {
-    this.#headerFill = 0;
-    if (!isChecksum(this.#crc, this.#header, 0)) this.#stop('wrong-checksum', this.#recordAt);
+    const { start, sort, prefix, prefixFill, isBlind, isValid } = this.#partial;
+    this.#partial.forget();
     if (this.#end !== undefined) return;
-    this.#complete(this.#recordAt, this.#at, this.#sort, this.#prefix, 0, this.#prefixFill);
+    if (isBlind) this.#padding = paddingAfter(this.#originLow + this.#at);
+    else if (isValid) this.#complete(start, this.#at, sort, prefix, 0, prefixFill);
+    else this.#stop('wrong-checksum', start);
   }
 
   /** A record [start, end) is whole and valid; its body, or the beginning of it, is at [bodyFrom, bodyTo). */
@@ -332,13 +282,13 @@ export class WalDecoder {
 
   /** Length and back link of a record that begins at `at` (relative). Stops where they are wrong. */
   #isHeaderValid(bytes: Uint8Array, from: number, at: number): boolean {
-    if (readU32(bytes, from) < RECORD_HEADER_BYTES) {
+    if (recordLength(bytes, from) < RECORD_HEADER_BYTES) {
       this.#stop('no-record', at);
       return false;
     }
-    const previous = this.#relative(readU32(bytes, from + 12), readU32(bytes, from + 8));
-    const isLinked =
-      this.#lastRecordAt === undefined ? previous < at : previous === this.#lastRecordAt;
+    const previous = this.#relative(previousHigh(bytes, from), previousLow(bytes, from));
+    const last = this.#lastRecordAt;
+    const isLinked = last === undefined ? previous < at : previous === last;
     if (!isLinked) this.#stop('wrong-link', at);
     return isLinked;
   }
@@ -346,25 +296,4 @@ export class WalDecoder {
   #relative(high: number, low: number): number {
     return (high - this.#originHigh) * HIGH + (low - this.#originLow);
   }
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24)) >>>
-    0
-  );
-}
-
-/** Records begin at multiples of 8. */
-function paddingAfter(end: number): number {
-  return (8 - (end % 8)) % 8;
-}
-
-/** `crc`: state over the record's body; the header follows it. */
-function isChecksum(crc: number, header: Uint8Array, at: number): boolean {
-  const state = crc32cUpdate(crc, header, at, at + CHECKED_HEADER_BYTES);
-  return crc32cEnd(state) === readU32(header, at + CHECKED_HEADER_BYTES);
 }

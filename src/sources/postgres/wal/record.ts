@@ -2,10 +2,11 @@
  * WAL records as far as recovery to an instant needs them: their header, and of commits and restore points the time and
  * name (Postgres: `XLogRecord` of access/xlogrecord.h, `xl_xact_commit` of access/xact.h, `xl_restore_point`).
  */
+import { crc32cEnd, crc32cUpdate } from './crc32c.ts';
 
 export const RECORD_HEADER_BYTES = 24;
-/** Header bytes that the record's checksum covers, after the body. */
-export const CHECKED_HEADER_BYTES = 20;
+/** Header bytes that the record's checksum covers, after the body; the checksum follows them. */
+const CHECKED_HEADER_BYTES = 20;
 /** Beginning of a body within which all lies that is read of it. */
 export const BODY_PREFIX_BYTES = 96;
 
@@ -21,8 +22,10 @@ const MICROS_1970_TO_2000 = 946_684_800_000_000;
 
 export type RecordSort = 'commit' | 'commit-prepared' | 'restore-point' | 'switch' | 'other';
 
-/** What a record is, by the `xl_info` and `xl_rmid` of its header. */
-export function sortOfRecord(info: number, resource: number): RecordSort {
+/** What a record is, by the `xl_info` and `xl_rmid` of its header, which begins at `at`. */
+export function sortOfRecord(bytes: Uint8Array, at: number): RecordSort {
+  const info = bytes[at + 16] as number;
+  const resource = bytes[at + 17];
   if (resource === RESOURCE_TRANSACTION) {
     const operation = info & 0x70;
     if (operation === TRANSACTION_COMMIT) return 'commit';
@@ -34,6 +37,41 @@ export function sortOfRecord(info: number, resource: number): RecordSort {
     return operation === XLOG_RESTORE_POINT ? 'restore-point' : 'other';
   }
   return 'other';
+}
+
+/** Length of the record with its header (`xl_tot_len`). */
+export function recordLength(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at);
+}
+
+/** Address of the record before this one (`xl_prev`), in its halves. */
+export function previousHigh(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at + 12);
+}
+
+export function previousLow(bytes: Uint8Array, at: number): number {
+  return readU32(bytes, at + 8);
+}
+
+/** Whether the header at `at` holds this checksum. `crc` is the state over the record's body. */
+export function isChecksum(crc: number, bytes: Uint8Array, at: number): boolean {
+  const checkedTo = at + CHECKED_HEADER_BYTES;
+  return crc32cEnd(crc32cUpdate(crc, bytes, at, checkedTo)) === readU32(bytes, checkedTo);
+}
+
+/** Bytes between the end of a record and where the next may begin: a multiple of 8. */
+export function paddingAfter(end: number): number {
+  return (8 - (end % 8)) % 8;
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
 }
 
 /** Where the main data begins within [from, to) of a body without block references; undefined where it has some. */
