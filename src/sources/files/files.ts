@@ -1,0 +1,42 @@
+/** The source of folders: everything that a POSIX file system holds, captured and restored exactly. See README.md. */
+import fs from 'node:fs';
+import { findUser } from '#base';
+import { errors } from '../errors.ts';
+import type { RecoveredStore, RecoverRequest, Source, SourceContext } from '../source.ts';
+import { captureFiles } from './capture.ts';
+import { type FilesSettings, filesSchema } from './config.ts';
+import { inspectFiles } from './inspect.ts';
+import { walkTree } from './walk.ts';
+
+export const filesSource: Source<FilesSettings> = {
+  type: 'files',
+  schema: filesSchema,
+  inspect: inspectFiles,
+  capture: captureFiles,
+  recover: recoverFiles,
+};
+
+/** A restored folder needs nothing to live; it is only given to its owner where one is asked for. */
+async function recoverFiles(
+  request: RecoverRequest,
+  context: SourceContext,
+): Promise<RecoveredStore> {
+  if (request.owner !== undefined) {
+    await giveTo(request.owner, request.directory, context.signal);
+  }
+  return { url: request.directory, facts: {} };
+}
+
+async function giveTo(owner: string, directory: string, signal: AbortSignal): Promise<void> {
+  const user = findUser(owner);
+  if (!user) throw errors.ownerUnknown([owner]);
+  const root = Buffer.from(directory);
+  for await (const event of walkTree(root, { signal })) {
+    if (event.kind !== 'entry') continue;
+    const path = event.path.length === 0 ? root : Buffer.concat([root, SLASH, event.path]);
+    const { uid, gid } = event.metadata;
+    if (uid !== user.uid || gid !== user.gid) fs.lchownSync(path, user.uid, user.gid);
+  }
+}
+
+const SLASH = Buffer.from('/');
