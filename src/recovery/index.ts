@@ -1,5 +1,15 @@
 /**
  * Recovery: from a repository and its password to stores and services that run, at a chosen instant. It never asks the
- * catalog.
+ * catalog. `choose/` turns an instant into captures and positions, `restore/` writes trees to disk, `life/` makes a
+ * recovery, lists it, puts it in production's place, takes it back and away.
  */
+export * from './choose/choose.ts';
+export { countDifferingFiles } from './choose/difference.ts';
+export type * from './choose/request.ts';
+export { errors as recoveryErrors } from './errors.ts';
+export * from './life/recover.ts';
+export * from './life/state.ts';
+export * from './life/switch.ts';
 export type * from './request.ts';
+export type * from './site.ts';
+export * from './window.ts';

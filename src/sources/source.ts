@@ -193,6 +193,13 @@ export type RecoveredStore = {
   facts: Record<string, unknown>;
 };
 
+export type SettleRequest = {
+  directory: string;
+  scratch: string;
+  /** Where the folder will lie when it is production. */
+  home: string;
+};
+
 export interface Source<Own = Record<string, unknown>> {
   readonly type: string;
   /** The fields of its own in holdfast.yaml, strict. */
@@ -227,4 +234,11 @@ export interface Source<Own = Record<string, unknown>> {
     context: SourceContext,
   ): Promise<RecoveredStore>;
   stop?(directory: string, context: SourceContext): Promise<void>;
+  /**
+   * Gives a stopped copy back what makes it production (its configuration, its paths), before it takes the place of
+   * `home`. Idempotent.
+   */
+  settle?(request: SettleRequest, context: SourceContext): Promise<void>;
+  /** The folder of this host that holds the store in production; undefined where it isn't here. */
+  home?(store: StoreSettings<Own>, capture: CaptureOutcome | undefined): string | undefined;
 }

@@ -1,0 +1,202 @@
+/**
+ * An instant becomes one capture and one journal position per store. Nothing is changed: what is found here is what a
+ * person sees before anything starts.
+ */
+import { formatCount, formatDuration } from '#base';
+import { type CaptureRecord, type JournalReader, openJournalReader, readGaps } from '#repository';
+import type { CaptureOutcome, ResolvedTarget, Target } from '#sources';
+import { errors } from '../errors.ts';
+import { addressOf, type Before, captureAfter, newestCaptureBefore } from './base.ts';
+import { countDifferingFiles } from './difference.ts';
+import type { Choice, ChooseRequest, ChosenStore, RecoverableStore } from './request.ts';
+import { type Aim, aimAt } from './target.ts';
+
+const hasJournal = (store: RecoverableStore) => store.source.resolve !== undefined;
+
+export function outcomeOf(capture: CaptureRecord): CaptureOutcome {
+  const { start, end, clock, facts } = capture;
+  return { start, end, clock, facts };
+}
+
+/** Throws what `recovery/*` names: in the future, before the window, in a gap, no such mark. */
+export async function chooseRecovery(request: ChooseRequest): Promise<Choice> {
+  const leader = findLeader(request);
+  const aim = await aimAt(request);
+  const led = leader && (await chooseFromJournal(request, leader, aim, aim.leader));
+  const instantMs = aim.atMs ?? led?.atMs;
+  if (instantMs === undefined) throw errors.noLeaderJournal([aim.title]);
+  const settled = { ...aim, atMs: instantMs };
+  const stores = await Promise.all(
+    request.stores.map(async (store) => {
+      if (led && store.name === leader.name)
+        return await describe(request, store, led, instantMs, true);
+      const found = hasJournal(store)
+        ? await chooseFromJournal(request, store, settled, { kind: 'time', atMs: instantMs })
+        : await chooseCapture(request, store, instantMs);
+      return await describe(request, store, found, instantMs, false);
+    }),
+  );
+  return { instantMs, title: aim.title, stores };
+}
+
+function findLeader(request: ChooseRequest): RecoverableStore | undefined {
+  const named = request.stores.find((store) => store.name === request.leader);
+  if (named && hasJournal(named)) return named;
+  return request.stores.find(hasJournal);
+}
+
+type Found = {
+  capture: CaptureRecord;
+  /** What the store will be as of, Holdfast's clock. */
+  atMs: number;
+  journal?: JournalReader;
+  resolved?: ResolvedTarget;
+};
+
+async function chooseFromJournal(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  aim: Aim,
+  target: Target,
+): Promise<Found> {
+  const noted = aim.positions[store.name];
+  const wanted: Target = noted ? { kind: 'position', position: noted } : target;
+  const capture = await newestCaptureBefore(request, store.name, limitOf(wanted, request.nowMs));
+  const journal = openJournalReader(request.repository, addressOf(request, store.name), {
+    ...(store.spoolFolder === undefined ? {} : { spoolFolder: store.spoolFolder }),
+  });
+  await refuseGap(request, store, wanted);
+  const resolved = await store.source.resolve?.(
+    outcomeOf(capture),
+    journal,
+    onStoreClock(wanted, capture.clock.offsetMs),
+    request.line,
+  );
+  if (!resolved) throw errors.noLeaderJournal([store.name]);
+  const knownMs = await lastKnownMs(journal, capture);
+  const reachedMs = resolved.isEnd ? Math.min(aim.atMs ?? knownMs, knownMs) : aim.atMs;
+  const atMs = reachedMs ?? (resolved.lastCommitMs ?? knownMs) - capture.clock.offsetMs;
+  return { capture, journal, resolved, atMs };
+}
+
+function limitOf(target: Target, nowMs: number): Before {
+  if (target.kind === 'time') return { atMs: target.atMs };
+  if (target.kind === 'position') return { position: target.position };
+  return { atMs: nowMs };
+}
+
+function onStoreClock(target: Target, offsetMs: number): Target {
+  return target.kind === 'time' ? { kind: 'time', atMs: target.atMs + offsetMs } : target;
+}
+
+async function refuseGap(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  target: Target,
+): Promise<void> {
+  if (target.kind !== 'time') return;
+  const gaps = await readGaps(request.repository, addressOf(request, store.name));
+  const gap = gaps.find(
+    (span) => span.fromMs < target.atMs && target.atMs < (span.toMs ?? Infinity),
+  );
+  if (!gap) return;
+  const iso = (ms: number) => new Date(ms).toISOString();
+  const to = gap.toMs === undefined ? 'now' : iso(gap.toMs);
+  throw errors.inGap([store.name, iso(target.atMs), iso(gap.fromMs), to], { where: store.name });
+}
+
+/** The latest instant (Holdfast's clock) at which it is known how the journal stood. */
+async function lastKnownMs(journal: JournalReader, capture: CaptureRecord): Promise<number> {
+  const [spans, watermarks] = await Promise.all([journal.spans(), journal.watermarks()]);
+  const heard = spans.map((span) => span.latestMs - capture.clock.offsetMs);
+  return Math.max(capture.endedAtMs, ...heard, ...watermarks.map((mark) => mark.atMs));
+}
+
+/** A store without a journal: its newest capture that was complete by then; what it shows is as of its beginning. */
+async function chooseCapture(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  instantMs: number,
+): Promise<Found> {
+  const capture = await newestCaptureBefore(request, store.name, { atMs: instantMs });
+  const quietUntilMs = await unchangedUntilMs(request, store, capture);
+  return { capture, atMs: Math.max(capture.startedAtMs, Math.min(instantMs, quietUntilMs)) };
+}
+
+/**
+ * Until when a watched store is known to have stayed as captured: to the first change that the next capture was made
+ * for, or, after the newest capture, to what the watcher (running, or by its last watermark) says.
+ */
+async function unchangedUntilMs(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  capture: CaptureRecord,
+): Promise<number> {
+  const address = addressOf(request, store.name);
+  const next = await captureAfter(request, store.name, capture.id);
+  if (next) {
+    const { firstChangeMs } = next.facts;
+    return typeof firstChangeMs === 'number' ? firstChangeMs : capture.startedAtMs;
+  }
+  const marks = await listWatermarks(request.repository, address);
+  return Math.max(
+    capture.startedAtMs,
+    store.unchangedUntilMs ?? 0,
+    ...marks.map(({ atMs }) => atMs),
+  );
+}
+
+async function describe(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  found: Found,
+  instantMs: number,
+  leads: boolean,
+): Promise<ChosenStore> {
+  const { capture, resolved, journal } = found;
+  const skewMs = leads ? 0 : Math.round(found.atMs - instantMs);
+  return {
+    store,
+    capture,
+    ...(journal ? { journal } : {}),
+    ...(resolved ? { resolved } : {}),
+    selection: {
+      store: store.name,
+      from: describeOrigin(capture, resolved, found.atMs),
+      capture: capture.id,
+      atMs: found.atMs,
+      skewMs,
+      uncertaintyMs: capture.clock.uncertaintyMs,
+      leads,
+      leftBehind: await describeLeftBehind(request, store, found),
+      overLimit: !leads && Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
+      bytes: capture.statistics.bytes,
+    },
+  };
+}
+
+function describeOrigin(
+  capture: CaptureRecord,
+  resolved: ResolvedTarget | undefined,
+  atMs: number,
+): string {
+  const taken = new Date(capture.startedAtMs).toISOString().slice(11, 19);
+  if (!resolved) return `capture of ${taken}`;
+  return `${taken} + ${formatDuration(Math.max(0, atMs - capture.startedAtMs))} of journal`;
+}
+
+async function describeLeftBehind(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  found: Found,
+): Promise<string | undefined> {
+  if (found.resolved) {
+    const { leftBehindCommits: count, leftBehindIsMore } = found.resolved;
+    if (count === 0) return undefined;
+    return `${leftBehindIsMore ? 'over ' : ''}${formatCount(count)} ${count === 1 ? 'commit' : 'commits'}`;
+  }
+  const newest = await newestCaptureBefore(request, store.name, { atMs: Infinity });
+  if (newest.id === found.capture.id) return undefined;
+  const count = await countDifferingFiles(request.repository, found.capture, newest);
+  return count === 0 ? undefined : `${formatCount(count)} ${count === 1 ? 'file' : 'files'}`;
+}

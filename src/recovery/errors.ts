@@ -1,0 +1,93 @@
+/** Everything that recovery refuses or fails at, in words for whoever waits for the data. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('recovery', {
+  instantInFuture: {
+    kind: 'invalid',
+    message: (instant: string) => `${instant} is in the future`,
+    guidance: 'Choose an instant that has passed, or `latest`.',
+  },
+  beforeWindow: {
+    kind: 'not-found',
+    message: (store: string, instant: string, first: string) =>
+      `${store} can't be brought back to ${instant}: its recovery window begins at ${first}`,
+    guidance: 'Choose a later instant; `holdfast points` shows what there is.',
+  },
+  inGap: {
+    kind: 'not-found',
+    message: (store: string, instant: string, from: string, to: string) =>
+      `${store} can't be brought back to ${instant}: its journal has a gap from ${from} to ${to}`,
+    guidance: 'Choose an instant before or after the gap; `holdfast points` shows both.',
+  },
+  nothingCaptured: {
+    kind: 'not-found',
+    message: (store: string) => `nothing of ${store} has been captured yet`,
+    guidance: 'Protect it first: `holdfast up`, then `holdfast status`.',
+  },
+  noSuchStore: {
+    kind: 'not-found',
+    message: (store: string, known: string) =>
+      `the environment has no protected store "${store}" (it has: ${known})`,
+    guidance: 'Name one of these.',
+  },
+  noSuchMark: {
+    kind: 'not-found',
+    message: (mark: string) => `there is no mark "${mark}"`,
+    guidance: 'See the marks with `holdfast points`, or set one with `holdfast mark`.',
+  },
+  noLeaderJournal: {
+    kind: 'invalid',
+    message: (what: string) => `${what} needs a leading store with a journal, and there is none`,
+    guidance: 'Give an instant instead, or set `consistency.leader` to a continuous database.',
+  },
+  skewNotAccepted: {
+    kind: 'refused',
+    message: (stores: string) => `further from the instant than consistency.skew allows: ${stores}`,
+    guidance:
+      'Look at the table; accept each by name with `--accept STORE`, or choose another instant.',
+  },
+  targetNotEmpty: {
+    kind: 'invalid',
+    message: (folder: string) => `${folder} is not empty`,
+    guidance: 'Name a folder that is empty or does not exist yet.',
+  },
+  notEnoughSpace: {
+    kind: 'failed',
+    message: (folder: string, needed: string, free: string) =>
+      `${folder} has ${free} free and the recovery needs ${needed}`,
+    guidance: 'Free some space or name another place with `--target`.',
+  },
+  noSuchRecovery: {
+    kind: 'not-found',
+    message: (id: string) => `there is no recovery "${id}" on this host`,
+    guidance: 'See them with `holdfast recovery list`.',
+  },
+  wrongStatus: {
+    kind: 'invalid',
+    message: (id: string, status: string, wanted: string) =>
+      `recovery ${id} is ${status}; this needs one that is ${wanted}`,
+    guidance: 'See where it stands with `holdfast recovery list`.',
+  },
+  noProduction: {
+    kind: 'invalid',
+    message: (store: string) => `it is not known where ${store} lies in production on this host`,
+    guidance: 'In-place recovery replaces a local folder: name it in holdfast.yaml (`directory`).',
+  },
+  noControl: {
+    kind: 'invalid',
+    message: (name: string) =>
+      `${name} has no \`control: {stop, start}\`: production can't be stopped safely`,
+    guidance: 'Add the two commands to holdfast.yaml, or recover beside production.',
+  },
+  sourceUnknown: {
+    kind: 'failed',
+    message: (type: string) => `captured by a source that this version doesn't know: ${type}`,
+    guidance: 'Use a Holdfast that has this source.',
+  },
+  stillInUse: {
+    kind: 'refused',
+    message: (store: string, directory: string) =>
+      `${store} is still in use at ${directory} after its stop command`,
+    guidance: 'Mend the `control.stop` command: nothing was replaced.',
+  },
+});

@@ -1,0 +1,208 @@
+/** One recovery beside production, from the empty folder to checked services. */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { formatSize, type Logger, messageOf, type ProgressListener, systemClock } from '#base';
+import type { Repository } from '#repository';
+import type { SourceContext } from '#sources';
+import { outcomeOf } from '../choose/choose.ts';
+import type { Choice, ChosenStore } from '../choose/request.ts';
+import { errors } from '../errors.ts';
+import type { Bindings, RecoveryPhase, RecoveryState } from '../request.ts';
+import { restoreTree } from '../restore/index.ts';
+import type { Site } from '../site.ts';
+import { newRecoveryId, saveState } from './state.ts';
+
+export type RecoverOptions = {
+  repository: Repository;
+  environment: string;
+  stage: string;
+  choice: Choice;
+  site: Site;
+  /** Folder that holds this host's recoveries. */
+  root: string;
+  /** Operating system user that owns what is recovered. */
+  owner?: string;
+  inPlace: boolean;
+  log: Logger;
+  progress: ProgressListener;
+  signal: AbortSignal;
+};
+
+/** What was too little of a store to be called whole. */
+export type RecoverResult = {
+  state: RecoveryState;
+  problems: { store: string; path: string; what: string }[];
+};
+
+/** Throws what stopped it; the folder then holds a state that says so, and `removeRecovery` takes it away. */
+export async function recoverBeside(options: RecoverOptions): Promise<RecoverResult> {
+  const state = await begin(options);
+  try {
+    const problems = await bringUp(state, options);
+    return { state, problems };
+  } catch (error) {
+    state.status = 'failed';
+    state.error = messageOf(error);
+    await saveState(state);
+    throw error;
+  }
+}
+
+async function begin(options: RecoverOptions): Promise<RecoveryState> {
+  const id = newRecoveryId();
+  const folder = path.join(options.root, id);
+  await fs.mkdir(options.root, { recursive: true, mode: 0o711 });
+  await refuseWithoutSpace(options);
+  // Databases run as a user of their own, who must reach their folder but see nothing else.
+  await fs.mkdir(folder, { mode: 0o711 });
+  const state: RecoveryState = {
+    id,
+    environment: options.environment,
+    stage: options.stage,
+    status: 'recovering',
+    inPlace: options.inPlace,
+    createdAtMs: systemClock.nowMs(),
+    instantMs: options.choice.instantMs,
+    folder,
+    stores: {},
+    services: [],
+    checks: [],
+    phases: [],
+    bytesRead: 0,
+  };
+  await saveState(state);
+  return state;
+}
+
+async function refuseWithoutSpace({ root, choice }: RecoverOptions): Promise<void> {
+  const needed = choice.stores.reduce((sum, chosen) => sum + chosen.selection.bytes, 0);
+  const { bavail, bsize } = await fs.statfs(root);
+  if (bavail * bsize >= needed) return;
+  throw errors.notEnoughSpace([root, formatSize(needed), formatSize(bavail * bsize)]);
+}
+
+async function bringUp(
+  state: RecoveryState,
+  options: RecoverOptions,
+): Promise<RecoverResult['problems']> {
+  await options.repository.loadIndex();
+  const problems: RecoverResult['problems'] = [];
+  await phase(state, 'data', async () => {
+    const restored = options.choice.stores.map((chosen) => restoreStore(state, chosen, options));
+    problems.push(...(await settleAll(restored)).flat());
+  });
+  await phase(state, 'journal', async () => {
+    await settleAll(options.choice.stores.map((chosen) => startStore(state, chosen, options)));
+  });
+  await phase(state, 'services', () => startServices(state, options));
+  await phase(state, 'checks', async () => {
+    state.checks = await options.site.runChecks(bindingsOf(state));
+  });
+  state.status = state.checks.every((check) => check.verdict === 'pass')
+    ? 'ready'
+    : 'checks-failed';
+  await saveState(state);
+  return problems;
+}
+
+/** Waits for all before it throws the first failure: nothing goes on in the background of a failed recovery. */
+async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(work);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
+}
+
+async function phase(
+  state: RecoveryState,
+  name: RecoveryPhase['phase'],
+  work: () => Promise<void>,
+): Promise<void> {
+  const begun = systemClock.monotonicMs();
+  await work();
+  state.phases.push({ phase: name, tookMs: Math.round(systemClock.monotonicMs() - begun) });
+  await saveState(state);
+}
+
+const foldersOf = (state: RecoveryState, store: string) => ({
+  directory: path.join(state.folder, store, 'data'),
+  scratch: path.join(state.folder, store, 'scratch'),
+});
+
+async function restoreStore(
+  state: RecoveryState,
+  chosen: ChosenStore,
+  options: RecoverOptions,
+): Promise<RecoverResult['problems']> {
+  const { name } = chosen.store;
+  const { directory, scratch } = foldersOf(state, name);
+  await fs.mkdir(path.dirname(directory), { mode: 0o711 });
+  await fs.mkdir(scratch, { mode: 0o700 });
+  const snapshot = await options.repository.snapshots.load(chosen.capture.snapshot);
+  const restored = await restoreTree({
+    repository: options.repository,
+    tree: snapshot.tree,
+    target: directory,
+    progress: (progress) => options.progress({ ...progress, step: `${name}: ${progress.step}` }),
+    signal: options.signal,
+  });
+  state.bytesRead += restored.bytes;
+  return restored.problems.map((problem) => ({ store: name, ...problem }));
+}
+
+function contextFor(state: RecoveryState, store: string, options: RecoverOptions): SourceContext {
+  return {
+    log: options.log.child({ store, recovery: state.id }),
+    progress: (progress) => options.progress({ ...progress, step: `${store}: ${progress.step}` }),
+    signal: options.signal,
+    stateFolder: foldersOf(state, store).scratch,
+  };
+}
+
+async function startStore(
+  state: RecoveryState,
+  chosen: ChosenStore,
+  options: RecoverOptions,
+): Promise<void> {
+  const { name, source } = chosen.store;
+  const { directory, scratch } = foldersOf(state, name);
+  const recovered = await source.recover(
+    {
+      capture: outcomeOf(chosen.capture),
+      directory,
+      scratch,
+      ...(chosen.journal ? { journal: chosen.journal } : {}),
+      ...(chosen.resolved ? { resolved: chosen.resolved } : {}),
+      ...(options.owner === undefined ? {} : { owner: options.owner }),
+      mode: 'beside',
+    },
+    contextFor(state, name, options),
+  );
+  state.stores[name] = { selection: chosen.selection, directory, url: recovered.url };
+  await saveState(state);
+}
+
+export function bindingsOf(state: RecoveryState): Bindings {
+  const stores = Object.entries(state.stores).map(([name, { url }]) => [name, { url }] as const);
+  const services = state.services.map(({ name, url }) => [name, { url }] as const);
+  return {
+    stores: Object.fromEntries(stores),
+    services: Object.fromEntries(services),
+    scratch: path.join(state.folder, 'services'),
+    muted: true,
+  };
+}
+
+/** In the order given, which is that of their needs; one whose stores aren't recovered is left out. */
+async function startServices(state: RecoveryState, options: RecoverOptions): Promise<void> {
+  await fs.mkdir(path.join(state.folder, 'services'), { mode: 0o700 });
+  const recovered = new Set(Object.keys(state.stores));
+  for (const service of options.site.services) {
+    const names = new Set([...recovered, ...state.services.map(({ name }) => name)]);
+    if (!service.needs.every((need) => names.has(need))) continue;
+    options.signal.throwIfAborted();
+    options.progress({ step: `${service.name}: starting` });
+    state.services.push(await options.site.runtime.start(service.name, bindingsOf(state)));
+    await saveState(state);
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * `recovery.json` in a recovery's folder is the truth of it: written durably before and after each step, so that
+ * whoever comes after a crash knows what to go on with or to take away.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { shortId, systemCode, writeFileDurably } from '#base';
+import { errors } from '../errors.ts';
+import type { RecoveryState } from '../request.ts';
+
+const STATE_FILE = 'recovery.json';
+const ID = /^r[0-9a-z]{1,20}$/;
+
+export const newRecoveryId = () => shortId('r', 5);
+
+export async function saveState(state: RecoveryState): Promise<void> {
+  await writeFileDurably(
+    path.join(state.folder, STATE_FILE),
+    `${JSON.stringify(state, null, 2)}\n`,
+  );
+}
+
+async function readState(folder: string): Promise<RecoveryState | undefined> {
+  try {
+    return JSON.parse(await fs.readFile(path.join(folder, STATE_FILE), 'utf8')) as RecoveryState;
+  } catch (error) {
+    // A folder without a state is one whose creation was cut short, or none of ours.
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** All recoveries below a root, oldest first. */
+export async function listRecoveries(root: string): Promise<RecoveryState[]> {
+  const names = await fs.readdir(root).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  const states = await Promise.all(
+    names.filter((name) => ID.test(name)).map((name) => readState(path.join(root, name))),
+  );
+  return states
+    .filter((state): state is RecoveryState => state !== undefined)
+    .sort((a, b) => a.createdAtMs - b.createdAtMs);
+}
+
+/** Throws `recovery/no-such-recovery`. */
+export async function loadRecovery(root: string, id: string): Promise<RecoveryState> {
+  const state = ID.test(id) ? await readState(path.join(root, id)) : undefined;
+  if (!state) throw errors.noSuchRecovery([id]);
+  return state;
+}

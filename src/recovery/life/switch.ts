@@ -1,0 +1,202 @@
+/**
+ * Putting a recovery in production's place, and back. The exchange of folders is two renames per store, each noted
+ * before it is made, so that a repeated call goes on where a crash cut it.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { type Logger, type ProgressListener, syncDirectory, systemClock, systemCode } from '#base';
+import type { Source, SourceContext } from '#sources';
+import { errors } from '../errors.ts';
+import type { RecoveryState } from '../request.ts';
+import type { ProductionStore, Site } from '../site.ts';
+import { saveState } from './state.ts';
+
+export type SwitchOptions = {
+  state: RecoveryState;
+  site: Site;
+  /** By store. */
+  sources: Record<string, Source>;
+  log: Logger;
+  progress: ProgressListener;
+  signal: AbortSignal;
+};
+
+type StoreName = string;
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await fs.lstat(file);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Moves a folder, over file systems too; atomic within one. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await fs.rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    const staged = `${to}.arriving`;
+    await fs.rm(staged, { recursive: true, force: true });
+    await fs.cp(from, staged, {
+      recursive: true,
+      preserveTimestamps: true,
+      verbatimSymlinks: true,
+    });
+    await fs.rename(staged, to);
+    await fs.rm(from, { recursive: true });
+  }
+  await syncDirectory(path.dirname(to));
+}
+
+function productionOf(
+  options: SwitchOptions,
+  store: StoreName,
+): ProductionStore & { directory: string } {
+  const production = options.site.production.stores[store];
+  if (!production?.directory) throw errors.noProduction([store]);
+  if (production.needsControl && !production.control) throw errors.noControl([store]);
+  return { ...production, directory: production.directory };
+}
+
+/** Everything that would stop a switch half way is refused before anything is touched. */
+export function refuseUnswitchable(options: SwitchOptions): void {
+  for (const store of Object.keys(options.state.stores)) productionOf(options, store);
+  for (const { name } of options.site.services) {
+    if (!options.site.production.services[name]) throw errors.noControl([name]);
+  }
+}
+
+async function stopProduction(options: SwitchOptions): Promise<void> {
+  for (const { name } of options.site.services.toReversed()) {
+    options.progress({ step: `stopping ${name} in production` });
+    await options.site.production.services[name]?.stop();
+  }
+  for (const store of Object.keys(options.state.stores)) {
+    options.progress({ step: `stopping ${store} in production` });
+    await productionOf(options, store).control?.stop();
+  }
+}
+
+async function startProduction(options: SwitchOptions): Promise<void> {
+  for (const store of Object.keys(options.state.stores)) {
+    options.progress({ step: `starting ${store}` });
+    await productionOf(options, store).control?.start();
+  }
+  for (const { name } of options.site.services) {
+    options.progress({ step: `starting ${name}` });
+    await options.site.production.services[name]?.start();
+  }
+}
+
+function contextFor(options: SwitchOptions, store: StoreName): SourceContext {
+  const { log, progress, signal, state } = options;
+  return {
+    log: log.child({ store }),
+    progress,
+    signal,
+    stateFolder: path.join(state.folder, store, 'scratch'),
+  };
+}
+
+/** Ends the copy's own processes; its data stays. Idempotent. */
+export async function stopCopy(options: SwitchOptions): Promise<void> {
+  for (const service of options.state.services.toReversed())
+    await options.site.runtime.stop(service);
+  for (const [store, { directory }] of Object.entries(options.state.stores)) {
+    await options.sources[store]?.stop?.(directory, contextFor(options, store));
+  }
+}
+
+/** Puts the copy where production's data lies; what was there is kept beside it. Goes on after a crash. */
+async function exchange(options: SwitchOptions, store: StoreName): Promise<void> {
+  const { state } = options;
+  const entry = state.stores[store];
+  const { directory } = productionOf(options, store);
+  if (!entry) return;
+  await options.sources[store]?.settle?.(
+    {
+      directory: entry.directory,
+      scratch: path.join(state.folder, store, 'scratch'),
+      home: directory,
+    },
+    contextFor(options, store),
+  );
+  entry.replaced = `${directory}.replaced-${state.id}`;
+  await saveState(state);
+  if (!(await exists(entry.replaced)) && (await exists(directory)))
+    await move(directory, entry.replaced);
+  if (await exists(entry.directory)) await move(entry.directory, directory);
+}
+
+async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {
+  const { state } = options;
+  const entry = state.stores[store];
+  const { directory } = productionOf(options, store);
+  if (!entry?.replaced || !(await exists(entry.replaced))) return;
+  if (!(await exists(entry.directory))) await move(directory, entry.directory);
+  await move(entry.replaced, directory);
+}
+
+/**
+ * The recovery becomes production: its copy is stopped, production is stopped by its own controls, folders are
+ * exchanged, production is started on them. What is replaced stays as `<folder>.replaced-<id>`.
+ * May be repeated after a crash. Throws `recovery/wrong-status`, `recovery/no-control`, `recovery/no-production`.
+ */
+export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryState> {
+  const { state } = options;
+  if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
+    throw errors.wrongStatus([state.id, state.status, 'ready']);
+  }
+  refuseUnswitchable(options);
+  const begun = systemClock.monotonicMs();
+  state.status = 'promoting';
+  await saveState(state);
+  await stopCopy(options);
+  await stopProduction(options);
+  for (const store of Object.keys(state.stores)) await exchange(options, store);
+  await startProduction(options);
+  state.status = 'promoted';
+  state.services = [];
+  state.phases.push({ phase: 'switch', tookMs: Math.round(systemClock.monotonicMs() - begun) });
+  await saveState(state);
+  return state;
+}
+
+/** Takes a promotion back: production runs again on what was replaced; the recovery's data returns to its folder. */
+export async function undoRecovery(options: SwitchOptions): Promise<RecoveryState> {
+  const { state } = options;
+  if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
+    throw errors.wrongStatus([state.id, state.status, 'promoted']);
+  }
+  refuseUnswitchable(options);
+  state.status = 'undoing';
+  await saveState(state);
+  await stopProduction(options);
+  for (const store of Object.keys(state.stores)) await exchangeBack(options, store);
+  await startProduction(options);
+  state.status = 'undone';
+  await saveState(state);
+  return state;
+}
+
+/** Takes a recovery away with all it started; of a promoted one, what it replaced. Idempotent. */
+export async function removeRecovery(options: SwitchOptions): Promise<void> {
+  const { state } = options;
+  if (state.status === 'promoting' || state.status === 'undoing') {
+    throw errors.wrongStatus([state.id, state.status, 'not in the middle of a switch']);
+  }
+  const wasPromoted = state.status === 'promoted';
+  if (!wasPromoted) {
+    state.status = 'removing';
+    await saveState(state);
+    await stopCopy(options);
+  }
+  for (const { replaced } of Object.values(state.stores)) {
+    if (wasPromoted && replaced) await fs.rm(replaced, { recursive: true, force: true });
+  }
+  await fs.rm(state.folder, { recursive: true, force: true });
+}
