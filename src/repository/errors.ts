@@ -240,13 +240,6 @@ export const errors = errorCatalogue('repository', {
     message: (folder: string, why: string) => `the journal spool in ${folder} failed: ${why}`,
     guidance: 'Look at the disk of this folder. The stream goes on from what is safely stored.',
   },
-  spoolOutOfOrder: {
-    kind: 'failed',
-    retryable: true,
-    message: (folder: string, expected: string, got: string) =>
-      `after a failure the journal spool in ${folder} goes on at ${expected}, but was given ${got}`,
-    guidance: 'The stream must be started again from what is safely stored; it does so by itself.',
-  },
   // ---- trees and writing
   treeDamaged: {
     kind: 'failed',
