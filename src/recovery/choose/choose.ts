@@ -3,7 +3,7 @@
  * person sees before anything starts.
  */
 import { formatCount, formatDuration } from '#base';
-import { type CaptureRecord, type JournalReader, openJournalReader, readGaps } from '#repository';
+import { type CaptureRecord, type JournalReader, listWatermarks, openJournalReader, readGaps } from '#repository';
 import type { CaptureOutcome, ResolvedTarget, Target } from '#sources';
 import { errors } from '../errors.ts';
 import { addressOf, type Before, captureAfter, newestCaptureBefore } from './base.ts';
