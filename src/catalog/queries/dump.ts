@@ -1,0 +1,60 @@
+/**
+ * The catalog's tables as one stream of text, and back: what `rebuild` needs besides the repository's own records. Not
+ * the scheduler's tables: their work is found again from what is declared.
+ */
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+
+const TABLES = ['environment', 'store', 'capture', 'point', 'mark', 'gap', 'recovery'] as const;
+const ROWS_PER_READ = 1000;
+
+/**
+ * One line a row: `["capture",{…}]`, read in one snapshot of the database, in an order that doesn't change. Memory is
+ * bounded by a thousand rows.
+ */
+export async function* dumpTables(pool: pg.Pool): AsyncGenerator<Buffer> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin isolation level repeatable read, read only');
+    for (const table of TABLES) {
+      await client.query(
+        `declare rows no scroll cursor for select to_jsonb(t)::text as row from ${table} t order by 1`,
+      );
+      for (;;) {
+        const { rows } = await client.query<{ row: string }>(`fetch ${ROWS_PER_READ} from rows`);
+        if (rows.length === 0) break;
+        yield Buffer.from(rows.map(({ row }) => `["${table}",${row}]\n`).join(''));
+      }
+      await client.query('close rows');
+    }
+  } finally {
+    await client.query('rollback').catch(() => {
+      // The connection is gone, and with it the transaction.
+    });
+    client.release();
+  }
+}
+
+/** Digest of what `dumpTables` gives: unchanged, nothing needs to be captured. */
+export async function digestTables(pool: pg.Pool): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of dumpTables(pool)) hash.update(part);
+  return hash.digest('hex');
+}
+
+/** Takes lines of a dump; rows that are there already stay as they are. Throws on a line that is none. */
+export async function loadTables(pool: pg.Pool, lines: AsyncIterable<string>): Promise<number> {
+  let loaded = 0;
+  for await (const line of lines) {
+    if (line === '') continue;
+    const [table, row] = JSON.parse(line) as [string, unknown];
+    const known = TABLES.find((name) => name === table);
+    if (known === undefined) throw new SyntaxError(`a dump has no table "${String(table)}"`);
+    const { rowCount } = await pool.query(
+      `insert into ${known} select * from jsonb_populate_record(null::${known}, $1) on conflict do nothing`,
+      [JSON.stringify(row)],
+    );
+    loaded += rowCount ?? 0;
+  }
+  return loaded;
+}

@@ -1,0 +1,193 @@
+/**
+ * Captures, points, marks and gaps: rows that mirror the repository's records. Writing one twice is one; the record
+ * itself is kept whole, as JSON.
+ */
+import type pg from 'pg';
+
+export type Scope = { environment: string; stage: string };
+
+export type CaptureRow = Scope & {
+  id: string;
+  store: string;
+  kind: string;
+  snapshot: string;
+  startedAtMs: number;
+  endedAtMs: number;
+  record: unknown;
+};
+
+export type PointRow = Scope & { id: string; atMs: number; record: unknown };
+
+export type MarkRow = Scope & {
+  id: string;
+  kind: string;
+  atMs: number;
+  sha?: string | undefined;
+  author?: string | undefined;
+  note?: string | undefined;
+  record: unknown;
+};
+
+export type GapRow = Scope & {
+  id: string;
+  store: string;
+  fromMs: number;
+  toMs?: number | undefined;
+  because: string;
+  record: unknown;
+};
+
+const json = (value: unknown) =>
+  JSON.stringify(value, (_key, field) => (typeof field === 'bigint' ? field.toString() : field));
+const time = (atMs: number) => new Date(atMs);
+
+export async function saveCapture(pool: pg.Pool, row: CaptureRow): Promise<void> {
+  await pool.query(
+    `insert into capture (id, environment, stage, store, kind, snapshot, started_at, ended_at, record)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing`,
+    [
+      row.id,
+      row.environment,
+      row.stage,
+      row.store,
+      row.kind,
+      row.snapshot,
+      time(row.startedAtMs),
+      time(row.endedAtMs),
+      json(row.record),
+    ],
+  );
+}
+
+export async function savePoint(pool: pg.Pool, row: PointRow): Promise<void> {
+  await pool.query(
+    `insert into point (id, environment, stage, at, record) values ($1, $2, $3, $4, $5)
+     on conflict (id) do nothing`,
+    [row.id, row.environment, row.stage, time(row.atMs), json(row.record)],
+  );
+}
+
+export async function saveMark(pool: pg.Pool, row: MarkRow): Promise<void> {
+  await pool.query(
+    `insert into mark (id, environment, stage, kind, at, sha, author, note, record)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing`,
+    [
+      row.id,
+      row.environment,
+      row.stage,
+      row.kind,
+      time(row.atMs),
+      row.sha ?? null,
+      row.author ?? null,
+      row.note ?? null,
+      json(row.record),
+    ],
+  );
+}
+
+/** A gap that has ended since is updated. */
+export async function saveGap(pool: pg.Pool, row: GapRow): Promise<void> {
+  await pool.query(
+    `insert into gap (id, environment, stage, store, from_at, to_at, because, record)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (id) do update set to_at = excluded.to_at, record = excluded.record`,
+    [
+      row.id,
+      row.environment,
+      row.stage,
+      row.store,
+      time(row.fromMs),
+      row.toMs === undefined ? null : time(row.toMs),
+      row.because,
+      json(row.record),
+    ],
+  );
+}
+
+/** Newest first. */
+export async function listCaptures(
+  pool: pg.Pool,
+  scope: Scope,
+  limit: number,
+): Promise<CaptureRow[]> {
+  const { rows } = await pool.query(
+    `select id, environment, stage, store, kind, snapshot, started_at, ended_at, record from capture
+     where environment = $1 and stage = $2 order by ended_at desc, id desc limit $3`,
+    [scope.environment, scope.stage, limit],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    environment: row.environment,
+    stage: row.stage,
+    store: row.store,
+    kind: row.kind,
+    snapshot: row.snapshot,
+    startedAtMs: row.started_at.getTime(),
+    endedAtMs: row.ended_at.getTime(),
+    record: row.record,
+  }));
+}
+
+/** Newest first, `limit` at most. */
+export async function listPoints(pool: pg.Pool, scope: Scope, limit: number): Promise<PointRow[]> {
+  const { rows } = await pool.query(
+    `select id, environment, stage, at, record from point
+     where environment = $1 and stage = $2 order by at desc, id desc limit $3`,
+    [scope.environment, scope.stage, limit],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    environment: row.environment,
+    stage: row.stage,
+    atMs: row.at.getTime(),
+    record: row.record,
+  }));
+}
+
+export async function listMarks(pool: pg.Pool, scope: Scope, limit: number): Promise<MarkRow[]> {
+  const { rows } = await pool.query(
+    `select id, environment, stage, kind, at, sha, author, note, record from mark
+     where environment = $1 and stage = $2 order by at desc, id desc limit $3`,
+    [scope.environment, scope.stage, limit],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    environment: row.environment,
+    stage: row.stage,
+    kind: row.kind,
+    atMs: row.at.getTime(),
+    sha: row.sha ?? undefined,
+    author: row.author ?? undefined,
+    note: row.note ?? undefined,
+    record: row.record,
+  }));
+}
+
+export async function listGaps(pool: pg.Pool, scope: Scope, limit: number): Promise<GapRow[]> {
+  const { rows } = await pool.query(
+    `select id, environment, stage, store, from_at, to_at, because, record from gap
+     where environment = $1 and stage = $2 order by from_at desc limit $3`,
+    [scope.environment, scope.stage, limit],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    environment: row.environment,
+    stage: row.stage,
+    store: row.store,
+    fromMs: row.from_at.getTime(),
+    toMs: row.to_at?.getTime(),
+    because: row.because,
+    record: row.record,
+  }));
+}
+
+const TABLES = ['capture', 'point', 'mark', 'gap'] as const;
+
+/** Rows whose records the repository no longer holds, after retention. */
+export async function removeRecords(
+  pool: pg.Pool,
+  table: (typeof TABLES)[number],
+  ids: readonly string[],
+): Promise<void> {
+  await pool.query(`delete from ${table} where id = any($1)`, [ids]);
+}
