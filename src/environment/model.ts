@@ -25,7 +25,14 @@ export type Environment = {
 };
 
 export type Store =
-  | { name: string; type: string; protect: { kind: 'none'; because: string } }
+  | {
+      name: string;
+      type: string;
+      /** Empty where no reason is given: the gate then fails. */
+      protect: { kind: 'none'; because: string };
+      /** Where it lies, where that is told: no copy may point there. */
+      address?: Secret;
+    }
   | {
       name: string;
       type: string;
@@ -44,7 +51,10 @@ export type Service = {
   cwd: string;
   /** Stores and services that must be up first. */
   needs: string[];
-  /** May hold `${port}`, `${stores.X.url}`, `${services.Y.url}`: resolved anew for each recovery. */
+  /**
+   * May hold `${port}`, `${stores.X.url}`, `${services.Y.url}`: resolved anew for each recovery. `${NAME}` and
+   * `${file:…}` are looked up when it starts too, so that no secret of a service is held before.
+   */
   env: Record<string, string>;
   health?: string;
   version?: string;

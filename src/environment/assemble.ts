@@ -1,0 +1,150 @@
+/** From what the file declares to the environment as values. Everything was checked before. */
+import path from 'node:path';
+import { Secret } from '#base';
+import type { Check, Environment, Service, Store } from './model.ts';
+import type { DeclaredCheck } from './schema/check.ts';
+import type { DeclaredEnvironment } from './schema/environment.ts';
+import type { DeclaredService } from './schema/service.ts';
+import type { DeclaredStore } from './schema/store.ts';
+import { type Located, locate } from './yaml/located.ts';
+
+type Origin = {
+  file: string;
+  overlay: string | undefined;
+  texts: { path: string; text: string }[];
+};
+
+export function assemble(
+  declared: DeclaredEnvironment,
+  own: ReadonlyMap<string, Record<string, unknown>>,
+  root: Located,
+  origin: Origin,
+): Environment {
+  const folder = path.dirname(origin.file);
+  const { repository, objectives, consistency } = declared;
+  return {
+    file: origin.file,
+    ...(origin.overlay !== undefined && { overlay: origin.overlay }),
+    texts: origin.texts,
+    name: declared.name,
+    stage: declared.stage,
+    owners: withoutUndefined(declared.owners),
+    imports: declared.import.map((each) => path.resolve(folder, each)),
+    repository: {
+      url: repositoryUrl(repository.url, folder),
+      password: new Secret(repository.password),
+    },
+    objectives: { rpoMs: objectives.rpo, rtoMs: objectives.rto, proofMs: objectives.proof },
+    consistency: withoutUndefined({ leader: consistency.leader, skewMs: consistency.skew }),
+    stores: Object.entries(declared.stores).map(([name, store]) =>
+      assembleStore(name, store, own.get(name), objectives.rpo, addressOf(root, name)),
+    ),
+    services: inOrderOfNeeds(
+      Object.entries(declared.services).map(([name, service]) =>
+        assembleService(name, service, folder),
+      ),
+    ),
+    checks: Object.entries(declared.checks).map(([name, check]) => assembleCheck(name, check)),
+  };
+}
+
+/** Fields that are undefined are left out, as the model's types want it. */
+function withoutUndefined<T extends object>(
+  value: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const kept = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(kept) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function repositoryUrl(url: string, folder: string): string {
+  return path.resolve(folder, url.replace(/^(local|file):(\/\/)?/, ''));
+}
+
+function assembleStore(
+  name: string,
+  store: DeclaredStore,
+  own: Record<string, unknown> | undefined,
+  objectiveMs: number,
+  address: string | undefined,
+): Store {
+  const { type, protect } = store;
+  if (protect === 'none') {
+    return {
+      name,
+      type,
+      protect: { kind: 'none', because: store.because ?? '' },
+      ...(address !== undefined && { address: new Secret(address) }),
+    };
+  }
+  const isContinuous = protect === 'continuous';
+  return {
+    name,
+    type,
+    protect: isContinuous ? { kind: 'continuous' } : { kind: 'every', everyMs: protect.every },
+    rpoMs: isContinuous ? (store.rpo ?? objectiveMs) : protect.every,
+    keepMs: store.keep,
+    own: own ?? {},
+  };
+}
+
+function addressOf(root: Located, store: string): string | undefined {
+  for (const field of ['url', 'path']) {
+    const found = locate(root, ['stores', store, field])?.value;
+    if (found?.kind === 'scalar' && typeof found.value === 'string') return found.value;
+  }
+  return undefined;
+}
+
+function assembleService(name: string, service: DeclaredService, folder: string): Service {
+  return withoutUndefined({
+    name,
+    run: service.run,
+    cwd: path.resolve(folder, service.cwd ?? '.'),
+    needs: service.needs,
+    env: Object.fromEntries(
+      Object.entries(service.env).map(([variable, value]) => [variable, String(value)]),
+    ),
+    health: service.health,
+    version: service.version,
+    sideEffects: service.sideEffects,
+    control: service.control,
+  }) as Service;
+}
+
+/** Each after what it needs; otherwise in the order of the file. */
+function inOrderOfNeeds(services: readonly Service[]): Service[] {
+  const ordered: Service[] = [];
+  const visit = (service: Service): void => {
+    if (ordered.includes(service)) return;
+    for (const need of service.needs) {
+      const needed = services.find((other) => other.name === need);
+      if (needed !== undefined) visit(needed);
+    }
+    ordered.push(service);
+  };
+  for (const service of services) visit(service);
+  return ordered;
+}
+
+function assembleCheck(name: string, check: DeclaredCheck): Check {
+  if ('sql' in check) {
+    return {
+      name,
+      kind: 'sql',
+      store: check.sql,
+      query: check.query,
+      expect: String(check.expect),
+    };
+  }
+  if ('keys' in check) {
+    const [store = '', ...rest] = check.keys.split('.');
+    const column = rest.pop() ?? '';
+    return { name, kind: 'keys', store, table: rest.join('.'), column, in: check.in };
+  }
+  if ('http' in check) {
+    const [service = ''] = check.http.split('/');
+    const address = check.http.slice(service.length);
+    return { name, kind: 'http', service, path: address || '/', expect: check.expect };
+  }
+  return { name, kind: 'command', command: check.command };
+}

@@ -1,0 +1,93 @@
+/** What can go wrong with an environment's file, its plan, its services and checks. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('environment', {
+  invalidFile: {
+    kind: 'invalid',
+    message: (file: string, problems: readonly string[]) =>
+      `${file} has ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}\n${problems.join('\n')}`,
+    guidance:
+      'Mend what is named and run the command again. An editor that knows the schema helps.',
+  },
+  fileMissing: {
+    kind: 'not-found',
+    message: (file: string) => `there is no ${file}`,
+    guidance: '`holdfast init` writes a first one after looking around; --file names another.',
+  },
+  fileUnreadable: {
+    kind: 'failed',
+    message: (file: string, why: string) => `${file} can't be read: ${why}`,
+    guidance: 'Check that the file is there and that this user may read it.',
+  },
+  overlayMissing: {
+    kind: 'not-found',
+    message: (stage: string, file: string) => `there is no stage ${stage}: no file ${file}`,
+    guidance: (_stage: string, file: string) =>
+      `Write ${file} with what differs, or leave -e away.`,
+  },
+  starterExists: {
+    kind: 'refused',
+    message: (file: string) => `${file} is there already`,
+    guidance: 'It stays as it is. `holdfast plan` shows what it protects.',
+  },
+  serviceUnknown: {
+    kind: 'not-found',
+    message: (service: string) => `no service ${service} is declared`,
+    guidance: 'Look at `services` in holdfast.yaml.',
+  },
+  serviceWithoutRun: {
+    kind: 'invalid',
+    message: (service: string) => `services.${service} has no run: a copy of it can't be started`,
+    guidance: 'Declare `run` with the command that starts it in the foreground.',
+  },
+  serviceWithoutControl: {
+    kind: 'invalid',
+    message: (service: string) =>
+      `services.${service} has no control: production can't be stopped or started`,
+    guidance: 'Declare `control: {stop: …, start: …}` with the command lines that do it.',
+  },
+  bindingUnknown: {
+    kind: 'failed',
+    message: (subject: string, reference: string) =>
+      `${subject} refers to ${reference}, which this copy doesn't have`,
+    guidance: 'Recover that store or service too, or take the reference out of holdfast.yaml.',
+  },
+  variableMissing: {
+    kind: 'invalid',
+    message: (subject: string, reference: string, why: string) =>
+      `${subject} refers to ${reference}: ${why}`,
+    guidance: 'Set it where Holdfast runs and try again.',
+  },
+  pointsAtProduction: {
+    kind: 'refused',
+    message: (service: string, variable: string, store: string) =>
+      `services.${service} was not started: ${variable} points at ${store} of production`,
+    guidance: (_service: string, variable: string, store: string) =>
+      `Write ${variable}: "\${stores.${store}.url}" in its env, so that each copy gets its own.`,
+  },
+  serviceEnded: {
+    kind: 'failed',
+    message: (service: string, how: string, tail: string) =>
+      `service ${service} ended by itself (${how})${tail}`,
+    guidance: 'Its log in the folder of the copy tells more.',
+  },
+  serviceUnhealthy: {
+    kind: 'failed',
+    message: (service: string, waited: string, saw: string) =>
+      `service ${service} was not healthy after ${waited}: ${saw}`,
+    guidance: 'Its log in the folder of the copy tells more.',
+  },
+  serviceUnstoppable: {
+    kind: 'failed',
+    retryable: true,
+    message: (service: string, pid: number) => `service ${service} (process ${pid}) doesn't stop`,
+    guidance: 'Look at what holds it (a dead disk or network mount), then try again.',
+  },
+  controlFailed: {
+    kind: 'failed',
+    retryable: true,
+    message: (service: string, action: string, how: string, tail: string) =>
+      `services.${service}.control.${action} ${how}${tail}`,
+    guidance: 'Run the command line by hand to see why; nothing was recovered over it.',
+  },
+});

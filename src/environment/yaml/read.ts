@@ -1,0 +1,197 @@
+/** From the bytes of a file to located values. Everything from outside is bounded: size, depth, expanded aliases. */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { Place, Problem } from '../problems.ts';
+import { formatPath, type Located, type LocatedEntry } from './located.ts';
+import { saidPlainly } from './syntax-errors.ts';
+import { bluntUnquotedReferences, type UnquotedReference } from './unquoted-references.ts';
+
+export const MAX_FILE_BYTES = 2 ** 20;
+const MAX_DEPTH = 40;
+/** Nodes after aliases are expanded: far beyond any honest file, soon reached by a bomb. */
+const MAX_NODES = 50_000;
+const MAX_SYNTAX_ERRORS = 20;
+
+export type YamlFile = {
+  /** Undefined where nothing could be made of the text. */
+  root: Located | undefined;
+  problems: Problem[];
+  /** True of a place inside text that was blunted to read on: what is said of it there would mislead. */
+  isBlunted(place: Place): boolean;
+};
+
+/** Reads one file. Never throws on what the text holds. */
+export function readYaml(file: string, bytes: Uint8Array): YamlFile {
+  const start: Place = { file, line: 1, column: 1 };
+  const only = (what: string): YamlFile => ({
+    root: undefined,
+    problems: [{ place: start, path: '', what }],
+    isBlunted: () => false,
+  });
+  if (bytes.length > MAX_FILE_BYTES) {
+    return only('is larger than 1 MiB: such a file is not read');
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return only('is not UTF-8 text');
+  }
+  if (text.trim() === '') return only('is empty: it needs at least apiVersion, name and stores');
+  return readText(file, text);
+}
+
+function readText(file: string, text: string): YamlFile {
+  const { references, readable } = bluntUnquotedReferences(text);
+  const lines = new LineCounter();
+  const document = parseDocument(readable, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Duplicates are found below: the parser compares each key with each other, which a long map makes endless.
+    uniqueKeys: false,
+    logLevel: 'silent',
+  });
+  const placeAt = (offset: number): Place => {
+    const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const problems: Problem[] = references.map((reference) => ({
+    place: placeAt(reference.from),
+    path: '',
+    what: `\${…} inside {} or [] must be quoted: "${reference.text}"`,
+  }));
+  for (const error of [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS)) {
+    problems.push({ place: placeAt(error.pos[0]), path: '', what: saidPlainly(error, readable) });
+  }
+  const version = document.directives?.yaml;
+  if (version?.explicit === true && version.version !== '1.2') {
+    problems.push({ place: placeAt(0), path: '', what: 'is read as YAML 1.2: drop %YAML' });
+  }
+  const walker = new Walker(placeAt, problems);
+  const root = document.contents === null ? undefined : walker.located(document.contents, [], 0);
+  return { root, problems, isBlunted: (place) => isWithin(place, references, placeAt, file) };
+}
+
+function isWithin(
+  place: Place,
+  references: readonly UnquotedReference[],
+  placeAt: (offset: number) => Place,
+  file: string,
+): boolean {
+  if (place.file !== file) return false;
+  return references.some((reference) => {
+    const from = placeAt(reference.from);
+    const to = placeAt(reference.to);
+    return place.line === from.line && place.column >= from.column && place.column <= to.column;
+  });
+}
+
+/** Walks the parsed document in its order, which is the order in which anchors count. */
+class Walker {
+  readonly #placeAt: (offset: number) => Place;
+  readonly #problems: Problem[];
+  readonly #anchors = new Map<string, Node>();
+  readonly #open = new Set<Node>();
+  #nodes = 0;
+  #gaveUp = false;
+
+  constructor(placeAt: (offset: number) => Place, problems: Problem[]) {
+    this.#placeAt = placeAt;
+    this.#problems = problems;
+  }
+
+  located(node: Node, path: readonly PropertyKey[], depth: number): Located {
+    const place = this.#placeAt(node.range?.[0] ?? 0);
+    const nothing: Located = { kind: 'scalar', value: null, place };
+    if (this.#gaveUp) return nothing;
+    this.#nodes += 1;
+    if (this.#nodes > MAX_NODES) {
+      this.#gaveUp = true;
+      this.#say(place, path, `holds more than ${MAX_NODES} values once its aliases are expanded`);
+      return nothing;
+    }
+    if (depth > MAX_DEPTH) {
+      this.#say(place, path, `is nested more than ${MAX_DEPTH} deep`);
+      return nothing;
+    }
+    if (isAlias(node)) return this.#alias(node.source, place, path, depth);
+    if ('anchor' in node && typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
+    if (isScalar(node)) return this.#scalar(node.value, place, path);
+    this.#open.add(node);
+    const located = this.#collection(node, place, path, depth);
+    this.#open.delete(node);
+    return located ?? nothing;
+  }
+
+  #scalar(value: unknown, place: Place, path: readonly PropertyKey[]): Located {
+    if (
+      value === null ||
+      typeof value === 'string' ||
+      typeof value === 'number' ||
+      typeof value === 'boolean'
+    ) {
+      return { kind: 'scalar', value, place };
+    }
+    this.#say(place, path, 'is a kind of value that this file has no use for');
+    return { kind: 'scalar', value: null, place };
+  }
+
+  #alias(name: string, place: Place, path: readonly PropertyKey[], depth: number): Located {
+    const target = this.#anchors.get(name);
+    if (target === undefined) {
+      this.#say(place, path, `*${name} has no anchor &${name} before it`);
+    } else if (this.#open.has(target)) {
+      this.#say(place, path, `*${name} lies inside &${name} itself: a cycle`);
+    } else {
+      return this.located(target, path, depth + 1);
+    }
+    return { kind: 'scalar', value: null, place };
+  }
+
+  #collection(
+    node: Node,
+    place: Place,
+    path: readonly PropertyKey[],
+    depth: number,
+  ): Located | undefined {
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) =>
+        this.located(item as Node, [...path, index], depth + 1),
+      );
+      return { kind: 'list', items, place };
+    }
+    if (!isMap(node)) return undefined;
+    const entries = new Map<string, LocatedEntry>();
+    for (const pair of node.items) {
+      const keyNode = pair.key as Node | null;
+      const keyPlace = this.#placeAt(keyNode?.range?.[0] ?? node.range?.[0] ?? 0);
+      const key = this.#key(keyNode, keyPlace, path);
+      if (key === undefined) continue;
+      const before = entries.get(key);
+      if (before !== undefined) {
+        const first = before.keyPlace;
+        this.#say(keyPlace, [...path, key], `is here twice: first on line ${first.line}`);
+        continue;
+      }
+      const value: Located =
+        pair.value === null
+          ? { kind: 'scalar', value: null, place: keyPlace }
+          : this.located(pair.value as Node, [...path, key], depth + 1);
+      entries.set(key, { keyPlace, value });
+    }
+    return { kind: 'map', entries, place };
+  }
+
+  #key(node: Node | null, place: Place, path: readonly PropertyKey[]): string | undefined {
+    if (isScalar(node) && typeof node.value === 'string' && node.value !== '__proto__') {
+      if (typeof node.anchor === 'string') this.#anchors.set(node.anchor, node);
+      return node.value;
+    }
+    const shown = isScalar(node) ? `the key ${String(node.value)}` : 'this key';
+    this.#say(place, path, `${shown} is not a word: quote it, or write another`);
+    return undefined;
+  }
+
+  #say(place: Place, path: readonly PropertyKey[], what: string): void {
+    this.#problems.push({ place, path: formatPath(path), what });
+  }
+}
