@@ -3,10 +3,18 @@
  * Holdfast's own under `holdfast/`. It knows blobs, trees, snapshots, records and journals, and nothing of where data
  * comes from or goes to.
  */
+export type * from './config.ts';
+export * from './crypto/compression.ts';
 export * from './crypto/master-key.ts';
 export * from './crypto/sealer.ts';
-export type * from './index/blob-index.ts';
+export * from './index/blob-index.ts';
+export * from './index/blob-table.ts';
+export type * from './index/shared-table.ts';
 export type * from './journal/journal.ts';
+export type * from './keys/keys.ts';
+export type * from './keys/scrypt.ts';
+export type * from './locks/lock-file.ts';
+export type * from './locks/locks.ts';
 export * from './names.ts';
 export * from './open.ts';
 export * from './pack/header.ts';
@@ -18,8 +26,10 @@ export { parseCaptureName, timeOfId } from './records/names.ts';
 export type * from './records/records.ts';
 export * from './records/store.ts';
 export type * from './repository.ts';
-export type * from './sealed/sealed-files.ts';
-export type * from './snapshots/snapshots.ts';
+export * from './sealed/sealed-files.ts';
+export * from './snapshots/go-time.ts';
+export * from './snapshots/snapshot-json.ts';
+export * from './snapshots/snapshots.ts';
 export * from './storage/all.ts';
 export type * from './storage/storage.ts';
 export { decodeTree } from './tree/decode-tree.ts';

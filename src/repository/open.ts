@@ -1,13 +1,73 @@
-import type { Secret } from '#base';
+/** Opening and creating repositories. */
+import { isHoldfastError, type Secret } from '#base';
+import { CONFIG_NAME, newConfig, readConfig, writeConfig } from './config.ts';
+import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
+import { Sealer } from './crypto/sealer.ts';
+import { errors } from './errors.ts';
+import { writeKeyFile } from './keys/key-file.ts';
+import { keyIds, openMasterKey } from './keys/keys.ts';
+import { DEFAULT_SCRYPT, type ScryptParameters } from './keys/scrypt.ts';
+import { OpenedRepository } from './opened-repository.ts';
 import type { Repository } from './repository.ts';
+import { withRetries } from './storage/retry.ts';
 import type { Storage } from './storage/storage.ts';
 
-export declare function openRepository(options: {
+export type OpenOptions = {
   storage: Storage;
   password: Secret;
-}): Promise<Repository>;
+  /** For keys that are made in this session. */
+  scrypt?: ScryptParameters;
+};
 
-export declare function createRepository(options: {
-  storage: Storage;
-  password: Secret;
-}): Promise<Repository>;
+/**
+ * Opens with the password of any key; the index isn't loaded yet. Throws `repository/no-repository`,
+ * `repository/wrong-password`, `repository/no-keys`, `repository/newer-format`, `repository/bad-config`.
+ */
+export async function openRepository(options: OpenOptions): Promise<Repository> {
+  const storage = withRetries(options.storage);
+  if (!(await storage.stat(CONFIG_NAME))) throw errors.noRepository([storage.location]);
+  const { masterKey, keyId } = await openMasterKey(storage, options.password);
+  const sealer = new Sealer(masterKey);
+  const config = await readConfig(storage, sealer);
+  const repository = new OpenedRepository({
+    storage,
+    config,
+    masterKey,
+    sealer,
+    keyId,
+    scrypt: options.scrypt ?? DEFAULT_SCRYPT,
+  });
+  await repository.checkOwnFormat();
+  return repository;
+}
+
+/**
+ * Makes an empty repository and opens it. Throws `repository/repository-exists`. After an interrupted attempt the same
+ * call with the same password finishes it.
+ */
+export async function createRepository(options: OpenOptions): Promise<Repository> {
+  const storage = withRetries(options.storage);
+  if (await storage.stat(CONFIG_NAME)) throw errors.repositoryExists([storage.location]);
+  const masterKey = await interruptedKey(storage, options.password);
+  const key = masterKey ?? newMasterKey();
+  if (!masterKey) {
+    await writeKeyFile(storage, key, options.password, options.scrypt ?? DEFAULT_SCRYPT);
+  }
+  // Last: a repository exists from the moment that its config does.
+  await writeConfig(storage, new Sealer(key), newConfig());
+  return openRepository(options);
+}
+
+/** The key of an attempt that broke off before the config. Where there is data, a config was lost: nothing to create. */
+async function interruptedKey(storage: Storage, password: Secret): Promise<MasterKey | undefined> {
+  if ((await keyIds(storage)).length === 0) return undefined;
+  for await (const _file of storage.list('snapshots/')) {
+    throw errors.repositoryExists([storage.location]);
+  }
+  try {
+    return (await openMasterKey(storage, password)).masterKey;
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository/wrong-password')) throw error;
+    throw errors.repositoryExists([storage.location], { cause: error });
+  }
+}

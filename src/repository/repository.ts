@@ -1,39 +1,16 @@
 /** An open repository, as everything above the engine sees it. */
-
+import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { BlobIndex } from './index/blob-index.ts';
+import type { Keys } from './keys/keys.ts';
+import type { LockKind } from './locks/lock-file.ts';
+import type { LockOptions, Locks, RepositoryLock } from './locks/locks.ts';
 import type { BlobType } from './names.ts';
-import type { PackedBlob } from './pack/header.ts';
+import type { IndexedPack } from './pack/header.ts';
 import type { SealedFiles } from './sealed/sealed-files.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
-
-export type RepositoryConfig = {
-  /** 1 is only read; 2 is read and written. */
-  version: number;
-  /** 64 hex digits. */
-  id: string;
-  /** Rabin polynomial of restic's chunker, hex. */
-  chunkerPolynomial: string;
-};
-
-/** A pack and what lies in it, as an index tells it. */
-export type IndexedPack = { id: string; blobs: readonly PackedBlob[] };
-
-export type LockKind = 'shared' | 'exclusive';
-
-/** Held until released. When it could not be refreshed in time, `signal` is aborted: whoever works under it must stop. */
-export interface RepositoryLock {
-  readonly kind: LockKind;
-  readonly signal: AbortSignal;
-  /** May be called twice. */
-  release(): Promise<void>;
-}
-
-export type LockOptions = {
-  /** How long to try while others hold the repository; 0 (default) refuses at once. */
-  waitMs?: number;
-};
+import type { UnpackedFiles } from './unpacked-files.ts';
 
 export type ReadBlobsOptions = {
   signal?: AbortSignal;
@@ -49,22 +26,30 @@ export interface Repository {
   readonly location: string;
   /** With retries; the one that every part uses. */
   readonly storage: Storage;
-  /** Id of the key file that the password opened. */
-  readonly keyId: string;
   /** Plain bytes, for worker threads: `new Sealer(masterKey)` there. */
   readonly masterKey: MasterKey;
   readonly index: BlobIndex;
   readonly snapshots: Snapshots;
   readonly sealed: SealedFiles;
-  /** Reads the index files that aren't loaded yet. Idempotent; list snapshots before, not after. */
+  readonly keys: Keys;
+  readonly locks: Locks;
+  readonly files: UnpackedFiles;
+  /**
+   * Reads the index files that aren't loaded yet. Idempotent. List snapshots before, not after: what a listed snapshot
+   * needs is then in an index that is loaded.
+   */
   loadIndex(): Promise<void>;
-  /** Stores one index file with these packs (at most about 50,000 blobs) and adds them to `index`. Resolves to its id. */
+  /**
+   * Stores an index file with these packs (at most about 50,000 blobs) and adds them to `index`. Only for packs that
+   * are durable. Resolves to its id.
+   */
   saveIndex(packs: readonly IndexedPack[]): Promise<string>;
   /** Verified plain bytes. Damaged copies are passed over; the error names blob and pack. */
   readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer>;
   /**
-   * Many blobs (ids of 32 bytes each, one after another; repeated ids are read once), grouped by pack with ranges joined, in no order. `onBlob` gets bytes that
-   * are valid until its promise resolves; reading pauses while too many are unresolved.
+   * Many blobs: ids of 32 bytes each, one after another; repeated ones are read once. They are grouped by pack, with
+   * neighbouring ranges joined, and come in no order, decoded in worker threads. `onBlob` owns the bytes; reading
+   * pauses while too many of its promises are unresolved.
    */
   readBlobs(
     type: BlobType,
@@ -72,6 +57,7 @@ export interface Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options?: ReadBlobsOptions,
   ): Promise<void>;
+  /** Throws `repository/locked` and `repository/lock-unreadable`. */
   lock(kind: LockKind, options?: LockOptions): Promise<RepositoryLock>;
   /** Ends workers and storage. Locks must be released before. */
   close(): Promise<void>;

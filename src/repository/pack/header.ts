@@ -17,13 +17,16 @@ export type PackedBlob = {
   plainLength: number;
 };
 
+/** A pack and what lies in it, as an index tells it. */
+export type IndexedPack = { id: string; blobs: readonly PackedBlob[] };
+
 const PLAIN_ENTRY_BYTES = 1 + 4 + ID_BYTES;
 const COMPRESSED_ENTRY_BYTES = PLAIN_ENTRY_BYTES + 4;
 const SEAL_BYTES = 32;
 const COMPRESSED_BIT = 2;
 const TREE_BIT = 1;
 
-export const MAX_HEADER_BYTES = 16 * 1024 * 1024;
+export const MAX_PACK_HEADER_BYTES = 16 * 1024 * 1024;
 
 /** The plain header: seal it, then append its sealed length as uint32-LE (`sealPackTail`). */
 export function encodePackHeader(blobs: readonly PackedBlob[]): Buffer {

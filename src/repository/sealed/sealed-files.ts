@@ -1,13 +1,97 @@
-/** Holdfast's own files: encrypted with the repository's key, bound to their names, under `holdfast/`. */
-export interface SealedFiles {
-  /** `name` without the prefix: `points/…`. Compressed and sealed; atomic and durable; replaces what is there. */
-  write(name: string, bytes: Uint8Array): Promise<void>;
+/**
+ * Holdfast's own files, under `holdfast/` in the same storage (restic leaves other names alone): sealed with the
+ * repository's key and bound to their names, so that an exchanged file is noticed. Inside the seal lie the length of
+ * the name (uint16-LE), the name and the content as zstd, or as it is where that is no shorter.
+ */
+import { HoldfastError, isHoldfastError, messageOf } from '#base';
+import { compress, decompress } from '../crypto/compression.ts';
+import type { Sealer } from '../crypto/sealer.ts';
+import { errors } from '../errors.ts';
+import type { Storage } from '../storage/storage.ts';
+
+const FOLDER = 'holdfast/';
+const STORED = 0;
+const ZSTD = 1;
+const MAX_CONTENT_BYTES = 512 * 1024 * 1024;
+
+/** Content at least this long is compressed at zstd's fastest level: journal pieces must be on their way in no time. */
+const FAST_ABOVE_BYTES = 64 * 1024;
+
+export class SealedFiles {
+  readonly #storage: Storage;
+  readonly #sealer: Sealer;
+  /** Settles what must be in the repository before its first file of ours. */
+  readonly #prepare: () => Promise<void>;
+
+  constructor(storage: Storage, sealer: Sealer, prepare: () => Promise<void>) {
+    this.#storage = storage;
+    this.#sealer = sealer;
+    this.#prepare = prepare;
+  }
+
+  /** `name` is without the prefix: `points/…`. Atomic and durable; replaces what is there. */
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#prepare();
+    await writeSealed(this.#storage, this.#sealer, name, bytes);
+  }
+
   /** Throws `repository/not-in-storage`, `repository/file-damaged` or `repository/sealed-misplaced`. */
-  read(name: string): Promise<Buffer>;
-  /** Undefined where absent. */
-  readIfThere(name: string): Promise<Buffer | undefined>;
-  /** Names (without `holdfast/`) that begin with the prefix, sorted. */
-  list(prefix: string): Promise<string[]>;
+  read(name: string): Promise<Buffer> {
+    return readSealed(this.#storage, this.#sealer, name);
+  }
+
+  async readIfThere(name: string): Promise<Buffer | undefined> {
+    try {
+      return await this.read(name);
+    } catch (error) {
+      if (isHoldfastError(error, 'repository/not-in-storage')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Names without `holdfast/` that begin with the prefix, sorted. */
+  async list(prefix: string): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.#storage.list(FOLDER + prefix)) {
+      names.push(name.slice(FOLDER.length));
+    }
+    return names.sort();
+  }
+
   /** Removing what isn't there is no error. */
-  remove(name: string): Promise<void>;
+  remove(name: string): Promise<void> {
+    return this.#storage.remove(FOLDER + name);
+  }
+}
+
+export async function writeSealed(
+  storage: Storage,
+  sealer: Sealer,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
+  const nameBytes = Buffer.from(name, 'utf8');
+  const header = Buffer.alloc(3);
+  header.writeUInt16LE(nameBytes.length, 0);
+  const packed = compress(bytes, bytes.length > FAST_ABOVE_BYTES ? 1 : undefined);
+  const useful = packed.length < bytes.length;
+  header[2] = useful ? ZSTD : STORED;
+  const sealed = sealer.seal(Buffer.concat([header, nameBytes, useful ? packed : bytes]));
+  await storage.write(FOLDER + name, [sealed]);
+}
+
+export async function readSealed(storage: Storage, sealer: Sealer, name: string): Promise<Buffer> {
+  const stored = await storage.read(FOLDER + name);
+  try {
+    const plain = sealer.open(stored);
+    const nameEnd = 3 + plain.readUInt16LE(0);
+    const inside = plain.toString('utf8', 3, nameEnd);
+    if (inside !== name) throw errors.sealedMisplaced([FOLDER + name, FOLDER + inside]);
+    const content = plain.subarray(nameEnd);
+    return plain[2] === ZSTD ? decompress(content, MAX_CONTENT_BYTES) : content;
+  } catch (error) {
+    const known = error instanceof HoldfastError && error.code !== 'repository/not-authentic';
+    if (known) throw error;
+    throw errors.fileDamaged([FOLDER + name, messageOf(error)], { cause: error });
+  }
 }

@@ -1,51 +1,95 @@
 /** Snapshots: the roots of everything that is kept. */
+import { HoldfastError } from '#base';
+import { errors } from '../errors.ts';
+import type { UnpackedFiles } from '../unpacked-files.ts';
+import {
+  decodeSnapshot,
+  encodeSnapshot,
+  type NewSnapshot,
+  type Snapshot,
+} from './snapshot-json.ts';
 
-/** As in restic's JSON; times are kept as their strings (RFC 3339, up to nanoseconds). */
-export type Snapshot = {
-  /** Hex id; not in the JSON. */
-  id: string;
-  time: string;
-  /** The same instant, ms since 1970. */
-  timeMs: number;
-  parent?: string;
-  tree: string;
-  paths: string[];
-  hostname: string;
-  username: string;
-  uid: number;
-  gid: number;
-  excludes: string[];
-  tags: string[];
-  /** Fields that other programs wrote and that must survive a rewrite. */
-  others: Record<string, unknown>;
+/** All that is given must fit. A snapshot fits a list of tags where it has all of them; one of the lists is enough. */
+export type SnapshotFilter = {
+  hosts?: readonly string[];
+  tags?: readonly (readonly string[])[];
+  /** All of them must be among the snapshot's paths. */
+  paths?: readonly string[];
 };
 
-export type NewSnapshot = {
-  /** ms since 1970, or a Go-compatible string. */
-  time: number | string;
-  tree: string;
-  paths: string[];
-  parent?: string;
-  hostname?: string;
-  username?: string;
-  uid?: number;
-  gid?: number;
-  excludes?: string[];
-  tags?: string[];
-};
+const MIN_PREFIX = 4;
+const READS_AT_ONCE = 8;
 
-export type SnapshotFilter = { hosts?: string[]; tags?: string[][]; paths?: string[] };
+export class Snapshots {
+  readonly #files: UnpackedFiles;
 
-export interface Snapshots {
-  /** Newest first. A snapshot that can't be read goes to `onDamaged`; without that, the call rejects. */
-  list(
-    filter?: SnapshotFilter,
-    onDamaged?: (id: string, error: Error) => void,
-  ): Promise<Snapshot[]>;
-  load(id: string): Promise<Snapshot>;
-  /** Durable when it resolves. Only after every blob it needs is durable and indexed. */
-  save(snapshot: NewSnapshot): Promise<Snapshot>;
-  remove(id: string): Promise<void>;
-  /** By the beginning of an id (4 digits at least), or `latest` among those that fit the filter. */
-  find(what: string, filter?: SnapshotFilter): Promise<Snapshot>;
+  constructor(files: UnpackedFiles) {
+    this.#files = files;
+  }
+
+  ids(): Promise<string[]> {
+    return this.#files.list('snapshots');
+  }
+
+  /** Newest first. One that can't be read goes to `onDamaged`; without that, the call rejects. */
+  async list(
+    filter: SnapshotFilter = {},
+    onDamaged?: (id: string, error: HoldfastError) => void,
+  ): Promise<Snapshot[]> {
+    const snapshots: Snapshot[] = [];
+    const ids = await this.ids();
+    const load = async (id: string) => {
+      try {
+        const snapshot = await this.load(id);
+        if (matches(snapshot, filter)) snapshots.push(snapshot);
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || !onDamaged) throw error;
+        // It may have been removed since it was listed: nothing is damaged then.
+        if (error.code !== 'repository/not-in-storage') onDamaged(id, error);
+      }
+    };
+    for (let at = 0; at < ids.length; at += READS_AT_ONCE) {
+      await Promise.all(ids.slice(at, at + READS_AT_ONCE).map(load));
+    }
+    return snapshots.sort((a, b) => b.timeMs - a.timeMs || (a.id < b.id ? -1 : 1));
+  }
+
+  async load(id: string): Promise<Snapshot> {
+    return decodeSnapshot(id, await this.#files.read('snapshots', id));
+  }
+
+  /** Durable when it resolves. Only after every blob that it needs is durable and indexed. */
+  async save(snapshot: NewSnapshot): Promise<Snapshot> {
+    const json = encodeSnapshot(snapshot);
+    const id = await this.#files.save('snapshots', json);
+    return decodeSnapshot(id, JSON.parse(json));
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#files.remove('snapshots', id);
+  }
+
+  /**
+   * By the beginning of an id (4 digits at least), or `latest` among those that fit the filter. Throws
+   * `repository/snapshot-not-found` and `repository/snapshot-ambiguous`.
+   */
+  async find(what: string, filter: SnapshotFilter = {}): Promise<Snapshot> {
+    if (what === 'latest') {
+      const [newest] = await this.list(filter);
+      if (!newest) throw errors.snapshotNotFound([what]);
+      return newest;
+    }
+    const prefix = what.toLowerCase();
+    const ids = (await this.ids()).filter((id) => id.startsWith(prefix));
+    if (prefix.length < MIN_PREFIX || ids.length === 0) throw errors.snapshotNotFound([what]);
+    if (ids.length > 1) throw errors.snapshotAmbiguous([what, ids.length]);
+    return this.load(ids[0] as string);
+  }
+}
+
+function matches(snapshot: Snapshot, { hosts, tags, paths }: SnapshotFilter): boolean {
+  if (hosts?.length && !hosts.includes(snapshot.hostname)) return false;
+  if (paths?.length && !paths.every((path) => snapshot.paths.includes(path))) return false;
+  if (!tags?.length) return true;
+  return tags.some((list) => list.every((tag) => snapshot.tags.includes(tag)));
 }

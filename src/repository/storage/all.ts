@@ -1,4 +1,40 @@
+/** From an address to a storage. A new kind of storage is one line here. */
+import { fileURLToPath } from 'node:url';
+import { errors } from '../errors.ts';
+import { LocalStorage } from './local/local-storage.ts';
+import { MemoryStorage } from './memory.ts';
 import type { Storage } from './storage.ts';
 
-/** `/folder`, `file:///folder`, `memory:name`. */
-export declare function openStorage(url: string): Promise<Storage>;
+const openers: Record<string, (url: string) => Promise<Storage>> = {
+  file: async (url) => new LocalStorage(folderOf(url)),
+  memory: async (url) => namedMemory(url.slice('memory:'.length)),
+};
+
+/** Kinds that restic knows and Holdfast is going to: refused by name instead of taken for a folder. */
+const NOT_YET = ['s3', 'sftp', 'rest', 'azure', 'gs', 'b2', 'swift', 'rclone'];
+
+/**
+ * `/folder`, `./folder`, `file:///folder`, `memory:name`. Nothing is read or made yet. Throws
+ * `repository/storage-not-yet` and `repository/storage-unknown` (one letter before a colon is a drive, not a scheme).
+ */
+export async function openStorage(url: string): Promise<Storage> {
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]+):/.exec(url)?.[1]?.toLowerCase();
+  if (scheme === undefined) return new LocalStorage(url);
+  const open = openers[scheme];
+  if (open) return open(url);
+  if (NOT_YET.includes(scheme)) throw errors.storageNotYet([scheme]);
+  throw errors.storageUnknown([scheme]);
+}
+
+function folderOf(url: string): string {
+  return url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length);
+}
+
+const memories = new Map<string, Map<string, Buffer>>();
+
+/** The same name gives the same files, as long as the process lives. */
+function namedMemory(name: string): Storage {
+  const files = memories.get(name) ?? new Map<string, Buffer>();
+  memories.set(name, files);
+  return new MemoryStorage(name, files);
+}

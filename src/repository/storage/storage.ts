@@ -29,5 +29,7 @@ export interface Storage {
   stat(name: string): Promise<StoredFile | undefined>;
   /** Durable when it resolves; removing what isn't there is no error. */
   remove(name: string): Promise<void>;
+  /** Removes temporary files of writers that died more than a day ago, where this storage can have such. */
+  removeLeftovers?(): Promise<void>;
   close(): Promise<void>;
 }

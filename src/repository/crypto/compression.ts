@@ -1,0 +1,33 @@
+/** zstd as restic writes and reads it. Synchronous: for worker threads and for small files. */
+import zlib from 'node:zlib';
+
+/** zstd's own default; restic's `auto` is the same level. */
+export const COMPRESSION_LEVEL = 3;
+
+/** Windows above this are refused at reading, so that no frame makes us allocate without bound. */
+const MAX_WINDOW_LOG = 27;
+
+export function compress(plain: Uint8Array, level = COMPRESSION_LEVEL): Buffer {
+  return zlib.zstdCompressSync(plain, {
+    params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+  });
+}
+
+/** Throws Node's RangeError `ERR_BUFFER_TOO_LARGE` where more than `maxBytes` would come out. */
+export function decompress(compressed: Uint8Array, maxBytes: number): Buffer {
+  return zlib.zstdDecompressSync(compressed, {
+    maxOutputLength: Math.max(maxBytes, 1),
+    // One piece of output for what fits: the default of 128 KiB would be allocated for the smallest blob.
+    chunkSize: Math.min(Math.max(maxBytes + 64, 1024), 32 * 1024 * 1024),
+    params: { [zlib.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
+  });
+}
+
+/** Plain bytes in pieces, for files that may be long. */
+export async function* decompressInPieces(compressed: Uint8Array): AsyncIterable<Buffer> {
+  const stream = zlib.createZstdDecompress({
+    params: { [zlib.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
+  });
+  stream.end(compressed);
+  yield* stream as AsyncIterable<Buffer>;
+}

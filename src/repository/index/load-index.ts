@@ -1,0 +1,59 @@
+/** Index files into the table. */
+import type { IndexedPack } from '../pack/header.ts';
+import type { UnpackedFiles } from '../unpacked-files.ts';
+import { BlobIndex } from './blob-index.ts';
+import { decodeIndex, encodeIndex } from './index-file.ts';
+
+const LOADS_AT_ONCE = 4;
+
+export class LoadedIndex {
+  readonly index = new BlobIndex();
+  readonly #files: UnpackedFiles;
+  readonly #loaded = new Set<string>();
+  #loading: Promise<void> | undefined;
+
+  constructor(files: UnpackedFiles) {
+    this.#files = files;
+  }
+
+  /** Reads what isn't loaded yet; calls at the same time share one pass. */
+  load(): Promise<void> {
+    this.#loading ??= this.#loadNew().finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  /** Durable when it resolves; the packs must be so before. */
+  async save(packs: readonly IndexedPack[]): Promise<string> {
+    const id = await this.#files.save('index', Buffer.from([...encodeIndex(packs)].join('')));
+    this.#loaded.add(id);
+    for (const pack of packs) this.index.addPack(pack.id, pack.blobs);
+    return id;
+  }
+
+  async #loadNew(): Promise<void> {
+    const fresh = (await this.#files.list('index')).filter((id) => !this.#loaded.has(id));
+    const next = fresh.values();
+    const lane = async () => {
+      for (const id of next) await this.#loadFile(id);
+    };
+    await Promise.all(Array.from({ length: LOADS_AT_ONCE }, lane));
+  }
+
+  async #loadFile(id: string): Promise<void> {
+    await readIndexFile(this.#files, id, (pack, list) => {
+      if (list === 'packs') this.index.addPack(pack.id, pack.blobs);
+    });
+    this.#loaded.add(id);
+  }
+}
+
+/** Throws `repository/file-damaged` naming the file; what it told before is told already. */
+export async function readIndexFile(
+  files: UnpackedFiles,
+  id: string,
+  onPack: Parameters<typeof decodeIndex>[2],
+): Promise<void> {
+  await decodeIndex(`index/${id}`, files.readInPieces('index', id), onPack);
+}

@@ -1,0 +1,182 @@
+/**
+ * Locks as restic keeps them: look for conflicting ones, write ours, wait until others' writes would be visible, look
+ * again. A lock is refreshed by writing a new file and only then deleting the old one.
+ */
+import { HoldfastError, sleepMs, systemClock } from '#base';
+import { errors } from '../errors.ts';
+import type { UnpackedFiles } from '../unpacked-files.ts';
+import {
+  decodeLock,
+  describeLock,
+  encodeLock,
+  isStale,
+  type LockFile,
+  type LockKind,
+} from './lock-file.ts';
+
+export type LockOptions = {
+  /** How long to try while others hold the repository; 0 (default) refuses at once. */
+  waitMs?: number;
+  signal?: AbortSignal;
+};
+
+/** Held until released. When it could not be refreshed in time, `signal` is aborted: whoever works under it must stop. */
+export interface RepositoryLock {
+  readonly kind: LockKind;
+  readonly signal: AbortSignal;
+  /** May be called twice. */
+  release(): Promise<void>;
+}
+
+export type LockTiming = { settleMs: number; refreshMs: number; lostMs: number };
+
+/** restic's: two clients that write at the same time see each other after 200 ms. */
+const TIMING: LockTiming = { settleMs: 200, refreshMs: 5 * 60_000, lostMs: 22.5 * 60_000 };
+
+const ASK_AGAIN_MS = 1_000;
+
+export class Locks {
+  readonly #files: UnpackedFiles;
+  readonly #location: string;
+  readonly #timing: LockTiming;
+
+  constructor(files: UnpackedFiles, location: string, timing: LockTiming = TIMING) {
+    this.#files = files;
+    this.#location = location;
+    this.#timing = timing;
+  }
+
+  /** Throws `repository/locked` (naming who) or `repository/lock-unreadable`. */
+  async take(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
+    const deadlineMs = systemClock.monotonicMs() + (options.waitMs ?? 0);
+    for (;;) {
+      try {
+        return await this.#takeNow(kind);
+      } catch (error) {
+        const busy = error instanceof HoldfastError && error.code === 'repository/locked';
+        if (!busy || systemClock.monotonicMs() >= deadlineMs) throw error;
+        await sleepMs(ASK_AGAIN_MS, options.signal);
+      }
+    }
+  }
+
+  /** Every lock that can be read, and the ids of those that can't. */
+  async list(): Promise<{ locks: { id: string; lock: LockFile }[]; unreadable: string[] }> {
+    const locks: { id: string; lock: LockFile }[] = [];
+    const unreadable: string[] = [];
+    for (const id of await this.#files.list('locks')) {
+      try {
+        const lock = decodeLock(await this.#files.read('locks', id));
+        if (lock) locks.push({ id, lock });
+        else unreadable.push(id);
+      } catch (error) {
+        if (!(error instanceof HoldfastError)) throw error;
+        // Gone since it was listed: its owner refreshed or released it.
+        if (error.code !== 'repository/not-in-storage') unreadable.push(id);
+      }
+    }
+    return { locks, unreadable };
+  }
+
+  /** Removes stale locks alone (or all of them); resolves to how many went. */
+  async unlock(all = false): Promise<number> {
+    const { locks, unreadable } = await this.list();
+    const ids = locks.filter(({ lock }) => all || isStale(lock)).map(({ id }) => id);
+    if (all) ids.push(...unreadable);
+    for (const id of ids) await this.#files.remove('locks', id);
+    return ids.length;
+  }
+
+  async #takeNow(kind: LockKind): Promise<RepositoryLock> {
+    await this.#refuseConflicts(kind, undefined);
+    const id = await this.#files.save('locks', encodeLock(kind));
+    try {
+      await sleepMs(this.#timing.settleMs);
+      await this.#refuseConflicts(kind, id);
+    } catch (error) {
+      await this.#files.remove('locks', id);
+      throw error;
+    }
+    return new HeldLock(this.#files, kind, id, this.#location, this.#timing);
+  }
+
+  async #refuseConflicts(kind: LockKind, own: string | undefined): Promise<void> {
+    const { locks, unreadable } = await this.list();
+    const [unknown] = unreadable;
+    if (unknown) throw errors.lockUnreadable([this.#location, unknown]);
+    const conflict = locks.find(
+      ({ id, lock }) => id !== own && (kind === 'exclusive' || lock.exclusive),
+    );
+    if (!conflict) return;
+    const ended = isStale(conflict.lock) ? ', which seems to be gone' : '';
+    throw errors.locked([this.#location, describeLock(conflict.lock) + ended]);
+  }
+}
+
+class HeldLock implements RepositoryLock {
+  readonly kind: LockKind;
+  readonly #files: UnpackedFiles;
+  readonly #location: string;
+  readonly #timing: LockTiming;
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #id: string;
+  #refreshedMs = systemClock.nowMs();
+  #refreshing: Promise<void> = Promise.resolve();
+  #isRefreshing = false;
+  #released = false;
+
+  constructor(
+    files: UnpackedFiles,
+    kind: LockKind,
+    id: string,
+    location: string,
+    timing: LockTiming,
+  ) {
+    this.#files = files;
+    this.kind = kind;
+    this.#id = id;
+    this.#location = location;
+    this.#timing = timing;
+    this.#timer = setInterval(() => this.#tick(), timing.refreshMs / 5);
+    // A lock alone keeps no process alive: what works under it does.
+    this.#timer.unref();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    clearInterval(this.#timer);
+    await this.#refreshing;
+    await this.#files.remove('locks', this.#id);
+  }
+
+  #tick(): void {
+    // By the wall clock, as others see it: after a pause of the whole machine they may have taken our lock for stale.
+    const ageMs = systemClock.nowMs() - this.#refreshedMs;
+    if (ageMs > this.#timing.lostMs) this.#abort.abort(errors.lockLost([this.#location]));
+    else if (ageMs >= this.#timing.refreshMs && !this.#isRefreshing) {
+      this.#isRefreshing = true;
+      this.#refreshing = this.#refresh().finally(() => {
+        this.#isRefreshing = false;
+      });
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#released || this.signal.aborted) return;
+    const old = this.#id;
+    try {
+      this.#id = await this.#files.save('locks', encodeLock(this.kind));
+      this.#refreshedMs = systemClock.nowMs();
+      await this.#files.remove('locks', old);
+    } catch (error) {
+      // The next tick tries again; when that goes on too long, the signal tells whoever relies on us.
+      if (!(error instanceof HoldfastError)) this.#abort.abort(error);
+    }
+  }
+}

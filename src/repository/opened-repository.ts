@@ -1,0 +1,97 @@
+/** The parts of an open repository, put together. */
+import { readBlob } from './blobs/read-blob.ts';
+import { readBlobs } from './blobs/read-blobs.ts';
+import type { RepositoryConfig } from './config.ts';
+import type { MasterKey } from './crypto/master-key.ts';
+import type { Sealer } from './crypto/sealer.ts';
+import type { BlobIndex } from './index/blob-index.ts';
+import { LoadedIndex } from './index/load-index.ts';
+import { Keys } from './keys/keys.ts';
+import type { ScryptParameters } from './keys/scrypt.ts';
+import type { LockKind } from './locks/lock-file.ts';
+import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
+import type { BlobType } from './names.ts';
+import type { IndexedPack } from './pack/header.ts';
+import type { ReadBlobsOptions, Repository } from './repository.ts';
+import { OwnFormat } from './sealed/own-format.ts';
+import { SealedFiles } from './sealed/sealed-files.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
+import type { Storage } from './storage/storage.ts';
+import { UnpackedFiles } from './unpacked-files.ts';
+
+export type RepositoryParts = {
+  storage: Storage;
+  config: RepositoryConfig;
+  masterKey: MasterKey;
+  sealer: Sealer;
+  keyId: string;
+  scrypt: ScryptParameters;
+};
+
+export class OpenedRepository implements Repository {
+  readonly config: RepositoryConfig;
+  readonly location: string;
+  readonly storage: Storage;
+  readonly masterKey: MasterKey;
+  readonly files: UnpackedFiles;
+  readonly snapshots: Snapshots;
+  readonly sealed: SealedFiles;
+  readonly keys: Keys;
+  readonly locks: Locks;
+  readonly #sealer: Sealer;
+  readonly #ownFormat: OwnFormat;
+  readonly #loadedIndex: LoadedIndex;
+
+  constructor({ storage, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
+    this.config = config;
+    this.location = storage.location;
+    this.storage = storage;
+    this.masterKey = masterKey;
+    this.#sealer = sealer;
+    this.files = new UnpackedFiles(storage, sealer, config.version);
+    this.snapshots = new Snapshots(this.files);
+    this.#ownFormat = new OwnFormat(storage, sealer);
+    this.sealed = new SealedFiles(storage, sealer, () => this.#ownFormat.prepareWrite());
+    this.keys = new Keys(storage, masterKey, keyId, scrypt);
+    this.locks = new Locks(this.files, storage.location);
+    this.#loadedIndex = new LoadedIndex(this.files);
+  }
+
+  get index(): BlobIndex {
+    return this.#loadedIndex.index;
+  }
+
+  checkOwnFormat(): Promise<void> {
+    return this.#ownFormat.check();
+  }
+
+  loadIndex(): Promise<void> {
+    return this.#loadedIndex.load();
+  }
+
+  saveIndex(packs: readonly IndexedPack[]): Promise<string> {
+    return this.#loadedIndex.save(packs);
+  }
+
+  readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer> {
+    const idBytes = typeof id === 'string' ? Buffer.from(id, 'hex') : id;
+    return readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+  }
+
+  readBlobs(
+    type: BlobType,
+    ids: Uint8Array,
+    onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
+    options: ReadBlobsOptions = {},
+  ): Promise<void> {
+    return readBlobs(this, type, ids, onBlob, options);
+  }
+
+  lock(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
+    return this.locks.take(kind, options);
+  }
+
+  async close(): Promise<void> {
+    await this.storage.close();
+  }
+}

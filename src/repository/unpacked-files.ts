@@ -1,0 +1,111 @@
+/**
+ * Files that are stored whole: snapshots, indexes, locks. Each is sealed and named by the SHA-256 of its stored bytes;
+ * inside is JSON, in version 2 as 0x02 and zstd, else (first byte `{` or `[`) as it is.
+ */
+import { hash } from 'node:crypto';
+import { HoldfastError, messageOf } from '#base';
+import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
+import type { Sealer } from './crypto/sealer.ts';
+import { errors } from './errors.ts';
+import { idOfName, type UnpackedKind, unpackedName } from './names.ts';
+import type { Storage } from './storage/storage.ts';
+
+const ZSTD_MARK = 0x02;
+const MAX_SMALL_FILE_BYTES = 64 * 1024 * 1024;
+
+export class UnpackedFiles {
+  readonly #storage: Storage;
+  readonly #sealer: Sealer;
+  readonly #compressed: boolean;
+
+  constructor(storage: Storage, sealer: Sealer, formatVersion: number) {
+    this.#storage = storage;
+    this.#sealer = sealer;
+    this.#compressed = formatVersion >= 2;
+  }
+
+  async list(kind: UnpackedKind): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const file of this.#storage.list(`${kind}/`)) {
+      const id = idOfName(file.name);
+      if (id !== undefined && file.name === unpackedName(kind, id)) ids.push(id);
+    }
+    return ids.sort();
+  }
+
+  /** The JSON of a small file (at most 64 MiB). Throws `repository/file-damaged` naming it. */
+  async read(kind: UnpackedKind, id: string): Promise<unknown> {
+    const name = unpackedName(kind, id);
+    const plain = await this.#open(kind, id);
+    try {
+      const json = isMarked(name, plain)
+        ? decompress(plain.subarray(1), MAX_SMALL_FILE_BYTES)
+        : plain;
+      return JSON.parse(json.toString('utf8'));
+    } catch (error) {
+      throw damaged(name, error);
+    }
+  }
+
+  /** The JSON of a file that may be long, in pieces. */
+  async *readInPieces(kind: UnpackedKind, id: string): AsyncIterable<Buffer> {
+    const name = unpackedName(kind, id);
+    const plain = await this.#open(kind, id);
+    if (!isMarked(name, plain)) {
+      yield plain;
+      return;
+    }
+    try {
+      yield* decompressInPieces(plain.subarray(1));
+    } catch (error) {
+      throw damaged(name, error);
+    }
+  }
+
+  /** Durable when it resolves. Resolves to the file's id. */
+  async save(kind: UnpackedKind, json: string | Uint8Array): Promise<string> {
+    const plain = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
+    const sealed = this.#sealer.seal(
+      this.#compressed ? Buffer.concat([Buffer.of(ZSTD_MARK), compress(plain)]) : plain,
+    );
+    const id = hash('sha256', sealed, 'hex');
+    await this.#storage.write(unpackedName(kind, id), [sealed]);
+    return id;
+  }
+
+  remove(kind: UnpackedKind, id: string): Promise<void> {
+    return this.#storage.remove(unpackedName(kind, id));
+  }
+
+  async #open(kind: UnpackedKind, id: string): Promise<Buffer> {
+    const name = unpackedName(kind, id);
+    const stored = await readVerified(this.#storage, name, id);
+    try {
+      return this.#sealer.open(stored);
+    } catch (error) {
+      throw damaged(name, error);
+    }
+  }
+}
+
+/** Reads a file whose name is its SHA-256, once more where that doesn't fit: the way here may have been at fault. */
+export async function readVerified(storage: Storage, name: string, id: string): Promise<Buffer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const stored = await storage.read(name);
+    const found = hash('sha256', stored, 'hex');
+    if (found === id) return stored;
+    if (attempt === 2) throw errors.fileDamaged([name, `its SHA-256 is ${found.slice(0, 12)}…`]);
+  }
+}
+
+function isMarked(name: string, plain: Buffer): boolean {
+  const first = plain[0];
+  if (first === ZSTD_MARK) return true;
+  if (first === 0x7b || first === 0x5b) return false;
+  throw errors.fileDamaged([name, `its content begins with an unknown byte (${first})`]);
+}
+
+function damaged(name: string, error: unknown): HoldfastError {
+  if (error instanceof HoldfastError && error.code !== 'repository/not-authentic') return error;
+  return errors.fileDamaged([name, messageOf(error)], { cause: error });
+}
