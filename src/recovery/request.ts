@@ -68,6 +68,8 @@ export type StoreSelection = {
   leads: boolean;
   /** `184 commits`, `12 files`; undefined where it can't be counted. */
   leftBehind: string | undefined;
+  /** Journal position it goes up to: line and decimal offset (Postgres: timeline and LSN). */
+  position?: { line: number; offset: string };
   /** True where |skew| is beyond the limit: must be accepted by name. */
   overLimit: boolean;
   bytes: number;

@@ -3,7 +3,13 @@
  * person sees before anything starts.
  */
 import { formatCount, formatDuration } from '#base';
-import { type CaptureRecord, type JournalReader, listWatermarks, openJournalReader, readGaps } from '#repository';
+import {
+  type CaptureRecord,
+  type JournalReader,
+  listWatermarks,
+  openJournalReader,
+  readGaps,
+} from '#repository';
 import type { CaptureOutcome, ResolvedTarget, Target } from '#sources';
 import { errors } from '../errors.ts';
 import { addressOf, type Before, captureAfter, newestCaptureBefore } from './base.ts';
@@ -168,11 +174,16 @@ async function describe(
       skewMs,
       uncertaintyMs: capture.clock.uncertaintyMs,
       leads,
+      ...(resolved ? { position: positionText(resolved) } : {}),
       leftBehind: await describeLeftBehind(request, store, found),
       overLimit: !leads && Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
       bytes: capture.statistics.bytes,
     },
   };
+}
+
+function positionText({ position }: ResolvedTarget): { line: number; offset: string } {
+  return { line: position.line, offset: position.offset.toString() };
 }
 
 function describeOrigin(
