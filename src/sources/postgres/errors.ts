@@ -122,6 +122,29 @@ export const errors = errorCatalogue('postgres', {
     guidance:
       "ALTER SYSTEM SET wal_level = 'replica'; ALTER SYSTEM SET max_wal_senders = 10; then restart Postgres.",
   },
+  // ---------------------------------------------------------------- base backup
+  manifestMismatch: {
+    kind: 'failed',
+    retryable: true,
+    message: (what: string, count: number) =>
+      `the base backup isn't what its manifest says: ${what}${count > 1 ? ` and ${count - 1} more` : ''}`,
+    guidance: 'Nothing of it is kept. Take it again; if it stays so, look at network and memory.',
+  },
+  walMissing: {
+    kind: 'failed',
+    retryable: true,
+    message: (segment: string) =>
+      `the base backup lacks the WAL file ${segment} that makes it consistent`,
+    guidance:
+      'The server removed it meanwhile: raise max_slot_wal_keep_size or wal_keep_size, or take the backup at a quieter time.',
+  },
+  backupRefused: {
+    kind: 'failed',
+    retryable: true,
+    message: (why: string) => `Postgres broke the base backup off: ${why}`,
+    guidance: 'The text is the answer of the server; its log may say more.',
+  },
+
   commandFailed: {
     kind: 'failed',
     message: (command: string, why: string) => `Postgres refused ${command}: ${why}`,
@@ -145,6 +168,60 @@ export const errors = errorCatalogue('postgres', {
     message: (major: number) => `no binaries of Postgres ${major} on this host`,
     guidance: (major: number) =>
       `Install them (Debian: apt-get install postgresql-${major}) or put the folder of postgres on the PATH.`,
+  },
+
+  // ---------------------------------------------------------------- the WAL journal
+  noFreeSlot: {
+    kind: 'failed',
+    message: (slot: string) => `the server has no free replication slot for ${slot}`,
+    guidance:
+      'Drop a slot that nobody needs (SELECT slot_name, active FROM pg_replication_slots), or ALTER SYSTEM SET max_replication_slots = 20; then restart Postgres.',
+  },
+  slotTaken: {
+    kind: 'refused',
+    message: (slot: string) => `the replication slot ${slot} exists and is not a physical one`,
+    guidance: 'Give this store another `slot` in holdfast.yaml, or drop that slot.',
+  },
+  slotBusy: {
+    kind: 'failed',
+    retryable: true,
+    message: (slot: string) => `another process streams from the replication slot ${slot}`,
+    guidance:
+      'It is tried again by itself. If it stays so, a second Holdfast protects this store: stop one of them.',
+  },
+  slotStays: {
+    kind: 'failed',
+    retryable: true,
+    message: (slot: string) => `the replication slot ${slot} could not be dropped`,
+    guidance: (slot: string) =>
+      `It holds WAL on the server until it is gone: SELECT pg_drop_replication_slot('${slot}');`,
+  },
+  slotLimitReached: {
+    kind: 'failed',
+    message: (slot: string, held: string, limit: string) =>
+      `the replication slot ${slot} held ${held} of WAL on the server, more than its limit of ${limit}`,
+    guidance:
+      'The slot was given up so that production keeps its disk. A new base backup begins a new recovery window.',
+  },
+  otherCluster: {
+    kind: 'refused',
+    message: (address: string, found: string, known: string) =>
+      `the server at ${address} is another cluster (system identifier ${found}) than the one protected so far (${known})`,
+    guidance:
+      'Correct the URL of this store; or give the store a new name in holdfast.yaml, so that the two histories stay apart.',
+  },
+  serverBehind: {
+    kind: 'refused',
+    message: (serverLine: number, ourLine: number) =>
+      `the server is on timeline ${serverLine}, but the journal has followed it to timeline ${ourLine}`,
+    guidance:
+      'It looks like an old primary that came back: point the URL of this store at the one that is primary now.',
+  },
+  serverStopping: {
+    kind: 'failed',
+    retryable: true,
+    message: () => 'the server is shutting down',
+    guidance: 'The stream goes on by itself when it is up again.',
   },
 
   protocolBroken: {

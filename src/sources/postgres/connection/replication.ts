@@ -29,6 +29,8 @@ export interface ReplicationStream {
 export interface ReplicationConnection {
   /** 150018 for 15.18. */
   readonly serverVersion: number;
+  /** Of the server's process behind this connection. */
+  readonly serverPid: number;
   /** Runs a command that answers rows, keyed by column name. One at a time. */
   query(command: string): Promise<Record<string, string | null>[]>;
   /** Runs a command that answers by COPY. One at a time. */
@@ -58,6 +60,7 @@ export function replicationConnection(
   };
   return {
     serverVersion,
+    serverPid: (client as unknown as { processID: number }).processID,
     async query(command) {
       const conversation = start(command);
       let names: string[] = [];
@@ -89,6 +92,16 @@ function firstWord(command: string): string {
 
 function namedRow(names: string[], values: (string | null)[]): Record<string, string | null> {
   return Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
+}
+
+/**
+ * A copy, because pg's parser writes over its buffer when it joins split messages. What follows the first byte, which
+ * tells the kind of a message, lies on a multiple of 8, so that it can be read by words.
+ */
+function alignedCopy(chunk: Buffer): Buffer {
+  const room = Buffer.from(new ArrayBuffer(chunk.length + 7));
+  chunk.copy(room, 7);
+  return room.subarray(7);
 }
 
 /** One command under way: takes messages from pg's parser and holds them until they are asked for. */
@@ -176,9 +189,7 @@ class Conversation implements RawCommand, ReplicationStream {
   }
 
   handleCopyData(message: { chunk: Buffer }): void {
-    // A copy, because pg's parser writes over its buffer when it joins split messages.
-    const bytes = Buffer.allocUnsafe(message.chunk.length);
-    message.chunk.copy(bytes);
+    const bytes = alignedCopy(message.chunk);
     this.#waitingBytes += bytes.length;
     this.#take({ kind: 'data', bytes });
     if (this.#waitingBytes > HELD_BYTES && !this.#paused) {

@@ -3,8 +3,8 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { segmentName, segmentStart } from '../lsn.ts';
 import type { TestServer } from '../test-server.ts';
-import { segmentFileName, segmentStart } from './position.ts';
 
 const execute = promisify(execFile);
 /** Its client programs serve all versions; the others come without. */
@@ -46,7 +46,7 @@ export async function walBytes(
   for (let at = span.from; at < span.to; ) {
     const start = segmentStart(at, size);
     const end = start + BigInt(size);
-    const file = path.join(server.dataDirectory, 'pg_wal', segmentFileName(span.line, at, size));
+    const file = path.join(server.dataDirectory, 'pg_wal', segmentName(span.line, at, size));
     const bytes = await fs.readFile(file);
     const to = span.to < end ? span.to : end;
     parts.push(bytes.subarray(Number(at - start), Number(to - start)));
