@@ -32,4 +32,19 @@ export const errors = errorCatalogue('cli', {
       `this needs an answer, and there is no terminal: ${question}`,
     guidance: (_question: string, flag: string) => `Answer beforehand with ${flag}.`,
   },
+  repositoryUnnamed: {
+    kind: 'invalid',
+    message: () => 'no repository was named',
+    guidance: 'Name it with --repo, or set HOLDFAST_REPOSITORY.',
+  },
+  passwordUnnamed: {
+    kind: 'invalid',
+    message: () => 'the password of the repository was not given',
+    guidance: 'Give it with --password-file FILE, or set HOLDFAST_PASSWORD.',
+  },
+  passwordFileUnreadable: {
+    kind: 'invalid',
+    message: (file: string, code: string) => `${file} can't be read (${code})`,
+    guidance: 'Name a file that holds the password in its first line.',
+  },
 });

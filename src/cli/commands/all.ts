@@ -1,9 +1,15 @@
 /** Every command, one line each. What a command needs is imported when it runs, never here. */
 import type { CommandSpec } from '../command.ts';
 import { completionOf } from './completion.ts';
+import { command as repoInit } from './repo-init.ts';
+import { command as repoLs } from './repo-ls.ts';
+import { command as repoSnapshots } from './repo-snapshots.ts';
 
 export const commands: readonly CommandSpec[] = [
   // One line for each command, by its words.
+  repoInit,
+  repoLs,
+  repoSnapshots,
   completionOf(() => commands),
 ];
 

@@ -1,0 +1,29 @@
+import type { CommandSpec } from '../command.ts';
+import {
+  locationFrom,
+  passwordFrom,
+  REPOSITORY_EXITS,
+  REPOSITORY_OPTIONS,
+} from '../repository/session.ts';
+
+export const command: CommandSpec = {
+  path: ['repo', 'init'],
+  summary: 'make an empty repository, which restic can open too',
+  options: REPOSITORY_OPTIONS,
+  examples: ['holdfast repo init --repo /srv/backup --password-file ~/.holdfast-password'],
+  exits: { ...REPOSITORY_EXITS, 1: 'there is a repository already, or its storage failed' },
+  async run(_args, options, io) {
+    const location = locationFrom(options);
+    const password = await passwordFrom(options);
+    const { createRepository, openStorage } = await import('#repository');
+    const repository = await createRepository({ storage: await openStorage(location), password });
+    const { id } = repository.config;
+    await repository.close();
+    io.say(`Repository ${id.slice(0, 8)} made in ${repository.location}.`);
+    io.say('Keep the password safe: without it nothing in there can ever be read.');
+    io.say();
+    io.say(`  back up   holdfast repo backup --repo ${location} PATH`);
+    io.result({ id, location: repository.location });
+    return 0;
+  },
+};

@@ -1,0 +1,56 @@
+import type { CommandSpec } from '../command.ts';
+import {
+  listOf,
+  REPOSITORY_EXITS,
+  REPOSITORY_OPTIONS,
+  withRepository,
+} from '../repository/session.ts';
+
+export const command: CommandSpec = {
+  path: ['repo', 'snapshots'],
+  summary: 'list the snapshots of a repository, newest last',
+  options: [
+    ...REPOSITORY_OPTIONS,
+    ['--host <name...>', 'only of these hosts'],
+    ['--tag <tags...>', 'only with these tags (a,b: both)'],
+    ['--path <path...>', 'only of these paths'],
+  ],
+  examples: ['holdfast repo snapshots --repo /srv/backup --tag store:orders'],
+  exits: { ...REPOSITORY_EXITS, 3: 'some snapshots are damaged (named)' },
+  async run(_args, options, io) {
+    const { tableLines } = await import('../frame/table.ts');
+    return await withRepository(options, async (repository) => {
+      let damaged = 0;
+      const filter = {
+        hosts: listOf(options.host),
+        tags: listOf(options.tag).map((tags) => tags.split(',')),
+        paths: listOf(options.path),
+      };
+      const snapshots = await repository.snapshots.list(filter, (id, error) => {
+        damaged += 1;
+        io.warn(`✗ ${id.slice(0, 8)} can't be read: ${error.message}`);
+      });
+      snapshots.reverse();
+      const rows = snapshots.map((snapshot) => ({
+        cells: [
+          snapshot.id.slice(0, 8),
+          new Date(snapshot.timeMs).toISOString().slice(0, 19).replace('T', ' '),
+          snapshot.hostname,
+          snapshot.tags.join(','),
+          snapshot.paths.join(' '),
+        ],
+      }));
+      const columns = [
+        { title: 'ID' },
+        { title: 'TIME (UTC)' },
+        { title: 'HOST', shrinkTo: 8 },
+        { title: 'TAGS', shrinkTo: 10 },
+        { title: 'PATHS', shrinkTo: 12 },
+      ];
+      if (rows.length > 0) for (const line of tableLines(columns, rows, io.columns)) io.say(line);
+      io.say(rows.length === 0 ? 'No snapshots.' : `\n${rows.length} snapshots.`);
+      io.result({ snapshots: snapshots.map(({ others: _others, ...shown }) => shown), damaged });
+      return damaged > 0 ? 3 : 0;
+    });
+  },
+};

@@ -1,0 +1,1036 @@
+/** Made from openapi.json by npm run generate. */
+export interface paths {
+    "/v1/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is protected, how far back, and which objectives are missed */
+        get: operations["status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The environments that this server protects */
+        get: operations["listEnvironments"];
+        put?: never;
+        /** Protect what a holdfast.yaml declares; again after every change of it */
+        post: operations["apply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/captures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Capture one store or all of them now */
+        post: operations["protect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/captures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a capture is getting on; waits for its end as long as asked */
+        get: operations["getCapture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Recovery points, newest first */
+        get: operations["listPoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Named instants, newest first */
+        get: operations["listMarks"];
+        put?: never;
+        /** Name this instant, as a deploy or anything else */
+        post: operations["mark"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was recovered and lives on */
+        get: operations["listRecoveries"];
+        put?: never;
+        /** Bring the environment back as it was, beside production or in its place */
+        post: operations["recover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One recovery; waits for its end as long as asked */
+        get: operations["getRecovery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries/{id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a recovery in the place of production; what it replaces is kept */
+        post: operations["promoteRecovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put back what a promoted recovery replaced */
+        post: operations["undoRecovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/recoveries/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop a recovery and remove its data */
+        post: operations["removeRecovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This control plane itself */
+        get: operations["getServer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shutdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop protecting and end this server */
+        post: operations["shutdown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description What was wrong, where, and what to do. */
+        Failure: {
+            error: {
+                code: string;
+                /** @enum {string} */
+                kind: "failed" | "invalid" | "partial" | "refused" | "not-found" | "verdict" | "interrupted";
+                message: string;
+                guidance: string;
+                retryable: boolean;
+                where?: string;
+                facts?: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        Capture: {
+            id: string;
+            environment: string;
+            stage: string;
+            store: string;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "partial" | "failed";
+            startedAtMs?: number;
+            endedAtMs?: number;
+            capture?: string;
+            bytes?: number;
+            newBytes?: number;
+            storedBytes?: number;
+            problems: {
+                path: string;
+                what: string;
+            }[];
+            problemCount: number;
+            progress?: {
+                step: string;
+                doneBytes?: number;
+                totalBytes?: number;
+            };
+            failure?: {
+                code: string;
+                /** @enum {string} */
+                kind: "failed" | "invalid" | "partial" | "refused" | "not-found" | "verdict" | "interrupted";
+                message: string;
+                guidance: string;
+                retryable: boolean;
+                where?: string;
+                facts?: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        Applied: {
+            environment: string;
+            stage: string;
+            stores: {
+                name: string;
+                /** @enum {string} */
+                change: "added" | "changed" | "unchanged" | "removed" | "excluded";
+            }[];
+        };
+        Environment: {
+            environment: string;
+            stage: string;
+            file: string;
+            appliedAtMs: number;
+            trouble?: string;
+        };
+        Mark: {
+            id: string;
+            environment: string;
+            stage: string;
+            kind: string;
+            atMs: number;
+            sha?: string;
+            author?: string;
+            note?: string;
+            positions: {
+                [key: string]: {
+                    line: number;
+                    offset: string;
+                };
+            };
+        };
+        /** @description An instant to which the whole environment can be brought back. */
+        Point: {
+            id: string;
+            atMs: number;
+            stores: {
+                [key: string]: {
+                    capture: string;
+                };
+            };
+            infrastructure?: string;
+            services: {
+                [key: string]: {
+                    version?: string;
+                };
+            };
+        };
+        Recovery: {
+            id: string;
+            environment: string;
+            stage: string;
+            /** @enum {string} */
+            status: "planned" | "recovering" | "ready" | "checks-failed" | "failed" | "promoting" | "promoted" | "undoing" | "undone" | "removing" | "removed";
+            inPlace: boolean;
+            createdAtMs: number;
+            instantMs: number;
+            folder?: string;
+            stores: {
+                store: string;
+                from: string;
+                capture: string;
+                atMs: number;
+                skewMs: number;
+                uncertaintyMs: number;
+                leads: boolean;
+                leftBehind?: string;
+                overLimit: boolean;
+                bytes: number;
+                url?: string;
+                directory?: string;
+                replaced?: string;
+            }[];
+            services: {
+                name: string;
+                url: string;
+            }[];
+            checks: {
+                name: string;
+                /** @enum {string} */
+                verdict: "pass" | "fail" | "unknown";
+                what: string;
+                tookMs: number;
+            }[];
+            phases: {
+                phase: string;
+                tookMs: number;
+            }[];
+            bytesRead: number;
+            progress?: {
+                step: string;
+                doneBytes?: number;
+                totalBytes?: number;
+            };
+            failure?: {
+                code: string;
+                /** @enum {string} */
+                kind: "failed" | "invalid" | "partial" | "refused" | "not-found" | "verdict" | "interrupted";
+                message: string;
+                guidance: string;
+                retryable: boolean;
+                where?: string;
+                facts?: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        Server: {
+            version: string;
+            pid: number;
+            startedAtMs: number;
+            stateFolder: string;
+            controlPlane: string;
+            epoch: string;
+        };
+        Status: {
+            environment: string;
+            stage: string;
+            atMs: number;
+            repository: string;
+            trouble?: string;
+            stores: components["schemas"]["StoreStatus"][];
+            missed: number;
+            unknown: number;
+            points: number;
+            catalogCapturedAtMs?: number;
+        };
+        StoreStatus: {
+            name: string;
+            source: string;
+            protect: string;
+            /**
+             * @description The objective of this store. No data is `unknown`, never `met`.
+             * @enum {string}
+             */
+            verdict: "met" | "missed" | "unknown" | "excluded";
+            says?: string;
+            rpoMs?: number;
+            lagMs?: number;
+            windows: {
+                fromMs: number;
+                toMs: number;
+            }[];
+            gaps: {
+                fromMs: number;
+                toMs?: number;
+                because: string;
+            }[];
+            captures: number;
+            lastCapture?: {
+                id: string;
+                kind: string;
+                atMs: number;
+                problems: number;
+            };
+            sizeBytes?: number;
+            storedBytes?: number;
+            journal?: {
+                /** @enum {string} */
+                state: "connecting" | "streaming" | "waiting" | "needs-base" | "stopped";
+                because?: string;
+                synced?: {
+                    line: number;
+                    offset: string;
+                };
+                shipped?: {
+                    line: number;
+                    offset: string;
+                };
+                spoolBytes: number;
+            };
+            running?: {
+                step: string;
+                doneBytes?: number;
+                totalBytes?: number;
+            };
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    status: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listEnvironments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    apply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    file: string;
+                    stage?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    protect: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    store?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capture"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getCapture: {
+        parameters: {
+            query?: {
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capture"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPoints: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Point"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listMarks: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mark"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    mark: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    kind: string;
+                    sha?: string;
+                    author?: string;
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mark"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listRecoveries: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    recover: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    to: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    stores?: string[];
+                    /** @default false */
+                    inPlace?: boolean;
+                    /** @default false */
+                    dryRun?: boolean;
+                    /** @default [] */
+                    accept?: string[];
+                    owner?: string;
+                    timeline?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getRecovery: {
+        parameters: {
+            query?: {
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    promoteRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    undoRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    removeRecovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    shutdown: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default false */
+                    dropSlots?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        stopping: true;
+                    };
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+}

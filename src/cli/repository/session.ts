@@ -1,0 +1,75 @@
+/** Opening the repository that a data-plane command names: by option or environment, never with a password in words. */
+import fs from 'node:fs/promises';
+import { Secret, systemCode } from '#base';
+import type { Repository } from '#repository';
+import type { CommandSpec } from '../command.ts';
+import { errors } from '../errors.ts';
+
+export const REPOSITORY_OPTIONS: NonNullable<CommandSpec['options']> = [
+  ['-r, --repo <location>', 'where the repository lies (or HOLDFAST_REPOSITORY)'],
+  ['--password-file <file>', 'file that holds its password (or HOLDFAST_PASSWORD)'],
+];
+
+export function locationFrom(options: Record<string, unknown>): string {
+  const location = options.repo ?? process.env.HOLDFAST_REPOSITORY;
+  if (typeof location === 'string' && location !== '') return location;
+  throw errors.repositoryUnnamed([]);
+}
+
+/** The first line of a file; a newline at its end isn't part of the password. */
+export async function passwordIn(file: string): Promise<Secret> {
+  try {
+    const text = await fs.readFile(file, 'utf8');
+    return new Secret(text.split(/\r?\n/, 1)[0] ?? '');
+  } catch (cause) {
+    throw errors.passwordFileUnreadable([file, systemCode(cause) ?? 'unknown'], { cause });
+  }
+}
+
+/** Throws `cli/password-unnamed` where neither option, environment nor terminal gives one. */
+export async function passwordFrom(options: Record<string, unknown>): Promise<Secret> {
+  if (typeof options.passwordFile === 'string') return await passwordIn(options.passwordFile);
+  const { HOLDFAST_PASSWORD, HOLDFAST_PASSWORD_FILE } = process.env;
+  if (HOLDFAST_PASSWORD) return new Secret(HOLDFAST_PASSWORD);
+  if (HOLDFAST_PASSWORD_FILE) return await passwordIn(HOLDFAST_PASSWORD_FILE);
+  throw errors.passwordUnnamed([]);
+}
+
+/** Opens, hands over, and closes whatever happens. */
+export async function withRepository<T>(
+  options: Record<string, unknown>,
+  work: (repository: Repository) => Promise<T>,
+): Promise<T> {
+  const location = locationFrom(options);
+  const password = await passwordFrom(options);
+  const { openRepository, openStorage } = await import('#repository');
+  const repository = await openRepository({ storage: await openStorage(location), password });
+  try {
+    return await work(repository);
+  } finally {
+    await repository.close();
+  }
+}
+
+export const REPOSITORY_EXITS: CommandSpec['exits'] = {
+  1: 'the repository or its storage failed',
+  2: 'wrong usage',
+  4: 'wrong password, or locked by another program',
+  5: 'no such repository or snapshot',
+};
+
+/** Bytes of a name for a terminal: what isn't UTF-8 or would move the cursor is shown escaped. */
+export function showBytes(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes).toString('utf8');
+  const exact = Buffer.from(text, 'utf8').equals(bytes);
+  const shown = exact ? text : Buffer.from(bytes).toString('latin1');
+  return shown.replace(
+    /[\u0000-\u001f\u007f-\u009f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+}
+
+export function listOf(value: unknown): string[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value.map(String) : [String(value)];
+}
