@@ -11,7 +11,11 @@ export async function runCommandLine(
   argv: readonly string[],
 ): Promise<ExitCode> {
   const stop = stopOnSignals();
-  quietWhenReaderLeaves(() => stop.abort());
+  let readerLeft = false;
+  quietWhenReaderLeaves(() => {
+    readerLeft = true;
+    stop.abort();
+  });
   const json = argv.includes('--json');
   const io = createIo(json, stop.signal);
   let code: ExitCode;
@@ -23,7 +27,8 @@ export async function runCommandLine(
       code = (await spec.run(args, options, io)) ?? 0;
     }
   } catch (error) {
-    code = report(interruptionBehind(error, stop.signal), io);
+    // `… | head`: what the reader wanted was given.
+    code = readerLeft ? 0 : report(interruptionBehind(error, stop.signal), io);
   }
   await io.close();
   return code;
