@@ -9,6 +9,7 @@ export * from './file-metadata.ts';
 export * from './ids.ts';
 export * from './log.ts';
 export * from './posix/accounts.ts';
+export * from './posix/file-lock.ts';
 export * from './posix/metadata.ts';
 export * from './posix/special-files.ts';
 export * from './posix/times.ts';

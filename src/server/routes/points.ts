@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import type { Api } from '../api.ts';
+import { failureSchema } from '../failures.ts';
+import { instantSchema, listSchema } from './values.ts';
+
+export const pointSchema = z
+  .object({
+    id: z.string(),
+    atMs: instantSchema,
+    stores: z.record(z.string(), z.object({ capture: z.string() })),
+    infrastructure: z.string().optional(),
+    services: z.record(z.string(), z.object({ version: z.string().optional() })),
+  })
+  .meta({
+    id: 'Point',
+    description: `An instant to which the whole environment can be brought back.`,
+  });
+
+export type Point = z.infer<typeof pointSchema>;
+
+export function pointRoutes({ server, operations }: Api): void {
+  server.get(
+    '/v1/points',
+    {
+      schema: {
+        operationId: 'listPoints',
+        summary: 'Recovery points, newest first',
+        querystring: listSchema,
+        response: { 200: z.array(pointSchema), default: failureSchema },
+      },
+    },
+    ({ query: { limit, ...scope } }) => operations.points(scope, limit),
+  );
+}

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import type { Api } from '../api.ts';
+import { failureSchema } from '../failures.ts';
+import { instantSchema, nameSchema, scopeSchema, waitSchema } from './values.ts';
+
+export const recoveryRequestSchema = z.object({
+  /** WHEN, already read: the client knows its own time zone. */
+  to: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('latest') }),
+    z.object({ kind: z.literal('time'), atMs: instantSchema }),
+    z.object({ kind: z.literal('lsn'), lsn: z.string().regex(/^\d{1,20}$/) }),
+    z.object({
+      kind: z.literal('before-mark'),
+      markKind: z.string().max(200),
+      name: z.string().max(1000).optional(),
+    }),
+    z.object({ kind: z.literal('restore-point'), name: z.string().min(1).max(200) }),
+  ]),
+  /** Absent: every store. */
+  stores: z.array(nameSchema).max(1000).optional(),
+  inPlace: z.boolean().default(false),
+  /** Shows what would be done, and does nothing. */
+  dryRun: z.boolean().default(false),
+  /** Stores whose skew is beyond the limit and accepted. */
+  accept: z.array(nameSchema).max(1000).default([]),
+  /** Operating system user that owns what is recovered. */
+  owner: z.string().min(1).max(100).optional(),
+  timeline: z.number().int().positive().optional(),
+});
+
+const selectionSchema = z.object({
+  store: nameSchema,
+  from: z.string(),
+  capture: z.string(),
+  atMs: instantSchema,
+  skewMs: z.number(),
+  uncertaintyMs: z.number(),
+  leads: z.boolean(),
+  leftBehind: z.string().optional(),
+  overLimit: z.boolean(),
+  bytes: z.number(),
+});
+
+export const recoverySchema = z
+  .object({
+    id: z.string(),
+    environment: nameSchema,
+    stage: nameSchema,
+    status: z.enum([
+      'planned',
+      'recovering',
+      'ready',
+      'checks-failed',
+      'failed',
+      'promoting',
+      'promoted',
+      'undoing',
+      'undone',
+      'removing',
+      'removed',
+    ]),
+    inPlace: z.boolean(),
+    createdAtMs: instantSchema,
+    instantMs: instantSchema,
+    folder: z.string().optional(),
+    stores: z.array(
+      selectionSchema.extend({
+        url: z.string().optional(),
+        directory: z.string().optional(),
+        replaced: z.string().optional(),
+      }),
+    ),
+    services: z.array(z.object({ name: z.string(), url: z.string() })),
+    checks: z.array(
+      z.object({
+        name: z.string(),
+        verdict: z.enum(['pass', 'fail', 'unknown']),
+        what: z.string(),
+        tookMs: z.number(),
+      }),
+    ),
+    phases: z.array(z.object({ phase: z.string(), tookMs: z.number() })),
+    bytesRead: z.number(),
+    progress: z
+      .object({
+        step: z.string(),
+        doneBytes: z.number().optional(),
+        totalBytes: z.number().optional(),
+      })
+      .optional(),
+    failure: failureSchema.shape.error.optional(),
+  })
+  .meta({ id: 'Recovery' });
+
+export type RecoveryRequest = z.infer<typeof recoveryRequestSchema>;
+export type Recovery = z.infer<typeof recoverySchema>;
+
+const idParams = z.object({ id: z.string().regex(/^[a-z0-9-]{1,64}$/) });
+
+export function recoveryRoutes({ server, operations }: Api): void {
+  server.get(
+    '/v1/recoveries',
+    {
+      schema: {
+        operationId: 'listRecoveries',
+        summary: 'What was recovered and lives on',
+        querystring: scopeSchema,
+        response: { 200: z.array(recoverySchema), default: failureSchema },
+      },
+    },
+    (request) => operations.recoveries(request.query),
+  );
+  server.post(
+    '/v1/recoveries',
+    {
+      schema: {
+        operationId: 'recover',
+        summary: 'Bring the environment back as it was, beside production or in its place',
+        querystring: scopeSchema,
+        body: recoveryRequestSchema,
+        response: { 202: recoverySchema, default: failureSchema },
+      },
+    },
+    async (request, reply) => {
+      const recovery = await operations.recover(request.query, request.body);
+      return reply.status(202).send(recovery);
+    },
+  );
+  server.get(
+    '/v1/recoveries/:id',
+    {
+      schema: {
+        operationId: 'getRecovery',
+        summary: 'One recovery; waits for its end as long as asked',
+        params: idParams,
+        querystring: waitSchema,
+        response: { 200: recoverySchema, default: failureSchema },
+      },
+    },
+    (request) => operations.recovery(request.params.id, request.query.waitMs),
+  );
+  for (const change of ['promote', 'undo', 'remove'] as const) {
+    server.post(
+      `/v1/recoveries/:id/${change}`,
+      {
+        schema: {
+          operationId: `${change}Recovery`,
+          summary: CHANGES[change],
+          params: idParams,
+          response: { 200: recoverySchema, default: failureSchema },
+        },
+      },
+      (request) => operations.changeRecovery(request.params.id, change),
+    );
+  }
+}
+
+const CHANGES = {
+  promote: 'Put a recovery in the place of production; what it replaces is kept',
+  undo: 'Put back what a promoted recovery replaced',
+  remove: 'Stop a recovery and remove its data',
+} as const;

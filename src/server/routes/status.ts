@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import type { Api } from '../api.ts';
+import { failureSchema } from '../failures.ts';
+import { instantSchema, nameSchema, positionSchema, scopeSchema } from './values.ts';
+
+const verdict = z.enum(['met', 'missed', 'unknown', 'excluded']).meta({
+  description: 'The objective of this store. No data is `unknown`, never `met`.',
+});
+
+const journal = z.object({
+  state: z.enum(['connecting', 'streaming', 'waiting', 'needs-base', 'stopped']),
+  because: z.string().optional(),
+  /** End of what is fsynced on this host. */
+  synced: positionSchema.optional(),
+  /** End of what is in the repository. */
+  shipped: positionSchema.optional(),
+  spoolBytes: z.number(),
+});
+
+export const storeStatusSchema = z
+  .object({
+    name: nameSchema,
+    source: z.string(),
+    protect: z.string(),
+    verdict,
+    /** In plain words: why the objective is missed, or what limits it. */
+    says: z.string().optional(),
+    rpoMs: z.number().optional(),
+    /** How much would be lost if this store were lost now. */
+    lagMs: z.number().optional(),
+    /** Spans in which any second can be recovered, oldest first. */
+    windows: z.array(z.object({ fromMs: instantSchema, toMs: instantSchema })),
+    gaps: z.array(
+      z.object({ fromMs: instantSchema, toMs: instantSchema.optional(), because: z.string() }),
+    ),
+    captures: z.number(),
+    lastCapture: z
+      .object({ id: z.string(), kind: z.string(), atMs: instantSchema, problems: z.number() })
+      .optional(),
+    /** Bytes of the store as last captured, and bytes that it takes in the repository. */
+    sizeBytes: z.number().optional(),
+    storedBytes: z.number().optional(),
+    journal: journal.optional(),
+    running: z
+      .object({
+        step: z.string(),
+        doneBytes: z.number().optional(),
+        totalBytes: z.number().optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: 'StoreStatus' });
+
+export const statusSchema = z
+  .object({
+    environment: nameSchema,
+    stage: nameSchema,
+    atMs: instantSchema,
+    repository: z.string(),
+    /** What keeps the whole environment from being protected: a file that can't be read, a repository that's gone. */
+    trouble: z.string().optional(),
+    stores: z.array(storeStatusSchema),
+    missed: z.number(),
+    unknown: z.number(),
+    points: z.number(),
+    catalogCapturedAtMs: instantSchema.optional(),
+  })
+  .meta({ id: 'Status' });
+
+export type StoreStatus = z.infer<typeof storeStatusSchema>;
+export type Status = z.infer<typeof statusSchema>;
+
+export function statusRoutes({ server, operations }: Api): void {
+  server.get(
+    '/v1/status',
+    {
+      schema: {
+        operationId: 'status',
+        summary: 'What is protected, how far back, and which objectives are missed',
+        querystring: scopeSchema,
+        response: { 200: statusSchema, default: failureSchema },
+      },
+    },
+    (request) => operations.status(request.query),
+  );
+}
