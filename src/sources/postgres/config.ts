@@ -48,6 +48,12 @@ export const postgresSchema = z.strictObject({
     })
     .optional()
     .describe('size of the chunks; by default by the size of the store, from 128KiB'),
+  checkpoint: z
+    .enum(['fast', 'spread'])
+    .default('fast')
+    .describe(
+      'how a base backup begins: at once, or spread over checkpoint_timeout to spare the disk',
+    ),
   verifyPages: z.boolean().default(true).describe('check the checksum of every page captured'),
   synchronousName: z
     .string()

@@ -1,0 +1,188 @@
+import { randomBytes } from '#base';
+import type {
+  Capture,
+  CaptureEvent,
+  CaptureOutcome,
+  SourceContext,
+  StoreSettings,
+} from '../../source.ts';
+import type { PostgresConfig } from '../config.ts';
+import {
+  type ConnectionSettings,
+  connectReplication,
+  connectSql,
+  parseConnectionUrl,
+  type ReplicationConnection,
+  type SqlConnection,
+} from '../connection/index.ts';
+import { errors } from '../errors.ts';
+import type { BaseFacts } from '../facts.ts';
+import { chunkSizeOf } from './chunk-size.ts';
+import { type ClockOffset, measureClock } from './clock.ts';
+import { baseBackupCommand } from './command.ts';
+import { type ConfigFiles, configFilesOutside } from './config-files.ts';
+import { BackupEvents } from './events.ts';
+import { backupItems } from './items.ts';
+import { copyNeeds, type ServerFacts, serverFacts } from './server-facts.ts';
+
+/** Without SQL the clocks can't be compared well: a day covers any zone mistake. */
+const UNKNOWN_CLOCK: ClockOffset = { offsetMs: 0, uncertaintyMs: 86_400_000 };
+
+/** What is asked by SQL before a base backup; a role without access to any database can do without. */
+type AskedBySql = {
+  clock: ClockOffset;
+  configFiles: ConfigFiles;
+  needs: Record<string, unknown>;
+  storeBytes: number | undefined;
+  isStandby: boolean;
+};
+
+/**
+ * Connects and prepares a base backup; nothing is read from the data yet.
+ * @throws the catalogue's errors of reach and access, postgres/wal-level-minimal
+ */
+export async function captureBase(
+  store: StoreSettings<PostgresConfig>,
+  context: SourceContext,
+): Promise<Capture> {
+  const settings = parseConnectionUrl(store.own.url);
+  const asked = await askBySql(store, settings, context);
+  const connection = await connectReplication(settings);
+  try {
+    const server = await serverFacts(connection);
+    const chunkSizeBytes = await chunkSizeOf(
+      store.own.chunkSize,
+      asked.storeBytes,
+      context.stateFolder,
+    );
+    await holdWal(connection, context);
+    return new BaseCapture({ store, context, connection, server, asked, chunkSizeBytes });
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+type BaseParts = {
+  store: StoreSettings<PostgresConfig>;
+  context: SourceContext;
+  connection: ReplicationConnection;
+  server: ServerFacts;
+  asked: AskedBySql;
+  chunkSizeBytes: number;
+};
+
+class BaseCapture implements Capture {
+  readonly kind = 'base';
+  readonly root: string;
+  readonly expectedBytes: number | undefined;
+  readonly #parts: BaseParts;
+  readonly #events: BackupEvents;
+
+  constructor(parts: BaseParts) {
+    this.#parts = parts;
+    this.root = `/postgres/${parts.store.name}`;
+    this.expectedBytes = parts.asked.storeBytes;
+    const { server, asked, store, chunkSizeBytes } = parts;
+    this.#events = new BackupEvents({
+      chunkSizeBytes,
+      blockSizeBytes: server.blockSizeBytes,
+      segmentFileBytes: server.segmentFileBytes,
+      walSegmentSizeBytes: server.walSegmentSizeBytes,
+      verifyPages: store.own.verifyPages && server.dataChecksums,
+      configFiles: asked.configFiles,
+    });
+  }
+
+  events(): AsyncIterable<CaptureEvent> {
+    const { connection, store, context } = this.#parts;
+    const command = baseBackupCommand(connection.serverVersion, {
+      label: `holdfast ${store.environment}/${store.stage}/${store.name}`,
+      checkpoint: store.own.checkpoint,
+      ...(store.own.maxRate === undefined ? {} : { maxRateBytes: store.own.maxRate }),
+    });
+    const stream = connection.stream(command, context.signal);
+    return this.#events.from(backupItems(stream, connection.serverVersion));
+  }
+
+  async outcome(): Promise<CaptureOutcome> {
+    const { start, end, tablespaces } = this.#events.finished();
+    const { server, asked, chunkSizeBytes, connection } = this.#parts;
+    const facts: BaseFacts = {
+      serverVersion: connection.serverVersion,
+      majorVersion: Math.floor(connection.serverVersion / 10_000),
+      systemIdentifier: server.systemIdentifier,
+      walSegmentSizeBytes: server.walSegmentSizeBytes,
+      blockSizeBytes: server.blockSizeBytes,
+      segmentFileBytes: server.segmentFileBytes,
+      chunkSizeBytes,
+      tablespaces,
+      settings: server.settings,
+      configFiles: asked.configFiles.files.map((file) => file.absolutePath),
+      needs: asked.needs,
+      fromStandby: asked.isStandby,
+    };
+    return {
+      start: { line: start.timeline, offset: start.lsn },
+      end: { line: end.timeline, offset: end.lsn },
+      clock: asked.clock,
+      facts,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.connection.close();
+  }
+}
+
+/**
+ * A temporary slot, gone with the connection, keeps the WAL since before the start on the server until the backup has
+ * sent it. Where no slot is free the backup goes on: the server itself refuses to end it if WAL went missing.
+ */
+async function holdWal(connection: ReplicationConnection, context: SourceContext): Promise<void> {
+  const name = `holdfast_base_${randomBytes(6).toString('hex')}`;
+  try {
+    await connection.query(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
+  } catch (error) {
+    context.log.warn({ error }, 'no slot free to hold WAL during the base backup');
+  }
+}
+
+async function askBySql(
+  store: StoreSettings<PostgresConfig>,
+  settings: ConnectionSettings,
+  context: SourceContext,
+): Promise<AskedBySql> {
+  let sql: SqlConnection;
+  try {
+    sql = await connectSql(settings);
+  } catch (error) {
+    context.log.warn({ error }, 'no SQL connection: clock, configuration and size stay unknown');
+    return {
+      clock: UNKNOWN_CLOCK,
+      configFiles: { files: [], unreadable: [] },
+      needs: {},
+      storeBytes: undefined,
+      isStandby: false,
+    };
+  }
+  try {
+    const [level] = await sql.query<{ wal_level: string; standby: boolean }>(
+      "select current_setting('wal_level') as wal_level, pg_is_in_recovery() as standby",
+    );
+    if (level?.wal_level === 'minimal') throw errors.walLevelMinimal([store.name]);
+    const [size] =
+      (await sql.queryIfAllowed<{ bytes: string | null }>(
+        'select sum(pg_database_size(oid))::text as bytes from pg_database',
+      )) ?? [];
+    return {
+      clock: await measureClock(sql),
+      configFiles: await configFilesOutside(sql),
+      needs: await copyNeeds(sql),
+      storeBytes: size?.bytes ? Number(size.bytes) : undefined,
+      isStandby: level?.standby ?? false,
+    };
+  } finally {
+    await sql.close();
+  }
+}

@@ -1,0 +1,37 @@
+/** The text of BASE_BACKUP: bare keywords up to 14, an option list from 15 on. */
+export type BaseBackupOptions = {
+  label: string;
+  checkpoint: 'fast' | 'spread';
+  maxRateBytes?: number;
+};
+
+export function baseBackupCommand(serverVersion: number, options: BaseBackupOptions): string {
+  const label = quoteLiteral(options.label);
+  const rateKilobytes =
+    options.maxRateBytes === undefined ? undefined : Math.floor(options.maxRateBytes / 1024);
+  if (serverVersion < 150_000) {
+    return [
+      `BASE_BACKUP LABEL ${label}`,
+      options.checkpoint === 'fast' ? 'FAST' : '',
+      'WAL TABLESPACE_MAP',
+      rateKilobytes === undefined ? '' : `MAX_RATE ${rateKilobytes}`,
+      "MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'",
+    ]
+      .filter((part) => part !== '')
+      .join(' ');
+  }
+  const list = [
+    `LABEL ${label}`,
+    `CHECKPOINT '${options.checkpoint}'`,
+    'WAL true',
+    'TABLESPACE_MAP true',
+    ...(rateKilobytes === undefined ? [] : [`MAX_RATE ${rateKilobytes}`]),
+    "MANIFEST 'yes'",
+    "MANIFEST_CHECKSUMS 'CRC32C'",
+  ];
+  return `BASE_BACKUP (${list.join(', ')})`;
+}
+
+function quoteLiteral(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,42 @@
+import type { ReplicationStream } from '../connection/index.ts';
+import { errors } from '../errors.ts';
+import { BackupReader, type Tablespace, type WalPosition } from './archives.ts';
+import { type TarEntry, TarReader } from './tar.ts';
+
+/** A base backup unpacked: what BASE_BACKUP sends, in its order, as values. */
+export type BackupItem =
+  | { kind: 'start'; at: WalPosition }
+  | { kind: 'tablespaces'; tablespaces: Tablespace[] }
+  /** Undefined: the data directory itself. */
+  | { kind: 'archive'; tablespace: string | undefined }
+  | { kind: 'entry'; entry: TarEntry }
+  | { kind: 'content'; bytes: Buffer }
+  | { kind: 'entry-ends' }
+  | { kind: 'manifest'; bytes: Buffer }
+  | { kind: 'end'; at: WalPosition };
+
+/** Unpacks the answer to BASE_BACKUP. Pulls no faster than it is asked. */
+export async function* backupItems(
+  stream: ReplicationStream,
+  serverVersion: number,
+): AsyncGenerator<BackupItem> {
+  const reader = new BackupReader(serverVersion);
+  let tar: TarReader | undefined;
+  let inManifest = false;
+  for await (const batch of stream.batches()) {
+    for (const message of batch) {
+      for (const part of reader.read(message)) {
+        if (part.kind === 'bytes') {
+          if (inManifest) yield { kind: 'manifest', bytes: part.bytes };
+          else if (tar) yield* tar.read(part.bytes);
+          else throw errors.protocolBroken(['bytes before the first archive']);
+          continue;
+        }
+        if (tar && !tar.isBetweenEntries) throw errors.protocolBroken(['an archive is cut short']);
+        inManifest = part.kind === 'manifest';
+        tar = part.kind === 'archive' ? new TarReader() : undefined;
+        if (part.kind !== 'manifest') yield part;
+      }
+    }
+  }
+}
