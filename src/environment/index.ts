@@ -2,6 +2,7 @@
 
 export { errors as environmentErrors } from './errors.ts';
 export {
+  allSourceSchemas,
   DEFAULT_FILE,
   type LoadOptions,
   loadEnvironment,

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, systemCode } from '#base';
+import { findSource, sourceTypes } from '#sources';
 import { assemble } from './assemble.ts';
 import { crossCheck } from './cross-checks.ts';
 import { errors } from './errors.ts';
@@ -19,7 +20,8 @@ import { MAX_FILE_BYTES, readYaml, type YamlFile } from './yaml/read.ts';
 export const DEFAULT_FILE = 'holdfast.yaml';
 
 export type ParseOptions = {
-  sourceSchemas: SourceSchemas;
+  /** By default those of every source that Holdfast has. */
+  sourceSchemas?: SourceSchemas;
   /** `-e staging`: the stage asked for. */
   stage?: string;
   /** Where `${NAME}` is looked up; by default the environment of this process. */
@@ -37,7 +39,7 @@ export type LoadOptions = ParseOptions & {
 };
 
 /** Throws `file-missing`, `overlay-missing`, `file-unreadable` or `invalid-file` with `facts.problems`. */
-export async function loadEnvironment(options: LoadOptions): Promise<Environment> {
+export async function loadEnvironment(options: LoadOptions = {}): Promise<Environment> {
   const file = path.resolve(options.file ?? DEFAULT_FILE);
   const bytes = await readBounded(file);
   if (bytes === undefined) throw errors.fileMissing([shownPath(file)], { where: file });
@@ -59,7 +61,7 @@ export function overlayPath(file: string, stage: string): string {
 /** The same of texts at hand: the file, then its overlay. Paths are absolute; only the secrets' files are read. */
 export function parseEnvironment(
   files: readonly { path: string; bytes: Uint8Array }[],
-  options: ParseOptions,
+  options: ParseOptions = {},
 ): Environment {
   const [main, overlay] = files;
   if (main === undefined) throw errors.fileMissing([DEFAULT_FILE]);
@@ -72,7 +74,7 @@ export function parseEnvironment(
   const missing = options.missing ?? 'problem';
   const variables = options.variables ?? process.env;
   const settings = resolveSettings(root, { variables, folder }, missing);
-  const validated = validate(settings, options.sourceSchemas, folder);
+  const validated = validate(settings, options.sourceSchemas ?? allSourceSchemas(), folder);
   const found = [...settings.problems, ...validated.problems, ...crossCheck(root)];
   if (missing === 'problem') found.push(...missingImports(settings.root, folder));
   problems.push(...found.filter(({ place }) => !read.some((file) => file.isBlunted(place))));
@@ -83,6 +85,11 @@ export function parseEnvironment(
     overlay: overlay?.path,
     texts: files.map((file) => ({ path: file.path, text: new TextDecoder().decode(file.bytes) })),
   });
+}
+
+/** The schema of each source's own fields, by the type of store. */
+export function allSourceSchemas(): SourceSchemas {
+  return Object.fromEntries(sourceTypes().map((type) => [type, findSource(type)!.schema]));
 }
 
 function mergedRoot(

@@ -14,7 +14,8 @@ export type Reference =
   | { kind: 'service'; name: string; text: string }
   | { kind: 'malformed'; text: string };
 
-const REFERENCE = /\$?\$\{([^{}]*)\}/g;
+/** The path of `${file:${FOLDER}/password}` may hold variables; nothing nests deeper. */
+const REFERENCE = /\$?\$\{((?:[^{}]|\$\{[^{}]*\})*)\}/g;
 const MAX_SECRET_FILE_BYTES = 64 * 1024;
 
 /** Those in the text, in their order. */
@@ -63,7 +64,9 @@ export function lookUp(
     if (value === '') return { missing: `the variable ${reference.name} is empty` };
     return { value };
   }
-  const file = path.resolve(surroundings.folder, reference.path);
+  const expanded = expandPath(reference.path, surroundings);
+  if ('missing' in expanded) return expanded;
+  const file = path.resolve(surroundings.folder, expanded.value);
   try {
     // Asked before it is opened, and never a pipe or a device: those would make reading wait for ever.
     const stat = fs.statSync(file);
@@ -76,4 +79,19 @@ export function lookUp(
     if (code === 'EACCES') return { missing: `this user may not read ${file}` };
     return { missing: messageOf(error) };
   }
+}
+
+function expandPath(written: string, surroundings: Surroundings): Looked {
+  let missing: string | undefined;
+  const value = replaceReferences(written, (reference) => {
+    if (reference.kind !== 'variable') {
+      missing ??= `${reference.text} can't stand in a path`;
+      return '';
+    }
+    const looked = lookUp(reference, surroundings);
+    if ('value' in looked) return looked.value;
+    missing ??= looked.missing;
+    return '';
+  });
+  return missing === undefined ? { value } : { missing };
 }
