@@ -10,7 +10,18 @@ export * from './crypto/sealer.ts';
 export * from './index/blob-index.ts';
 export * from './index/blob-table.ts';
 export type * from './index/shared-table.ts';
+export {
+  type BatchSegment,
+  type JournalBatch,
+  type JournalHome,
+  listBatches,
+  segmentFacts,
+} from './journal/batches.ts';
 export type * from './journal/journal.ts';
+export * from './journal/pieces.ts';
+export * from './journal/reader.ts';
+export { joinStretches, type Stretch, unbrokenEnd } from './journal/spans.ts';
+export { openSpool, type Spool, type SpoolOptions } from './journal/spool.ts';
 export type * from './keys/keys.ts';
 export type * from './keys/scrypt.ts';
 export type * from './locks/lock-file.ts';
