@@ -29,6 +29,7 @@ export type * from './locks/locks.ts';
 export * from './names.ts';
 export * from './open.ts';
 export * from './pack/header.ts';
+export * from './records/block-map.ts';
 export type {
   CaptureEntry,
   NamedSpan,
