@@ -1,6 +1,9 @@
 /** The parts of an open repository, put together. */
+
+import { runDecodeJob } from './blobs/decode-job.ts';
+import { DecodePool } from './blobs/decode-pool.ts';
 import { readBlob } from './blobs/read-blob.ts';
-import { readBlobs } from './blobs/read-blobs.ts';
+import { type Decode, readBlobs } from './blobs/read-blobs.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
@@ -10,7 +13,7 @@ import { Keys } from './keys/keys.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
-import type { BlobType } from './names.ts';
+import { type BlobType, ID_BYTES } from './names.ts';
 import type { IndexedPack } from './pack/header.ts';
 import type { ReadBlobsOptions, Repository } from './repository.ts';
 import { OwnFormat } from './sealed/own-format.ts';
@@ -18,6 +21,9 @@ import { SealedFiles } from './sealed/sealed-files.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import { UnpackedFiles } from './unpacked-files.ts';
+
+/** Below this, starting threads takes longer than the work. */
+const BLOBS_WORTH_THREADS = 16;
 
 export type RepositoryParts = {
   storage: Storage;
@@ -41,6 +47,7 @@ export class OpenedRepository implements Repository {
   readonly #sealer: Sealer;
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
+  readonly #decodePool: DecodePool;
 
   constructor({ storage, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
     this.config = config;
@@ -55,6 +62,7 @@ export class OpenedRepository implements Repository {
     this.keys = new Keys(storage, masterKey, keyId, scrypt);
     this.locks = new Locks(this.files, storage.location);
     this.#loadedIndex = new LoadedIndex(this.files);
+    this.#decodePool = new DecodePool(masterKey);
   }
 
   get index(): BlobIndex {
@@ -84,7 +92,11 @@ export class OpenedRepository implements Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
-    return readBlobs(this, type, ids, onBlob, options);
+    const inline = ids.length < BLOBS_WORTH_THREADS * ID_BYTES;
+    const decode: Decode = inline
+      ? (job) => runDecodeJob(this.#sealer, job)
+      : (job) => this.#decodePool.decode(job);
+    return readBlobs({ repository: this, type, decode, onBlob, options }, ids);
   }
 
   lock(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
@@ -92,6 +104,7 @@ export class OpenedRepository implements Repository {
   }
 
   async close(): Promise<void> {
+    await this.#decodePool.close();
     await this.storage.close();
   }
 }

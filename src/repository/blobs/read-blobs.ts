@@ -1,15 +1,102 @@
-import type { BlobType } from '../names.ts';
-import type { ReadBlobsOptions, Repository } from '../repository.ts';
+/** Many blobs at once: a range of a pack per request, decoded in worker threads, with bounded memory. */
 
-export async function readBlobs(
-  repository: Repository,
-  type: BlobType,
-  ids: Uint8Array,
-  onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
-  _options: ReadBlobsOptions,
-): Promise<void> {
-  for (let at = 0; at < ids.length; at += 32) {
-    const id = Buffer.from(ids.subarray(at, at + 32));
-    await onBlob(id, await repository.readBlob(type, id));
+import { HoldfastError } from '#base';
+import { errors } from '../errors.ts';
+import { type BlobType, packName } from '../names.ts';
+import type { PackedBlob } from '../pack/header.ts';
+import type { ReadBlobsOptions, Repository } from '../repository.ts';
+import { type DecodedJob, type DecodeJob, decodeJob } from './decode-job.ts';
+import { hex } from './read-blob.ts';
+import { type Stretch, stretches, wantedEntries } from './stretches.ts';
+
+const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
+
+export type Decode = (job: DecodeJob) => DecodedJob | Promise<DecodedJob>;
+
+type Reading = {
+  repository: Repository;
+  type: BlobType;
+  decode: Decode;
+  onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>;
+  options: ReadBlobsOptions;
+};
+
+export async function readBlobs(reading: Reading, ids: Uint8Array): Promise<void> {
+  const { repository, type, options } = reading;
+  const { index } = repository;
+  const { entries, unknown } = wantedEntries(index, type, ids);
+  for (const id of unknown) await giveUp(reading, id, errors.blobMissing([type, hex(id)]));
+
+  const maxBytes = options.maxBytesInFlight ?? DEFAULT_BYTES_IN_FLIGHT;
+  const underway = new Set<Promise<void>>();
+  let bytes = 0;
+  let failure: { error: unknown } | undefined;
+  for (const stretch of stretches(index, entries)) {
+    const weight = stretch.length + stretch.plainBytes;
+    while (underway.size > 0 && bytes + weight > maxBytes && !failure) await Promise.race(underway);
+    if (failure) break;
+    options.signal?.throwIfAborted();
+    bytes += weight;
+    const one: Promise<void> = readStretch(reading, stretch)
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => {
+        bytes -= weight;
+        underway.delete(one);
+      });
+    underway.add(one);
   }
+  await Promise.all(underway);
+  if (failure) throw failure.error;
+}
+
+async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
+  const { repository, options } = reading;
+  const { packId, offset, length, blobs } = stretch;
+  let sealed: Buffer;
+  try {
+    sealed = await repository.storage.read(packName(packId), { offset, length });
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    await Promise.all(blobs.map((blob) => readAlone(reading, blob)));
+    return;
+  }
+  options.signal?.throwIfAborted();
+  const decoded = await reading.decode(decodeJob(packId, offset, blobs, ownBuffer(sealed)));
+  let at = 0;
+  const given = blobs.map((blob, i) => {
+    const bytes = Buffer.from(decoded.plain, at, blob.plainLength);
+    at += blob.plainLength;
+    return decoded.whole[i] ? reading.onBlob(asBuffer(blob.id), bytes) : readAlone(reading, blob);
+  });
+  await Promise.all(given);
+}
+
+/** Each copy of one blob that didn't come with its stretch. */
+async function readAlone(reading: Reading, blob: PackedBlob): Promise<void> {
+  let bytes: Buffer;
+  try {
+    bytes = await reading.repository.readBlob(blob.type, blob.id);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    await giveUp(reading, asBuffer(blob.id), error);
+    return;
+  }
+  await reading.onBlob(asBuffer(blob.id), bytes);
+}
+
+async function giveUp({ options }: Reading, id: Buffer, error: HoldfastError): Promise<void> {
+  if (!options.onDamaged) throw error;
+  await options.onDamaged(id, error);
+}
+
+/** The memory can be handed to another thread only where nothing else lies in it. */
+function ownBuffer(bytes: Buffer): ArrayBuffer {
+  const whole = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.byteLength;
+  return whole && bytes.buffer instanceof ArrayBuffer ? bytes.buffer : new Uint8Array(bytes).buffer;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -46,6 +46,15 @@ export class BlobIndex {
     return this.#table.lookupAll(type, ids, at).map((entry) => this.#locate(entry));
   }
 
+  /** Number of a blob's first entry, or -1. Entries of one pack lie together. */
+  entryOf(type: BlobType, ids: Uint8Array, at = 0): number {
+    return this.#table.find(type, ids, at);
+  }
+
+  locationOf(entry: number): BlobLocation {
+    return this.#locate(this.#table.entry(entry));
+  }
+
   hasPack(packId: string): boolean {
     return this.#packNumbers.has(packId);
   }

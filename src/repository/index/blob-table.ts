@@ -46,11 +46,11 @@ export class BlobTable {
   }
 
   has(type: BlobType, ids: Uint8Array, at = 0): boolean {
-    return this.#find(type, ids, at) >= 0;
+    return this.find(type, ids, at) >= 0;
   }
 
   /** Entry number of the first copy, or -1. */
-  #find(type: BlobType, ids: Uint8Array, at: number): number {
+  find(type: BlobType, ids: Uint8Array, at = 0): number {
     this.#want(ids, at);
     for (let slot = this.#firstSlot(); ; slot = this.#nextSlot(slot)) {
       const entry = Atomics.load(this.#slots, slot) - 1;
@@ -59,7 +59,7 @@ export class BlobTable {
   }
 
   lookup(type: BlobType, ids: Uint8Array, at = 0): TableEntry | undefined {
-    const entry = this.#find(type, ids, at);
+    const entry = this.find(type, ids, at);
     return entry < 0 ? undefined : this.entry(entry);
   }
 

@@ -1,0 +1,71 @@
+/** Worker threads that decode stretches of packs. They start at the first job and keep no process alive while idle. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { MasterKey } from '../crypto/master-key.ts';
+import type { DecodedJob, DecodeJob } from './decode-job.ts';
+
+const MAX_WORKERS = 4;
+
+type Waiting = { resolve: (decoded: DecodedJob) => void; reject: (error: unknown) => void };
+
+type Lane = { worker: Worker; waiting: Map<number, Waiting> };
+
+export class DecodePool {
+  readonly #masterKey: MasterKey;
+  #lanes: Lane[] = [];
+  #nextNumber = 0;
+
+  constructor(masterKey: MasterKey) {
+    this.#masterKey = masterKey;
+  }
+
+  get size(): number {
+    return Math.min(availableParallelism(), MAX_WORKERS);
+  }
+
+  /** Takes the job's buffers over. Rejects where the thread died. */
+  decode(job: DecodeJob): Promise<DecodedJob> {
+    const lane = this.#leastBusy();
+    const number = this.#nextNumber;
+    this.#nextNumber += 1;
+    return new Promise((resolve, reject) => {
+      lane.waiting.set(number, { resolve, reject });
+      lane.worker.ref();
+      lane.worker.postMessage({ number, job }, [job.sealed, job.numbers.buffer, job.ids.buffer]);
+    });
+  }
+
+  async close(): Promise<void> {
+    const lanes = this.#lanes;
+    this.#lanes = [];
+    await Promise.all(lanes.map(({ worker }) => worker.terminate()));
+  }
+
+  #leastBusy(): Lane {
+    const idle = this.#lanes.find(({ waiting }) => waiting.size === 0);
+    if (idle) return idle;
+    if (this.#lanes.length < this.size) return this.#start();
+    return this.#lanes.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+  }
+
+  #start(): Lane {
+    const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
+    const worker = new Worker(url, { workerData: this.#masterKey });
+    const lane: Lane = { worker, waiting: new Map() };
+    worker.on('message', ({ number, decoded }: { number: number; decoded: DecodedJob }) => {
+      lane.waiting.get(number)?.resolve(decoded);
+      lane.waiting.delete(number);
+      if (lane.waiting.size === 0) worker.unref();
+    });
+    const end = (error: unknown) => {
+      this.#lanes = this.#lanes.filter((other) => other !== lane);
+      for (const { reject } of lane.waiting.values()) reject(error);
+      lane.waiting.clear();
+    };
+    worker.on('error', end);
+    worker.on('exit', (code) => end(new Error(`a decoding thread ended with code ${code}`)));
+    worker.unref();
+    this.#lanes.push(lane);
+    return lane;
+  }
+}
