@@ -90,4 +90,41 @@ export const errors = errorCatalogue('recovery', {
       `${store} is still in use at ${directory} after its stop command`,
     guidance: 'Mend the `control.stop` command: nothing was replaced.',
   },
+  // ---- restoring a tree
+  targetNotAFolder: {
+    kind: 'invalid',
+    message: (target: string) => `${target} is not a folder`,
+    guidance: 'Name a folder that is empty or does not exist yet.',
+  },
+  targetNotWritable: {
+    kind: 'refused',
+    message: (target: string, why: string) => `${target} can't be written to: ${why}`,
+    guidance: 'Name a folder that this user may write to, or run it as root.',
+  },
+  targetFull: {
+    kind: 'failed',
+    message: (target: string, free: string) => `no space left in ${target} (${free} free)`,
+    guidance:
+      'Free some space or name another place. What was restored so far lies there; restore again into an empty folder.',
+  },
+  pathNotInSnapshot: {
+    kind: 'not-found',
+    message: (path: string) => `the snapshot holds no "${path}"`,
+    guidance: 'See what it holds with `holdfast repo ls SNAPSHOT`.',
+  },
+  unsafeName: {
+    kind: 'failed',
+    message: (name: string) => `"${name}" can't be the name of an entry`,
+    guidance: 'The tree was forged or damaged: run `holdfast repo check --read-data`.',
+  },
+  ownerUnknown: {
+    kind: 'invalid',
+    message: (owner: string) => `"${owner}" is no user of this system`,
+    guidance: 'Name an existing user with --owner.',
+  },
+  ownerRefused: {
+    kind: 'refused',
+    message: (owner: string) => `only root can give files to "${owner}"`,
+    guidance: 'Run it as root, or as that user without --owner.',
+  },
 });

@@ -11,5 +11,6 @@ export * from './life/recover.ts';
 export * from './life/state.ts';
 export * from './life/switch.ts';
 export type * from './request.ts';
+export * from './restore/index.ts';
 export type * from './site.ts';
 export * from './window.ts';

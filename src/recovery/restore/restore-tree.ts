@@ -1,0 +1,282 @@
+/** Brings a tree of a repository back to disk, exactly. */
+import fs from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import {
+  type ApplyOptions,
+  applyMetadata,
+  type FileMetadata,
+  findUser,
+  messageOf,
+  systemClock,
+} from '#base';
+import type { TreeNode } from '#repository';
+import { compileExclusion } from '#sources';
+import { errors } from '../errors.ts';
+import { FileContents } from './contents.ts';
+import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
+import { joinPath, joinRelative } from './paths.ts';
+import { RestoreReport } from './report.ts';
+import type { RestoreRequest, RestoreResult } from './request.ts';
+import { graveError, isGrave, prepareTarget } from './target.ts';
+import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
+
+const SLICE_MS = 10;
+const PROGRESS_EVERY_MS = 100;
+
+type Directory = {
+  path: Buffer;
+  relative: string;
+  tree: string;
+  parent: Directory | undefined;
+  metadata: FileMetadata | undefined;
+  /** Taken by a pattern, itself or by a folder above; otherwise it is made only where something in it is. */
+  included: boolean;
+  state: 'waiting' | 'made' | 'there' | 'failed';
+};
+
+/**
+ * Restores what `tree` (or `subpath` below it) holds into the target: contents with holes, hard links, symlinks, FIFOs,
+ * devices, attributes, owners by id, permissions, times to the nanosecond. Nothing outside of the target is written.
+ * What is damaged or refused by the system is named in `problems` and the rest is restored.
+ * Rejects with an error of the `recovery` catalogue where all of it must stop (target not empty, full, not writable;
+ * the tree itself unreadable), or with the signal's reason; what was restored so far then stays in the target.
+ */
+export async function restoreTree(request: RestoreRequest): Promise<RestoreResult> {
+  const { repository, signal, target } = request;
+  const owner = ownerOf(request.owner);
+  const subpath = Buffer.from(request.subpath ?? '');
+  const found = await findInTree(repository, request.tree, subpath, signal);
+  const root = await prepareTarget(target, request.existing ?? 'refuse');
+  const restore = new TreeRestore(request, owner);
+  try {
+    if (found.kind === 'dir') await restore.directory(root, found.tree, found.metadata);
+    else await restore.single(root, found.node);
+    return restore.result();
+  } catch (error) {
+    throw (await graveError(error, target)) ?? error;
+  } finally {
+    restore.close();
+  }
+}
+
+function ownerOf(name: string | undefined): ApplyOptions['owner'] {
+  if (name === undefined) return 'recorded';
+  const user = findUser(name);
+  if (!user) throw errors.ownerUnknown([name]);
+  const self = process.geteuid?.();
+  if (self !== 0 && self !== user.uid) throw errors.ownerRefused([name]);
+  return { uid: user.uid, gid: user.gid };
+}
+
+class TreeRestore {
+  readonly #request: RestoreRequest;
+  readonly #existing: NonNullable<RestoreRequest['existing']>;
+  readonly #owner: ApplyOptions['owner'];
+  readonly #report = new RestoreReport(process.geteuid?.() === 0);
+  readonly #contents: FileContents;
+  readonly #include: ReturnType<typeof compileExclusion>;
+  readonly #exclude: ReturnType<typeof compileExclusion>;
+  readonly #pending: Directory[] = [];
+  /** Made ones, each after the one that it lies in. */
+  readonly #made: Directory[] = [];
+  /** The first name of each file that has several, by device and inode. */
+  readonly #firstNames = new Map<string, Buffer>();
+  readonly #furtherNames: { first: Buffer; path: Buffer; relative: string }[] = [];
+  #sliceStartMs = systemClock.monotonicMs();
+  #progressAtMs = 0;
+
+  constructor(request: RestoreRequest, owner: ApplyOptions['owner']) {
+    this.#request = request;
+    this.#existing = request.existing ?? 'refuse';
+    this.#owner = owner;
+    this.#include = compileExclusion(request.include ?? []);
+    this.#exclude = compileExclusion(request.exclude ?? []);
+    this.#contents = new FileContents({
+      repository: request.repository,
+      ...(request.signal ? { signal: request.signal } : {}),
+      report: this.#report,
+      applyMetadata: (path, node) => this.#applyMetadata(path, node),
+      entryFailed: (relative, error) => this.#entryFailed(relative, error),
+      onBytes: () => this.#tellProgress(),
+    });
+  }
+
+  async directory(path: Buffer, tree: string, metadata: FileMetadata | undefined): Promise<void> {
+    const root = this.#rootAt(path, tree, metadata);
+    this.#pending.push(root);
+    if (this.#existing !== 'skip') this.#made.push(root);
+    while (this.#pending.length > 0) await this.#restoreBatch();
+    await this.#complete();
+  }
+
+  async single(target: Buffer, node: TreeNode): Promise<void> {
+    await this.#restoreNode({ ...this.#rootAt(target, '', undefined), included: true }, node);
+    await this.#complete();
+  }
+
+  result(): RestoreResult {
+    this.#tellProgress(true);
+    return this.#report.result();
+  }
+
+  close(): void {
+    this.#contents.close();
+  }
+
+  #rootAt(path: Buffer, tree: string, metadata: FileMetadata | undefined): Directory {
+    const included = this.#include === undefined;
+    return { path, relative: '', tree, parent: undefined, metadata, included, state: 'there' };
+  }
+
+  async #restoreBatch(): Promise<void> {
+    const { repository, signal } = this.#request;
+    const batch = takeBatch(this.#pending, repository);
+    const trees = await readTrees(
+      repository,
+      batch.map(({ tree }) => tree),
+      signal,
+    );
+    for (const directory of batch) {
+      for (const node of this.#nodesOf(directory, trees.get(directory.tree))) {
+        await this.#restoreNode(directory, node);
+      }
+    }
+  }
+
+  /** As many as can be read: a damaged tree ends early and is named. Without its root, a restore has nothing to do. */
+  *#nodesOf(directory: Directory, tree: Buffer | Error | undefined): Generator<TreeNode> {
+    try {
+      if (!(tree instanceof Buffer)) throw tree;
+      yield* readNodes(tree);
+    } catch (error) {
+      if (!directory.parent) throw error;
+      const what = `this folder can't be read in the repository, what is missing in it is lost: ${messageOf(error)}`;
+      this.#report.problem(directory.relative, what);
+    }
+  }
+
+  async #restoreNode(directory: Directory, node: TreeNode): Promise<void> {
+    await this.#giveWay();
+    const relative = joinRelative(directory.relative, node.name);
+    const isDirectory = node.kind === 'dir';
+    if (this.#exclude?.(relative, isDirectory)) return;
+    const included = directory.included || this.#include?.(relative, isDirectory) === true;
+    const path = joinPath(directory.path, node.name);
+    if (isDirectory) this.#enter(directory, node, { path, relative, included });
+    else if (included && this.#ensureMade(directory))
+      await this.#restoreEntry(path, relative, node);
+  }
+
+  #enter(
+    parent: Directory,
+    node: TreeNode,
+    at: Pick<Directory, 'path' | 'relative' | 'included'>,
+  ): void {
+    const { subtree } = node;
+    if (subtree === undefined) {
+      this.#report.problem(at.relative, 'this folder has no content in the repository');
+      return;
+    }
+    const { name: _name, content: _content, ...metadata } = node;
+    const child: Directory = { ...at, tree: subtree, parent, metadata, state: 'waiting' };
+    if (!child.included || this.#ensureMade(child)) this.#pending.push(child);
+  }
+
+  /** False where the folder, or one above it, couldn't be made: that is told once, at the one that failed. */
+  #ensureMade(directory: Directory): boolean {
+    if (directory.state === 'waiting') {
+      directory.state = 'failed';
+      if (!directory.parent || !this.#ensureMade(directory.parent)) return false;
+      try {
+        directory.state = makeDirectory(directory.path, this.#existing);
+        this.#report.entries += 1;
+        if (directory.state === 'made' || this.#existing === 'replace') this.#made.push(directory);
+      } catch (error) {
+        this.#entryFailed(directory.relative, error);
+      }
+    }
+    return directory.state !== 'failed';
+  }
+
+  async #restoreEntry(path: Buffer, relative: string, node: TreeNode): Promise<void> {
+    if (node.kind === 'socket') {
+      this.#report.sockets += 1;
+      return;
+    }
+    try {
+      if (clearTheWay(path, this.#existing) === 'kept') {
+        this.#report.skipped += 1;
+        return;
+      }
+      this.#report.entries += 1;
+      if (this.#isFurtherName(path, relative, node)) return;
+      if (node.kind !== 'file') {
+        makeSpecial(path, node);
+        this.#report.metadataFailures(relative, this.#applyMetadata(path, node));
+        return;
+      }
+    } catch (error) {
+      this.#entryFailed(relative, error);
+      return;
+    }
+    await this.#contents.add(path, relative, node);
+  }
+
+  /** Notes the names of what is linked several times; true where the file itself is restored under another one. */
+  #isFurtherName(path: Buffer, relative: string, node: TreeNode): boolean {
+    if (node.links < 2n || node.inode === 0n) return false;
+    const key = `${node.deviceId}:${node.inode}`;
+    const first = this.#firstNames.get(key);
+    if (first) this.#furtherNames.push({ first, path, relative });
+    else this.#firstNames.set(key, path);
+    return first !== undefined;
+  }
+
+  /** What can only be done when everything else is there: links to complete files, and times of folders. */
+  async #complete(): Promise<void> {
+    await this.#contents.flush();
+    for (const { first, path, relative } of this.#furtherNames) {
+      await this.#giveWay();
+      try {
+        fs.linkSync(first, path);
+      } catch (error) {
+        this.#entryFailed(relative, error);
+      }
+    }
+    for (const { path, relative, metadata } of this.#made.reverse()) {
+      await this.#giveWay();
+      if (metadata) this.#report.metadataFailures(relative, this.#applyMetadata(path, metadata));
+    }
+  }
+
+  #applyMetadata(path: Buffer, metadata: FileMetadata) {
+    return applyMetadata(path, metadata, { owner: this.#owner });
+  }
+
+  #entryFailed(relative: string, error: unknown): void {
+    if (isGrave(error)) throw error;
+    this.#report.problem(relative, `could not be restored: ${messageOf(error)}`);
+  }
+
+  /** File system calls are synchronous and short; others get their turn every few milliseconds. */
+  async #giveWay(): Promise<void> {
+    if (systemClock.monotonicMs() - this.#sliceStartMs < SLICE_MS) return;
+    await setImmediate();
+    this.#request.signal?.throwIfAborted();
+    this.#sliceStartMs = systemClock.monotonicMs();
+    this.#tellProgress();
+  }
+
+  #tellProgress(isLast = false): void {
+    const { progress, expectedBytes } = this.#request;
+    const nowMs = systemClock.monotonicMs();
+    if (!progress || (!isLast && nowMs - this.#progressAtMs < PROGRESS_EVERY_MS)) return;
+    this.#progressAtMs = nowMs;
+    progress({
+      step: 'restore',
+      doneBytes: this.#report.bytes,
+      ...(expectedBytes === undefined ? {} : { totalBytes: expectedBytes }),
+      doneItems: this.#report.files,
+    });
+  }
+}
