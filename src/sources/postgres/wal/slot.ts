@@ -72,8 +72,33 @@ export async function readSlot(sql: SqlConnection, name: string): Promise<SlotSt
   };
 }
 
-/** Makes the slot; from its return on the server keeps WAL for it. */
-export async function createSlot(link: ReplicationConnection, name: string): Promise<void> {
+export type ReadySlot = { keepsFrom: bigint; serverEnd: bigint; segmentSizeBytes: number };
+
+/**
+ * The slot as it must be to stream from it: there, physical, keeping WAL, used by nobody. One that is lost is made anew.
+ * `formerPid`: the server's process that streamed to us before, which is ended where it still holds the slot.
+ * @throws postgres/slot-taken, postgres/slot-busy, postgres/no-free-slot
+ */
+export async function readySlot(
+  sql: SqlConnection,
+  link: ReplicationConnection,
+  name: string,
+  formerPid: number | undefined,
+): Promise<ReadySlot> {
+  const { slot } = await readSlot(sql, name);
+  if (slot && !slot.physical) throw errors.slotTaken([name]);
+  if (slot?.activePid !== undefined) {
+    if (slot.activePid === formerPid) await endSender(sql, name, slot.activePid);
+    throw errors.slotBusy([name]);
+  }
+  if (slot && slot.keepsFrom === undefined) await dropSlot(sql, name);
+  if (slot?.keepsFrom === undefined) await createSlot(link, name);
+  const { slot: ready, serverEnd, segmentSizeBytes } = await readSlot(sql, name);
+  if (ready?.keepsFrom === undefined) throw errors.protocolBroken(['its new slot keeps no WAL']);
+  return { keepsFrom: ready.keepsFrom, serverEnd, segmentSizeBytes };
+}
+
+async function createSlot(link: ReplicationConnection, name: string): Promise<void> {
   try {
     await link.query(`CREATE_REPLICATION_SLOT "${name}" PHYSICAL RESERVE_WAL`);
   } catch (error) {
@@ -107,7 +132,7 @@ export async function dropSlot(sql: SqlConnection, name: string): Promise<void> 
 }
 
 /** Ends this process where it still streams from the slot. */
-export async function endSender(sql: SqlConnection, name: string, pid: number): Promise<void> {
+async function endSender(sql: SqlConnection, name: string, pid: number): Promise<void> {
   await sql.query(
     'select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active_pid = $2',
     [name, pid],
@@ -115,12 +140,8 @@ export async function endSender(sql: SqlConnection, name: string, pid: number): 
 }
 
 /** SQLSTATE that the server gave for a command that failed. */
-export function serverState(error: unknown): string | undefined {
+function serverState(error: unknown): string | undefined {
   return sqlState(error instanceof Error && error.cause !== undefined ? error.cause : error);
-}
-
-export function isInUse(error: unknown): boolean {
-  return serverState(error) === OBJECT_IN_USE;
 }
 
 /** The server has thrown away the WAL asked for. */

@@ -1,0 +1,97 @@
+/** A journal sink in memory for tests: keeps every byte, refuses contradictions, is durable when it is told to be. */
+import { EventEmitter } from 'node:events';
+import type { JournalPosition, JournalSink, JournalState } from '../../source.ts';
+
+type Run = { line: number; from: bigint; to: bigint; parts: Buffer[] };
+type Gap = Parameters<JournalSink['gap']>[0];
+type Line = Parameters<JournalSink['lineStarted']>[0];
+
+export class MemorySink implements JournalSink {
+  readonly runs: Run[] = [];
+  readonly gaps: Gap[] = [];
+  readonly lines: Line[] = [];
+  readonly states: JournalState[] = [];
+  readonly heardAt: { sentAtMs: number; senderEnd: JournalPosition }[] = [];
+  /** Whether what comes counts as durable at once. */
+  isDurable = true;
+  #durable: JournalPosition | undefined;
+  readonly #events = new EventEmitter();
+  #hold: PromiseWithResolvers<void> | undefined;
+
+  readonly onState = (state: JournalState): void => {
+    this.states.push(state);
+  };
+
+  append(line: number, offset: bigint, bytes: Uint8Array): void {
+    const last = this.runs.at(-1);
+    if (last?.line === line && last.to === offset) {
+      last.parts.push(Buffer.from(bytes));
+      last.to += BigInt(bytes.length);
+    } else {
+      const to = offset + BigInt(bytes.length);
+      this.runs.push({ line, from: offset, to, parts: [Buffer.from(bytes)] });
+    }
+    if (this.isDurable) this.makeDurable();
+  }
+
+  /** Everything that came is durable now. */
+  makeDurable(): void {
+    const end = this.end;
+    if (end === undefined) return;
+    this.#durable = end;
+    this.#events.emit('flushable');
+  }
+
+  /** Takes nothing more until released. */
+  hold(): void {
+    this.#hold ??= Promise.withResolvers();
+  }
+
+  release(): void {
+    this.#hold?.resolve();
+    this.#hold = undefined;
+  }
+
+  async ready(): Promise<void> {
+    await this.#hold?.promise;
+  }
+
+  async lineStarted(line: Line): Promise<void> {
+    this.lines.push(line);
+  }
+
+  async gap(gap: Gap): Promise<void> {
+    this.gaps.push(gap);
+  }
+
+  heard(at: { sentAtMs: number; senderEnd: JournalPosition }): void {
+    this.heardAt.push(at);
+  }
+
+  resumeFrom(): JournalPosition | undefined {
+    return this.#durable;
+  }
+
+  flushable(): JournalPosition | undefined {
+    return this.#durable;
+  }
+
+  onFlushable(listener: () => void): () => void {
+    this.#events.on('flushable', listener);
+    return () => this.#events.off('flushable', listener);
+  }
+
+  /** End of what came last. */
+  get end(): JournalPosition | undefined {
+    const last = this.runs.at(-1);
+    return last && { line: last.line, offset: last.to };
+  }
+
+  has(state: JournalState['state']): boolean {
+    return this.states.some((one) => one.state === state);
+  }
+
+  get state(): JournalState['state'] | undefined {
+    return this.states.at(-1)?.state;
+  }
+}
