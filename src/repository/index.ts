@@ -47,4 +47,5 @@ export type * from './storage/storage.ts';
 export { decodeTree } from './tree/decode-tree.ts';
 export { encodeTree } from './tree/encode-tree.ts';
 export type * from './tree/node.ts';
+export { openWriter, type WriterOptions } from './writer/open-writer.ts';
 export type * from './writer/writer.ts';

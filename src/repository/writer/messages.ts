@@ -1,0 +1,103 @@
+/** What the main thread and the sealing workers say to one another. Buffers are transferred, not copied. */
+import type { MasterKey } from '../crypto/master-key.ts';
+import type { SharedBlobTable } from '../index/shared-table.ts';
+import type { BlobType } from '../names.ts';
+
+export type WorkerSetup = {
+  masterKey: MasterKey;
+  /** What the repository holds already. */
+  known: SharedBlobTable;
+  /** Memory of the `ClaimTable`. */
+  claims: SharedArrayBuffer;
+  /** One Int32: packs that were handed over and aren't stored yet. */
+  packsInFlight: SharedArrayBuffer;
+  maxPacksInFlight: number;
+  packSizeBytes: number;
+  /** Decides where content is cut. */
+  chunkerSecret: string;
+};
+
+export type Job =
+  /** Files to read; see `encodeFileList`. */
+  | { kind: 'files'; files: Uint8Array }
+  /** Chunks or trees, one after another in `bytes`. */
+  | { kind: 'blobs'; type: BlobType; bytes: Uint8Array; lengths: Uint32Array }
+  /** Asks for the packs that aren't full. */
+  | { kind: 'drain' };
+
+export type JobResult =
+  | { kind: 'files'; files: FileResult[]; ids: Uint8Array }
+  | { kind: 'blobs'; ids: Uint8Array; newBytes: number }
+  | { kind: 'drain'; packs: UnfinishedPack[] };
+
+export type FileResult =
+  /** `blobs`: how many of the job's ids are this file's, in order; also where it failed half-way. */
+  | { blobs: number; sizeBytes: number; newBytes: number }
+  | { blobs: number; error: SystemErrorFacts };
+
+export type SystemErrorFacts = {
+  message: string;
+  code: string;
+  errno?: number;
+  syscall?: string;
+  path?: string;
+};
+
+export type FinishedPack = {
+  id: string;
+  bytes: Uint8Array;
+  /** The plain header. */
+  header: Uint8Array;
+};
+
+/** Blobs alone, sealed, with the plain header that describes them. */
+export type UnfinishedPack = { type: BlobType; bytes: Uint8Array; header: Uint8Array };
+
+export type FromWorker = { kind: 'pack'; pack: FinishedPack } | { kind: 'done'; result: JobResult };
+
+/** Node's own error as values; undefined where it isn't one of the operating system. */
+export function systemErrorFacts(error: unknown): SystemErrorFacts | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { message, code, errno, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return undefined;
+  return {
+    message,
+    code,
+    syscall,
+    ...(errno === undefined ? {} : { errno }),
+    ...(path === undefined ? {} : { path: String(path) }),
+  };
+}
+
+export function systemError(facts: SystemErrorFacts): Error {
+  return Object.assign(new Error(facts.message), facts);
+}
+
+export type ListedFile = { path: Buffer; expectedSizeBytes: number };
+
+const ENTRY_HEADER_BYTES = 12;
+
+/** Paths and sizes in one buffer: thousands of small objects are dear to send. */
+export function encodeFileList(files: readonly ListedFile[]): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const { path } of files) length += ENTRY_HEADER_BYTES + path.length;
+  const list = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const { path, expectedSizeBytes } of files) {
+    list.writeUInt32LE(path.length, at);
+    list.writeDoubleLE(expectedSizeBytes, at + 4);
+    path.copy(list, at + ENTRY_HEADER_BYTES);
+    at += ENTRY_HEADER_BYTES + path.length;
+  }
+  return list;
+}
+
+export function* decodeFileList(list: Uint8Array): Generator<ListedFile> {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
+  for (let at = 0; at < bytes.length; ) {
+    const pathStart = at + ENTRY_HEADER_BYTES;
+    const path = bytes.subarray(pathStart, pathStart + bytes.readUInt32LE(at));
+    yield { path, expectedSizeBytes: bytes.readDoubleLE(at + 4) };
+    at = pathStart + path.length;
+  }
+}

@@ -1,0 +1,69 @@
+import { hash } from 'node:crypto';
+import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
+import type { BlobType } from '../names.ts';
+import { encodePackHeader, type PackedBlob } from '../pack/header.ts';
+import { sealPackTail } from '../pack/tail.ts';
+import type { FinishedPack, UnfinishedPack } from './messages.ts';
+
+/** Index files hold whole packs and at most 50,000 blobs; and a header stays far below its bound of 16 MiB. */
+const MAX_BLOBS = 10_000;
+/** Enough for the header of so many blobs. */
+const TAIL_ROOM_BYTES = 512 * 1024;
+
+/** A pack that is being filled, in memory that is handed over as a whole when it is finished. */
+export class OpenPack {
+  readonly #type: BlobType;
+  readonly #buffer: Buffer;
+  readonly #blobs: PackedBlob[] = [];
+  #used = 0;
+
+  /** `roomBytes`: for sealed blobs. */
+  constructor(type: BlobType, roomBytes: number) {
+    this.#type = type;
+    this.#buffer = Buffer.allocUnsafeSlow(roomBytes + TAIL_ROOM_BYTES);
+  }
+
+  get usedBytes(): number {
+    return this.#used;
+  }
+
+  get isFullOfBlobs(): boolean {
+    return this.#blobs.length >= MAX_BLOBS;
+  }
+
+  fits(payloadBytes: number): boolean {
+    const free = this.#buffer.length - TAIL_ROOM_BYTES - this.#used;
+    return !this.isFullOfBlobs && payloadBytes + SEAL_OVERHEAD_BYTES <= free;
+  }
+
+  /** `payload`: the plain bytes, or what zstd made of them where `compressed`. */
+  add(
+    sealer: Sealer,
+    blob: { id: Uint8Array; payload: Uint8Array; compressed: boolean; plainLength: number },
+  ): void {
+    const length = sealer.sealInto(blob.payload, this.#buffer, this.#used);
+    this.#blobs.push({
+      type: this.#type,
+      id: blob.id,
+      offset: this.#used,
+      length,
+      compressed: blob.compressed,
+      plainLength: blob.plainLength,
+    });
+    this.#used += length;
+  }
+
+  finish(sealer: Sealer): FinishedPack {
+    const header = encodePackHeader(this.#blobs);
+    const tail = sealPackTail(header, sealer);
+    this.#buffer.set(tail, this.#used);
+    const bytes = this.#buffer.subarray(0, this.#used + tail.length);
+    return { id: hash('sha256', bytes, 'hex'), bytes, header };
+  }
+
+  /** As it is, to be joined with others. */
+  unfinished(): UnfinishedPack {
+    const bytes = this.#buffer.subarray(0, this.#used);
+    return { type: this.#type, bytes, header: encodePackHeader(this.#blobs) };
+  }
+}

@@ -1,0 +1,172 @@
+import { availableParallelism } from 'node:os';
+import { errors } from '../errors.ts';
+import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
+import type { Repository } from '../repository.ts';
+import { createClaimMemory } from './claim-table.ts';
+import type { FinishedPack, JobResult, UnfinishedPack, WorkerSetup } from './messages.ts';
+import { PackStore } from './pack-store.ts';
+import { BodySaver } from './save-body.ts';
+import { SealingPool } from './sealing-pool.ts';
+import { WorkQueue } from './work-queue.ts';
+import type { Chunking, RepositoryWriter, SavedContent, WriterStats } from './writer.ts';
+
+export type WriterOptions = {
+  /** Worker threads. Default: one for each core. */
+  workers?: number;
+  /** Packs are stored when they have grown to this. Default 16 MiB, restic's. */
+  packSizeBytes?: number;
+  lock?: LockOptions;
+};
+
+const PACK_SIZE_BYTES = 16 * 1024 * 1024;
+/** Each is a pack in memory. */
+const MAX_PACKS_IN_FLIGHT = 8;
+/** From here on a file's chunks are spread over the workers; it would keep one of them busy long after the others. */
+const LARGE_FILE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Begins a session of writing under a shared lock, which is held until `finish` or `abort`. Throws
+ * `repository/locked` and what `loadIndex` throws. Whatever fails later ends the session: every promise rejects with
+ * the first failure (`repository/storage-full`, `repository/writer-stopped`…), and the lock is released.
+ */
+export async function openWriter(
+  repository: Repository,
+  options: WriterOptions = {},
+): Promise<RepositoryWriter> {
+  if (repository.config.version < 2) {
+    throw errors.olderFormat([repository.location, repository.config.version]);
+  }
+  const lock = await repository.lock('shared', options.lock);
+  try {
+    await repository.loadIndex();
+    return new SessionWriter(repository, lock, options);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+class SessionWriter implements RepositoryWriter {
+  readonly #lock: RepositoryLock;
+  readonly #packSizeBytes: number;
+  readonly #packsInFlight = new Int32Array(new SharedArrayBuffer(4));
+  readonly #queue = new WorkQueue();
+  readonly #packStore: PackStore;
+  readonly #pool: SealingPool;
+  readonly #bodies: BodySaver;
+  #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open';
+  /** Rejects with the first failure; resolves never. */
+  readonly #failed = Promise.withResolvers<never>();
+  #failure: unknown;
+  #cleanup: Promise<void> = Promise.resolve();
+  readonly #onLockLost = () => this.#fail(this.#lock.signal.reason);
+
+  constructor(repository: Repository, lock: RepositoryLock, options: WriterOptions) {
+    const workers = Math.max(1, options.workers ?? availableParallelism());
+    this.#lock = lock;
+    this.#packSizeBytes = options.packSizeBytes ?? PACK_SIZE_BYTES;
+    this.#packStore = new PackStore(repository, (error) => this.#fail(error));
+    const setup: WorkerSetup = {
+      masterKey: repository.masterKey,
+      known: repository.index.share(),
+      claims: createClaimMemory(),
+      packsInFlight: this.#packsInFlight.buffer as SharedArrayBuffer,
+      maxPacksInFlight: Math.min(Math.max(repository.storage.concurrency, 2), MAX_PACKS_IN_FLIGHT),
+      packSizeBytes: this.#packSizeBytes,
+      chunkerSecret: repository.config.chunkerPolynomial,
+    };
+    this.#pool = new SealingPool(setup, workers, {
+      nextJob: () => this.#queue.next(),
+      onPack: (pack) => this.#storePack(pack),
+      onFailure: (error) => this.#fail(error),
+    });
+    const wake = () => this.#pool.wake();
+    this.#bodies = new BodySaver(this.#queue, wake, setup.chunkerSecret, workers * 2 + 1);
+    // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.
+    this.#failed.promise.catch(() => {});
+    lock.signal.addEventListener('abort', this.#onLockLost);
+    if (lock.signal.aborted) this.#onLockLost();
+  }
+
+  async saveFile(absolutePath: Buffer, expectedSizeBytes: number): Promise<SavedContent> {
+    this.#requireOpen();
+    if (expectedSizeBytes >= LARGE_FILE_BYTES) return this.#bodies.saveLargeFile(absolutePath);
+    const saved = this.#queue.addFile({ path: absolutePath, expectedSizeBytes });
+    this.#pool.wake();
+    return saved;
+  }
+
+  async saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
+    this.#requireOpen();
+    // A source that falls silent must not keep the failure from being told.
+    return Promise.race([this.#bodies.saveStream(bytes, chunking), this.#failed.promise]);
+  }
+
+  async saveTree(encoded: readonly Uint8Array[]): Promise<string> {
+    this.#requireOpen();
+    const id = this.#queue.addTree(encoded);
+    this.#pool.wake();
+    return id;
+  }
+
+  async finish(): Promise<WriterStats> {
+    this.#requireOpen();
+    this.#state = 'finishing';
+    try {
+      await Promise.race([this.#storeEverything(), this.#failed.promise]);
+      this.#state = 'finished';
+    } catch (error) {
+      this.#fail(error);
+      await this.#cleanup;
+      throw this.#failure;
+    }
+    await this.#end();
+    return this.#packStore.stats;
+  }
+
+  async abort(): Promise<void> {
+    this.#fail(errors.writerEnded([]));
+    await this.#cleanup;
+  }
+
+  async #storeEverything(): Promise<void> {
+    await this.#pool.whenIdle();
+    const drained = await this.#pool.runOnEach({ kind: 'drain' });
+    this.#packStore.storeUnfinished(drained.flatMap(unfinishedPacks), this.#packSizeBytes);
+    await this.#packStore.finish();
+  }
+
+  #storePack({ id, bytes, header }: FinishedPack): void {
+    this.#packStore.store({ id, parts: [bytes], header }, () => {
+      Atomics.sub(this.#packsInFlight, 0, 1);
+      Atomics.notify(this.#packsInFlight, 0);
+    });
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'failed') throw this.#failure;
+    if (this.#state !== 'open') throw errors.writerEnded([]);
+  }
+
+  /** The first failure ends the session; what comes after it is its consequence. */
+  #fail(error: unknown): void {
+    if (this.#state === 'failed' || this.#state === 'finished') return;
+    this.#state = 'failed';
+    this.#failure = error;
+    this.#queue.failAll(error);
+    this.#failed.reject(error);
+    // The failure is what is told; a lock that can't be removed goes stale by itself.
+    this.#cleanup = this.#end().catch(() => {});
+  }
+
+  async #end(): Promise<void> {
+    this.#lock.signal.removeEventListener('abort', this.#onLockLost);
+    await this.#pool.close();
+    await this.#packStore.settled();
+    await this.#lock.release();
+  }
+}
+
+function unfinishedPacks(result: JobResult): UnfinishedPack[] {
+  return result.kind === 'drain' ? result.packs : [];
+}

@@ -1,0 +1,72 @@
+/** Reading one regular file in a worker thread, synchronously, into the window of a cutter. */
+import fs from 'node:fs';
+import type { ChunkWindow } from '../chunking/chunk-window.ts';
+
+/** Small enough to stay in the processor's cache until it is hashed. */
+const READ_BYTES = 1024 * 1024;
+
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_NOATIME = 0 } = fs.constants;
+/** What took the file's place since it was seen must neither be followed nor waited for. */
+export const READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+/**
+ * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. Returns the bytes that were read, to
+ * the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
+ * that is no regular file any more.
+ */
+export function readFileInChunks(
+  path: Buffer,
+  expectedSizeBytes: number,
+  window: ChunkWindow,
+  onChunk: (chunk: Buffer) => void,
+): number {
+  const file = openWithoutTrace(path);
+  try {
+    const sizeBytes = readToEnd(file, expectedSizeBytes, window, onChunk);
+    if (sizeBytes !== expectedSizeBytes) requireRegularFile(fs.fstatSync(file), path);
+    return sizeBytes;
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** Leaves the access time alone where the file's owner or root asks for that. */
+function openWithoutTrace(path: Buffer): number {
+  try {
+    return fs.openSync(path, READ_FLAGS | O_NOATIME);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    return fs.openSync(path, READ_FLAGS);
+  }
+}
+
+export function requireRegularFile(stats: { isFile(): boolean }, path: Buffer): void {
+  if (stats.isFile()) return;
+  throw Object.assign(new Error(`ESTALE: no longer a regular file, read '${path}'`), {
+    code: 'ESTALE',
+    syscall: 'read',
+    path: path.toString(),
+  });
+}
+
+function readToEnd(
+  file: number,
+  expectedSizeBytes: number,
+  window: ChunkWindow,
+  onChunk: (chunk: Buffer) => void,
+): number {
+  window.restart();
+  let sizeBytes = 0;
+  for (let ended = false; !ended; ) {
+    const room = window.room();
+    // One byte more than expected: a read that then falls short has seen the end, without another call.
+    const expected = expectedSizeBytes - sizeBytes + 1;
+    const wanted = Math.min(expected > 0 ? expected : READ_BYTES, READ_BYTES, room.length);
+    const bytesRead = fs.readSync(file, room, 0, wanted, null);
+    window.filled(bytesRead);
+    sizeBytes += bytesRead;
+    ended = bytesRead === 0 || (bytesRead < wanted && sizeBytes === expectedSizeBytes);
+    for (let chunk = window.next(ended); chunk; chunk = window.next(ended)) onChunk(chunk);
+  }
+  return sizeBytes;
+}

@@ -1,0 +1,176 @@
+import {
+  encodeFileList,
+  type FileResult,
+  type JobResult,
+  type ListedFile,
+  systemError,
+} from './messages.ts';
+import type { PooledJob } from './sealing-pool.ts';
+import type { SavedContent } from './writer.ts';
+
+/** A batch is worth some milliseconds of a worker: talking costs little against it, and the ends come out even. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH_ITEMS = 128;
+const ID_BYTES = 32;
+
+type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => void };
+type WaitingFile = ListedFile & Settled<SavedContent>;
+type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
+type WaitingChunks = { bytes: Buffer; lengths: number[] } & Settled<SavedContent>;
+
+/** A queue that is taken from in batches; taking from the front costs the same however long it is. */
+class Waiting<T> {
+  #items: T[] = [];
+  #taken = 0;
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  /** At least one where there is any; no further ones than fit into a batch. */
+  takeBatch(sizeOf: (item: T) => number): T[] {
+    const batch: T[] = [];
+    for (let bytes = 0; this.#taken < this.#items.length && batch.length < BATCH_ITEMS; ) {
+      const item = this.#items[this.#taken] as T;
+      bytes += sizeOf(item);
+      if (bytes > BATCH_BYTES && batch.length > 0) break;
+      batch.push(item);
+      this.#taken += 1;
+    }
+    if (this.#taken === this.#items.length) {
+      this.#items = [];
+      this.#taken = 0;
+    } else if (this.#taken >= 4096) {
+      this.#items = this.#items.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return batch;
+  }
+}
+
+/** What a writer was asked for and no worker has yet. Everything in it settles, by a result or by `failAll`. */
+export class WorkQueue {
+  readonly #files = new Waiting<WaitingFile>();
+  readonly #trees = new Waiting<WaitingTree>();
+  readonly #chunks = new Waiting<WaitingChunks>();
+  readonly #unsettled = new Set<(error: unknown) => void>();
+  /** Which kind is asked first changes by turns, so that none starves. */
+  #turn = 0;
+  #failure: { error: unknown } | undefined;
+
+  addFile(file: ListedFile): Promise<SavedContent> {
+    return this.#add((settled) => this.#files.push({ ...file, ...settled }));
+  }
+
+  addTree(parts: readonly Uint8Array[]): Promise<string> {
+    const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
+    return this.#add((settled) => this.#trees.push({ parts, sizeBytes, ...settled }));
+  }
+
+  /** Chunks that lie one after another in `bytes`, whose memory is given away. */
+  addChunks(bytes: Buffer, lengths: number[]): Promise<SavedContent> {
+    return this.#add((settled) => this.#chunks.push({ bytes, lengths, ...settled }));
+  }
+
+  next(): PooledJob | undefined {
+    const kinds = [() => this.#nextChunks(), () => this.#nextTrees(), () => this.#nextFiles()];
+    this.#turn += 1;
+    for (let offset = 0; offset < kinds.length; offset += 1) {
+      const job = kinds[(this.#turn + offset) % kinds.length]?.();
+      if (job) return job;
+    }
+    return undefined;
+  }
+
+  /** Also what is added later fails at once. */
+  failAll(error: unknown): void {
+    this.#failure = { error };
+    for (const reject of this.#unsettled) reject(error);
+    this.#unsettled.clear();
+  }
+
+  #add<T>(push: (settled: Settled<T>) => void): Promise<T> {
+    if (this.#failure) return Promise.reject(this.#failure.error);
+    return new Promise((resolvePromise, rejectPromise) => {
+      const reject = (error: unknown) => {
+        this.#unsettled.delete(reject);
+        rejectPromise(error);
+      };
+      const resolve = (value: T) => {
+        this.#unsettled.delete(reject);
+        resolvePromise(value);
+      };
+      this.#unsettled.add(reject);
+      push({ resolve, reject });
+    });
+  }
+
+  #nextFiles(): PooledJob | undefined {
+    const batch = this.#files.takeBatch(({ expectedSizeBytes }) => expectedSizeBytes);
+    if (batch.length === 0) return undefined;
+    return {
+      job: { kind: 'files', files: encodeFileList(batch) },
+      settle: (result) => settleFiles(batch, result),
+    };
+  }
+
+  #nextTrees(): PooledJob | undefined {
+    const batch = this.#trees.takeBatch(({ sizeBytes }) => sizeBytes);
+    if (batch.length === 0) return undefined;
+    const bytes = joined(batch.flatMap(({ parts }) => parts));
+    const lengths = Uint32Array.from(batch, ({ sizeBytes }) => sizeBytes);
+    return {
+      job: { kind: 'blobs', type: 'tree', bytes, lengths },
+      settle: (result) => {
+        const ids = Buffer.from(blobsOf(result).ids);
+        for (const [number, { resolve }] of batch.entries()) {
+          resolve(ids.toString('hex', number * ID_BYTES, (number + 1) * ID_BYTES));
+        }
+      },
+    };
+  }
+
+  #nextChunks(): PooledJob | undefined {
+    const [chunks] = this.#chunks.takeBatch(() => BATCH_BYTES);
+    if (!chunks) return undefined;
+    const { bytes, lengths, resolve } = chunks;
+    return {
+      job: { kind: 'blobs', type: 'data', bytes, lengths: Uint32Array.from(lengths) },
+      settle: (result) => {
+        const { ids, newBytes } = blobsOf(result);
+        resolve({ ids: Buffer.from(ids.buffer), sizeBytes: bytes.length, newBytes });
+      },
+    };
+  }
+}
+
+function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
+  if (result.kind !== 'files') throw new TypeError(`a worker answered ${result.kind} to files`);
+  const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
+  let at = 0;
+  for (const [number, file] of batch.entries()) {
+    const saved = result.files[number] as FileResult;
+    const end = at + saved.blobs * ID_BYTES;
+    if ('error' in saved) file.reject(systemError(saved.error));
+    else {
+      const { sizeBytes, newBytes } = saved;
+      file.resolve({ ids: Buffer.from(ids.subarray(at, end)), sizeBytes, newBytes });
+    }
+    at = end;
+  }
+}
+
+function blobsOf(result: JobResult): { ids: Uint8Array; newBytes: number } {
+  if (result.kind !== 'blobs') throw new TypeError(`a worker answered ${result.kind} to blobs`);
+  return result;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
