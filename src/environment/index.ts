@@ -1,5 +1,9 @@
 /** The environment: holdfast.yaml read, checked and planned, and the runtimes that start its services. */
 
+export { type CopyBindings, resolveBindings } from './bindings.ts';
+export { type CheckOptions, runChecks } from './checks/run.ts';
+export type { CheckResult, CheckVerdict } from './checks/seen.ts';
+export { type ControlOptions, type ServiceControl, serviceControls } from './control/control.ts';
 export { errors as environmentErrors } from './errors.ts';
 export {
   allSourceSchemas,
@@ -10,5 +14,22 @@ export {
   parseEnvironment,
 } from './load.ts';
 export type * from './model.ts';
+export {
+  makePlan,
+  type Plan,
+  type PlanFinding,
+  type PlannedStore,
+  type PlanVerdict,
+  type StoreInspection,
+  type Undeclared,
+} from './plan/plan.ts';
+export { showPlan } from './plan/show.ts';
+export { lookAround, type Seen } from './plan/surroundings.ts';
 export type { Place, Problem } from './problems.ts';
+export {
+  createProcessRuntime,
+  type ProcessRuntime,
+  type ProcessRuntimeOptions,
+  type StartedService,
+} from './runtimes/process.ts';
 export type { SourceSchemas } from './validate.ts';

@@ -40,7 +40,7 @@ export function resolveSettings(
     const shown = formatPath(path);
     const say = (what: string) => problems.push({ place: scalar.place, path: shown, what });
     const use = useOf(path);
-    if (use === 'shell') return checkedForShell(written, say);
+    if (use === 'shell') return checkedForShell(written, path, say);
     checkLiteralSecrets(path, written, say);
 
     const resolve = (reference: Reference): string => {
@@ -81,8 +81,12 @@ function useOf(path: Path): Use {
 }
 
 /** A shell expands what it knows by itself; the address of a store would show its password to every user of the host. */
-function checkedForShell(written: string, say: (what: string) => void): string {
+function checkedForShell(written: string, path: Path, say: (what: string) => void): string {
+  const isWord = path[0] === 'services' && path[2] === 'run' && path.length === 4;
   for (const reference of referencesIn(written)) {
+    if (isWord && reference.kind === 'variable') {
+      say(`${reference.text} is not put in where run is a list of words: pass it by env`);
+    }
     if (reference.kind === 'store' || reference.kind === 'file') {
       say(`${reference.text} can't stand in a command line, where others see it: pass it by env`);
     }

@@ -17,7 +17,7 @@ const FIELDS: Record<string, Record<string, string>> = {
   'stores.*': { derived: 'stores derived from others' },
 };
 
-const STORE_TYPES: ReadonlySet<string> = new Set([
+export const LATER_STORE_TYPES: ReadonlySet<string> = new Set([
   's3',
   'redis',
   'kafka',
@@ -39,7 +39,7 @@ export function notYetField(parentPath: readonly PropertyKey[], field: string): 
 
 /** True of a type of store that is planned; it may be declared where it isn't protected. */
 export function isLaterStoreType(type: string): boolean {
-  return STORE_TYPES.has(type);
+  return LATER_STORE_TYPES.has(type);
 }
 
 export function notYet(what: string): string {
