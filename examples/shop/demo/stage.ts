@@ -1,0 +1,98 @@
+/** The stage of the demo: a folder, the shop in it, its customers, and Holdfast pointed at it. All of it can be struck. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { waitUntil } from '../production/processes.ts';
+import { apiUrl, closeShop, openShop, type Shop, shopUrl } from '../production/shop.ts';
+import { type Holdfast, holdfastWith } from './holdfast.ts';
+
+export type Stage = {
+  folder: string;
+  shop: Shop;
+  holdfast: Holdfast;
+  /** File of what was acknowledged. */
+  record: string;
+  repository: string;
+  environment: Record<string, string>;
+  customers: ChildProcess | undefined;
+};
+
+const shopFolder = path.resolve(import.meta.dirname, '..');
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Databases run as a user of their own, who must be able to enter every folder above their data. */
+async function makeFolder(): Promise<string> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-demo-'));
+  await fs.chmod(folder, 0o755);
+  return folder;
+}
+
+export async function setStage(signal: AbortSignal): Promise<Stage> {
+  const folder = await makeFolder();
+  const shop = await openShop(await subfolder(folder, 'shop'));
+  const repository = path.join(folder, 'repository');
+  const control = path.join(shopFolder, 'production', 'control.ts');
+  const environment = {
+    HOLDFAST_STATE: path.join(folder, 'holdfast'),
+    SHOP_REPOSITORY: repository,
+    SHOP_REPOSITORY_PASSWORD: randomBytes(18).toString('base64url'),
+    SHOP_DATA: shop.folder,
+    SHOP_CONTROL: [process.execPath, control, shop.folder].map(quoted).join(' '),
+    ORDERS_URL: shopUrl(shop),
+  };
+  return {
+    folder,
+    shop,
+    holdfast: holdfastWith(environment, signal),
+    record: path.join(folder, 'acknowledged.jsonl'),
+    repository,
+    environment,
+    customers: undefined,
+  };
+}
+
+async function subfolder(folder: string, name: string): Promise<string> {
+  const made = path.join(folder, name);
+  await fs.mkdir(made, { mode: 0o755 });
+  return made;
+}
+
+/** Customers begin to order; resolves when the first order was acknowledged. */
+export async function letCustomersIn(stage: Stage): Promise<void> {
+  const script = path.join(shopFolder, 'load.ts');
+  stage.customers = spawn(process.execPath, [script, apiUrl(stage.shop), stage.record], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await waitUntil(async () => (await countAcknowledged(stage)) > 0, 'the first order');
+}
+
+export async function countAcknowledged(stage: Stage): Promise<number> {
+  const text = await fs.readFile(stage.record, 'utf8').catch(() => '');
+  return text.split('\n').length - 1;
+}
+
+/** Customers leave; resolves when none of their orders is under way. */
+export async function letCustomersGo(stage: Stage): Promise<void> {
+  const { customers } = stage;
+  stage.customers = undefined;
+  if (!customers || customers.exitCode !== null) return;
+  const gone = new Promise((resolve) => customers.once('exit', resolve));
+  customers.kill('SIGTERM');
+  await gone;
+}
+
+/** Everything is stopped and removed; never throws for what is gone already. */
+export async function strikeStage(stage: Stage): Promise<void> {
+  await letCustomersGo(stage);
+  const quiet = holdfastWith(stage.environment, new AbortController().signal);
+  const { recoveries } = (await quiet
+    .run(['recovery', 'list'], [0])
+    .catch(() => ({ recoveries: [] }))) as { recoveries: { id: string }[] };
+  for (const { id } of recoveries)
+    await quiet.show(['recovery', 'remove', id, '--yes']).catch(() => '');
+  await quiet.show(['down', '--purge']).catch(() => '');
+  await closeShop(stage.shop);
+  await fs.rm(stage.folder, { recursive: true, force: true });
+}
