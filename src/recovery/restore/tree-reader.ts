@@ -73,7 +73,7 @@ export async function findInTree(
   let found: Found = { kind: 'dir', tree, metadata: undefined };
   for (const component of components) {
     const name = Buffer.from(component, 'latin1');
-    const node =
+    const node: TreeNode | undefined =
       found.kind === 'dir' ? await findNode(reader, found.tree, name, signal) : undefined;
     if (!node) throw errors.pathNotInSnapshot([showName(subpath.toString('latin1'))]);
     found =
