@@ -52,12 +52,15 @@ export type WalEnd = {
 export type WalDecoderOptions = {
   /** Called within `push`, in order. */
   onEvent: (event: WalEvent) => void;
+  /** A tablespace was made: its record names a folder outside the data directory. Called as `onEvent`. */
+  onTablespace?: (start: bigint) => void;
   /** Needed where decoding begins within a segment that isn't of 16 MiB. */
   segmentSizeBytes?: number;
 };
 
 export class WalDecoder {
   readonly #onEvent: (event: WalEvent) => void;
+  readonly #onTablespace: (start: bigint) => void;
   /** Addresses are kept relative to the start: sums of small numbers, not of bigints, for each record. */
   readonly #origin: bigint;
   readonly #originHigh: number;
@@ -89,6 +92,7 @@ export class WalDecoder {
     this.#isFirstPage = this.#pageAt === 0;
     this.#segmentSizeBytes = options.segmentSizeBytes ?? DEFAULT_SEGMENT_SIZE_BYTES;
     this.#onEvent = options.onEvent;
+    this.#onTablespace = options.onTablespace ?? (() => {});
   }
 
   /** End of the last whole and valid record, where the next one may begin; undefined before the first. */
@@ -250,6 +254,7 @@ export class WalDecoder {
     this.#recordEnd = end + this.#padding;
     if (sort === 'other') return;
     if (sort === 'switch') this.#skipSegment(end);
+    else if (sort === 'create-tablespace') this.#onTablespace(this.#absolute(start));
     else this.#tell(start, sort, bytes, bodyFrom, bodyTo);
   }
 

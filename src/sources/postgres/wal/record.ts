@@ -12,15 +12,23 @@ export const BODY_PREFIX_BYTES = 96;
 
 const RESOURCE_XLOG = 0;
 const RESOURCE_TRANSACTION = 1;
+const RESOURCE_TABLESPACE = 5;
 const XLOG_SWITCH = 0x40;
 const XLOG_RESTORE_POINT = 0x70;
+const TABLESPACE_CREATE = 0x00;
 const TRANSACTION_COMMIT = 0x00;
 const TRANSACTION_COMMIT_PREPARED = 0x30;
 
 const RESTORE_POINT_NAME_BYTES = 64;
 const MICROS_1970_TO_2000 = 946_684_800_000_000;
 
-export type RecordSort = 'commit' | 'commit-prepared' | 'restore-point' | 'switch' | 'other';
+export type RecordSort =
+  | 'commit'
+  | 'commit-prepared'
+  | 'restore-point'
+  | 'create-tablespace'
+  | 'switch'
+  | 'other';
 
 /** What a record is, by the `xl_info` and `xl_rmid` of its header, which begins at `at`. */
 export function sortOfRecord(bytes: Uint8Array, at: number): RecordSort {
@@ -35,6 +43,9 @@ export function sortOfRecord(bytes: Uint8Array, at: number): RecordSort {
     const operation = info & 0xf0;
     if (operation === XLOG_SWITCH) return 'switch';
     return operation === XLOG_RESTORE_POINT ? 'restore-point' : 'other';
+  }
+  if (resource === RESOURCE_TABLESPACE && (info & 0xf0) === TABLESPACE_CREATE) {
+    return 'create-tablespace';
   }
   return 'other';
 }
