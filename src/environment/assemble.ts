@@ -84,6 +84,7 @@ function assembleStore(
     rpoMs: isContinuous ? (store.rpo ?? objectiveMs) : protect.every,
     keepMs: store.keep,
     own: own ?? {},
+    ...(store.control !== undefined && { control: store.control }),
   };
 }
 

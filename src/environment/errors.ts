@@ -86,8 +86,8 @@ export const errors = errorCatalogue('environment', {
   controlFailed: {
     kind: 'failed',
     retryable: true,
-    message: (service: string, action: string, how: string, tail: string) =>
-      `services.${service}.control.${action} ${how}${tail}`,
+    message: (part: string, action: string, how: string, tail: string) =>
+      `${part}.control.${action} ${how}${tail}`,
     guidance: 'Run the command line by hand to see why; nothing was recovered over it.',
   },
 });

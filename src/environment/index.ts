@@ -3,7 +3,12 @@
 export { type CopyBindings, resolveBindings } from './bindings.ts';
 export { type CheckOptions, runChecks } from './checks/run.ts';
 export type { CheckResult, CheckVerdict } from './checks/seen.ts';
-export { type ControlOptions, type ServiceControl, serviceControls } from './control/control.ts';
+export {
+  type ControlOptions,
+  type PartControl,
+  type ProductionControls,
+  productionControls,
+} from './control/control.ts';
 export { errors as environmentErrors } from './errors.ts';
 export {
   allSourceSchemas,

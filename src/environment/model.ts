@@ -42,7 +42,12 @@ export type Store =
       keepMs: number;
       /** The source's own fields, by its schema, references resolved. Hold secrets. */
       own: Record<string, unknown>;
+      /** Command lines that stop and start the server of production; undefined for a folder. */
+      control?: Control;
     };
+
+/** Lines for `sh -c`. */
+export type Control = { stop: string; start: string };
 
 export type Service = {
   name: string;
@@ -59,7 +64,7 @@ export type Service = {
   health?: string;
   version?: string;
   sideEffects: string[];
-  control?: { stop: string; start: string };
+  control?: Control;
 };
 
 export type Check =

@@ -74,10 +74,11 @@ type Use = 'load' | 'copy' | 'shell';
 
 function useOf(path: Path): Use {
   if (path[0] === 'checks') return 'shell';
-  if (path[0] !== 'services') return 'load';
   const field = path[2];
+  if (field === 'control') return 'shell';
+  if (path[0] !== 'services') return 'load';
   if (field === 'env' || field === 'health') return 'copy';
-  return field === 'run' || field === 'control' ? 'shell' : 'load';
+  return field === 'run' ? 'shell' : 'load';
 }
 
 /** A shell expands what it knows by itself; the address of a store would show its password to every user of the host. */

@@ -17,11 +17,13 @@ export type ProductionStore = {
 };
 
 export type Site = {
+  /** Those that a copy can be started of, each after what it needs. */
   services: RecoveryServices;
   runtime: Runtime;
   runChecks(bindings: Bindings): Promise<CheckOutcome[]>;
   production: {
     stores: Record<string, ProductionStore>;
-    services: Record<string, Control | undefined>;
+    /** In the order in which they start. */
+    services: readonly { name: string; control: Control | undefined }[];
   };
 };

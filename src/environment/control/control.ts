@@ -1,11 +1,16 @@
-/** Stopping and starting the production instance of a service by the command lines of the file. */
+/** Stopping and starting production by the command lines of the file. */
 import path from 'node:path';
 import { errors } from '../errors.ts';
-import type { Environment, Service } from '../model.ts';
+import type { Control, Environment } from '../model.ts';
 import { productionAddresses } from '../runtimes/service-environment.ts';
 import { runShell } from './shell.ts';
 
-export type ServiceControl = { stop(): Promise<void>; start(): Promise<void> };
+export type PartControl = { stop(): Promise<void>; start(): Promise<void> };
+
+export type ProductionControls = {
+  services: Record<string, PartControl | undefined>;
+  stores: Record<string, PartControl | undefined>;
+};
 
 export type ControlOptions = {
   signal?: AbortSignal;
@@ -17,27 +22,34 @@ export type ControlOptions = {
 const TIMEOUT_MS = 120_000;
 
 /**
- * By name of service; undefined for one without `control`. Both reject with `control-failed`, and with the signal's
- * reason when aborted. Whether they may be called twice is up to the command lines.
+ * By name; undefined for a part without `control`. Both reject with `control-failed`, and with the signal's reason when
+ * aborted. Whether they may be called twice is up to the command lines.
  */
-export function serviceControls(
+export function productionControls(
   environment: Environment,
   options: ControlOptions = {},
-): Record<string, ServiceControl | undefined> {
-  return Object.fromEntries(
-    environment.services.map((service) => [
-      service.name,
-      service.control && controlOf(service, service.control, environment, options),
-    ]),
-  );
+): ProductionControls {
+  const of = (kind: 'services' | 'stores', name: string, lines: Control | undefined) =>
+    lines && controlOf(`${kind}.${name}`, lines, environment, options);
+  return {
+    services: Object.fromEntries(
+      environment.services.map(({ name, control }) => [name, of('services', name, control)]),
+    ),
+    stores: Object.fromEntries(
+      environment.stores.map((store) => [
+        store.name,
+        of('stores', store.name, 'control' in store ? store.control : undefined),
+      ]),
+    ),
+  };
 }
 
 function controlOf(
-  service: Service,
-  lines: { stop: string; start: string },
+  subject: string,
+  lines: Control,
   environment: Environment,
   options: ControlOptions,
-): ServiceControl {
+): PartControl {
   const run = async (action: 'stop' | 'start') => {
     const result = await runShell({
       line: lines[action],
@@ -51,7 +63,7 @@ function controlOf(
       endsWhatItLeaves: false,
     });
     if (result.how === 'exited' && result.code === 0) return;
-    throw errors.controlFailed([service.name, action, result.what, result.tail]);
+    throw errors.controlFailed([subject, action, result.what, result.tail]);
   };
   return { stop: () => run('stop'), start: () => run('start') };
 }

@@ -1,13 +1,7 @@
 /** A running application: how a copy of it is started, and how production is stopped and started. */
 import { z } from 'zod';
+import { controlPart } from './control.ts';
 import { commandLine, name, text } from './values.ts';
-
-const controlPart = z
-  .strictObject({
-    stop: commandLine.describe('command line that stops the instance of production'),
-    start: commandLine.describe('command line that starts it'),
-  })
-  .describe('for recovery in place');
 
 const variableName = z
   .string()

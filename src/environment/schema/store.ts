@@ -1,5 +1,6 @@
 /** What all stores have in common. */
 import { z } from 'zod';
+import { controlPart } from './control.ts';
 import { duration, span, text } from './values.ts';
 
 const protectPart = z
@@ -13,6 +14,7 @@ export const storePart = z.looseObject({
   protect: protectPart,
   because: text.optional().describe('why it is not protected'),
   keep: span.default(2_592_000_000).describe('how long recovery points are kept'),
+  control: controlPart.optional(),
   rpo: duration.optional().describe('the objective of this store, where it is another'),
 });
 

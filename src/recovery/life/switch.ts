@@ -65,15 +65,15 @@ function productionOf(
 /** Everything that would stop a switch half way is refused before anything is touched. */
 export function refuseUnswitchable(options: SwitchOptions): void {
   for (const store of Object.keys(options.state.stores)) productionOf(options, store);
-  for (const { name } of options.site.services) {
-    if (!options.site.production.services[name]) throw errors.noControl([name]);
+  for (const { name, control } of options.site.production.services) {
+    if (!control) throw errors.noControl([name]);
   }
 }
 
 async function stopProduction(options: SwitchOptions): Promise<void> {
-  for (const { name } of options.site.services.toReversed()) {
+  for (const { name, control } of options.site.production.services.toReversed()) {
     options.progress({ step: `stopping ${name} in production` });
-    await options.site.production.services[name]?.stop();
+    await control?.stop();
   }
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `stopping ${store} in production` });
@@ -86,9 +86,9 @@ async function startProduction(options: SwitchOptions): Promise<void> {
     options.progress({ step: `starting ${store}` });
     await productionOf(options, store).control?.start();
   }
-  for (const { name } of options.site.services) {
+  for (const { name, control } of options.site.production.services) {
     options.progress({ step: `starting ${name}` });
-    await options.site.production.services[name]?.start();
+    await control?.start();
   }
 }
 
