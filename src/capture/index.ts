@@ -1,2 +1,6 @@
-/** Capture: moves a source into the repository as snapshots, and its journal as pieces. */
-export {};
+/** Capture: moves a source into the repository as snapshots, and its journal as pieces and batches. */
+
+export * from './backup-paths.ts';
+export * from './capture-store.ts';
+export type * from './crash-point.ts';
+export { removeUnrecorded } from './snapshot/tags.ts';

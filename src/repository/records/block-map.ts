@@ -25,6 +25,16 @@ export function blockMapName(address: StoreAddress, captureId: string): string {
   return `${storeFolder('blocks', address)}${captureId}`;
 }
 
+/** Files of all block maps of a store. */
+export function listBlockMapFiles(home: RecordsHome, address: StoreAddress): Promise<string[]> {
+  return home.sealed.list(storeFolder('blocks', address));
+}
+
+/** Id of the capture that a file of a block map belongs to. */
+export function captureOfBlockMapFile(name: string): string {
+  return name.split('/')[4] ?? '';
+}
+
 const pageName = (map: string, page: number) =>
   `${map}/pages/${page.toString(16).padStart(8, '0')}`;
 const tableName = (map: string) => `${map}/table`;

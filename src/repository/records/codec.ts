@@ -11,6 +11,7 @@ import type {
   Mark,
   Position,
   RecoveryPoint,
+  RootMetadata,
   StoreAddress,
   Watermark,
 } from './records.ts';
@@ -35,6 +36,22 @@ const address = shape.object<StoreAddress>({
   store: checkedName,
 });
 
+const root = shape.object<RootMetadata>({
+  permissions: shape.count,
+  uid: shape.count,
+  gid: shape.count,
+  user: shape.text({ max: 1000 }),
+  group: shape.text({ max: 1000 }),
+  mtimeNs: shape.signed,
+  xattrs: shape.list(
+    shape.object<RootMetadata['xattrs'][number]>({
+      name: shape.text({ max: 1000 }),
+      value: shape.text({ max: 128 * 1024 }),
+    }),
+    1000,
+  ),
+});
+
 const capture = shape.object<CaptureRecord>({
   id,
   address,
@@ -51,6 +68,7 @@ const capture = shape.object<CaptureRecord>({
   }),
   chunkSizeBytes: shape.count,
   blockMap: shape.optional(shape.text({ max: 1000, pattern: /^blocks\/[\w/-]+$/ })),
+  root: shape.optional(root),
   facts: shape.byName(shape.json),
   statistics: shape.object<CaptureRecord['statistics']>({
     files: shape.count,

@@ -15,6 +15,17 @@ export type StoreAddress = { environment: string; stage: string; store: string }
 
 export type CaptureKind = 'base' | 'files' | 'journal-batch' | 'infrastructure' | 'catalog';
 
+/** What a snapshot's tree can't hold: its root's own metadata. Extended attributes in base64. */
+export type RootMetadata = {
+  permissions: number;
+  uid: number;
+  gid: number;
+  user: string;
+  group: string;
+  mtimeNs: bigint;
+  xattrs: { name: string; value: string }[];
+};
+
 export type CaptureRecord = {
   /** Sorts by time; see `timedId`. */
   id: string;
@@ -34,8 +45,10 @@ export type CaptureRecord = {
   clock: { offsetMs: number; uncertaintyMs: number };
   /** Bytes of a fixed chunk; 0 where cut by content. */
   chunkSizeBytes: number;
-  /** Name of the paged block map under `holdfast/`, where there is one. */
+  /** Name of the paged block map among the sealed files, where there is one: see `openBlockMap`. */
   blockMap?: string;
+  /** Of the captured folder itself, where the source gave it. */
+  root?: RootMetadata;
   /** What the source needs to recover it: version, segment size, tablespaces. JSON values alone. */
   facts: Record<string, unknown>;
   statistics: {

@@ -56,6 +56,13 @@ export const unsigned64: Shape<bigint> = (value, path) => {
   return number;
 };
 
+/** A signed number that JSON keeps as decimal text: nanoseconds since 1970. */
+export const signed: Shape<bigint> = (value, path) => {
+  if (typeof value !== 'string' || !/^-?\d{1,20}$/.test(value))
+    throw new ShapeError(path, 'a decimal number in quotes');
+  return BigInt(value);
+};
+
 export function list<T>(item: Shape<T>, max: number): Shape<T[]> {
   return (value, path) => {
     if (!Array.isArray(value)) throw new ShapeError(path, 'a list');

@@ -1,0 +1,190 @@
+/** A plain backup of files and folders on this host, without any environment: what `holdfast repo backup` does. */
+import os from 'node:os';
+import path from 'node:path';
+import {
+  messageOf,
+  type ProgressListener,
+  readMetadata,
+  silent,
+  systemClock,
+  systemCode,
+} from '#base';
+import {
+  openWriter,
+  type Repository,
+  type Snapshot,
+  type WriterOptions,
+  type WriterStats,
+} from '#repository';
+import { type CaptureEvent, compileExclusion, describeFailure, walkTree } from '#sources';
+import { errors } from './errors.ts';
+import type { Problem } from './problems.ts';
+import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
+
+export type BackupPathsOptions = {
+  /** In the syntax of .gitignore, relative to each path. */
+  exclude?: readonly string[];
+  oneFileSystem?: boolean;
+  tags?: readonly string[];
+  host?: string;
+  /** Reads everything again, whatever the snapshot before says. */
+  force?: boolean;
+  progress?: ProgressListener;
+  signal?: AbortSignal;
+  writer?: WriterOptions;
+};
+
+export type BackupResult = {
+  snapshot: Snapshot;
+  /** Where the paths were backed up before: only what changed since was read. */
+  parent: Snapshot | undefined;
+  totals: CapturedTree['totals'];
+  stats: WriterStats;
+  /** The first 1,000. */
+  problems: Problem[];
+  problemCount: number;
+  tookMs: number;
+};
+
+const LOCK = { waitMs: 60_000 };
+
+/**
+ * Backs up the paths (relative ones from the current folder) as one snapshot, laid out as restic does it: every path
+ * with all folders above it. What couldn't be read is in `problems`; the rest is stored. Throws
+ * `capture/nothing-to-capture` where none of the paths could be looked up. Holds a shared lock.
+ */
+export async function backupPaths(
+  repository: Repository,
+  paths: readonly string[],
+  options: BackupPathsOptions = {},
+): Promise<BackupResult> {
+  const beganMs = systemClock.monotonicMs();
+  const startedAtMs = systemClock.nowMs();
+  const absolute = withoutNested(paths.map((given) => path.resolve(given)));
+  const host = options.host ?? os.hostname();
+  const lock = await repository.lock('shared', LOCK);
+  try {
+    const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
+    const parent = options.force ? undefined : await findParent(repository, absolute, host);
+    const writer = await openWriter(repository, { lock: LOCK, ...options.writer });
+    let captured: CapturedTree;
+    let stats: WriterStats;
+    try {
+      captured = await captureTree({
+        repository,
+        writer,
+        events: eventsOf(absolute, { ...options, signal }),
+        ...(parent && { previous: { tree: parent.tree, startedAtMs: parent.timeMs } }),
+        progress: options.progress ?? silent,
+        step: 'backup',
+        signal,
+      });
+      stats = await writer.finish();
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    signal.throwIfAborted();
+    const snapshot = await repository.snapshots.save({
+      time: startedAtMs,
+      tree: captured.tree,
+      paths: absolute,
+      hostname: host,
+      ...(parent && { parent: parent.id }),
+      ...(options.exclude && { excludes: options.exclude }),
+      ...(options.tags && { tags: options.tags }),
+    });
+    const { totals, problems } = captured;
+    return {
+      snapshot,
+      parent,
+      totals,
+      stats,
+      problems: problems.first,
+      problemCount: problems.count,
+      tookMs: systemClock.monotonicMs() - beganMs,
+    };
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Sorted, each once, and none that lies inside another. */
+function withoutNested(paths: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (const one of [...new Set(paths)].sort((a, b) => a.length - b.length)) {
+    const inside = kept.some((above) => one.startsWith(above === '/' ? '/' : `${above}/`));
+    if (!inside) kept.push(one);
+  }
+  return kept.sort();
+}
+
+async function findParent(
+  repository: Repository,
+  paths: readonly string[],
+  host: string,
+): Promise<Snapshot | undefined> {
+  const candidates = await repository.snapshots.list({ hosts: [host], paths });
+  return candidates.find((snapshot) => snapshot.paths.length === paths.length);
+}
+
+async function* eventsOf(
+  paths: readonly string[],
+  options: BackupPathsOptions & { signal: AbortSignal },
+): AsyncGenerator<CaptureEvent> {
+  const given = new Set<string>();
+  let found = 0;
+  let firstFailure: unknown;
+  for (const one of paths) {
+    const root = Buffer.from(one);
+    const inside = (event: CaptureEvent): CaptureEvent => ({
+      ...event,
+      path: joined(root.subarray(1), event.path),
+    });
+    try {
+      readMetadata(root);
+    } catch (error) {
+      firstFailure ??= error;
+      const what = systemCode(error) === 'ENOENT' ? 'is not there' : describeFailure(error);
+      yield inside({ kind: 'problem', path: Buffer.alloc(0), what });
+      continue;
+    }
+    found += 1;
+    yield* foldersAbove(one, given);
+    const walk = walkTree(root, {
+      signal: options.signal,
+      exclusion: compileExclusion([...(options.exclude ?? [])]),
+      oneFileSystem: options.oneFileSystem ?? false,
+    });
+    for await (const event of walk) yield inside(event);
+  }
+  if (found === 0)
+    throw errors.nothingToCapture([paths.join(', ')], {
+      cause: firstFailure,
+      facts: { why: messageOf(firstFailure) },
+    });
+}
+
+/** Entries of the folders from the root down to the path, each once over all paths. */
+function* foldersAbove(one: string, given: Set<string>): Generator<CaptureEvent> {
+  const parts = one.split('/').slice(1, -1);
+  for (let depth = 1; depth <= parts.length; depth += 1) {
+    const folder = `/${parts.slice(0, depth).join('/')}`;
+    if (given.has(folder)) continue;
+    given.add(folder);
+    yield {
+      kind: 'entry',
+      path: Buffer.from(folder.slice(1)),
+      metadata: readMetadata(Buffer.from(folder)),
+      content: { from: 'nothing' },
+    };
+  }
+}
+
+function joined(prefix: Buffer, inside: Buffer): Buffer {
+  if (prefix.length === 0) return inside;
+  if (inside.length === 0) return prefix;
+  return Buffer.concat([prefix, SLASH, inside]);
+}
+
+const SLASH = Buffer.from('/');

@@ -1,0 +1,174 @@
+/** One capture of one store: from the source's events to a snapshot and its record. */
+import { systemClock, timedId } from '#base';
+import {
+  type CaptureRecord,
+  openBlockMapWriter,
+  openWriter,
+  type Position,
+  type Repository,
+  type RootMetadata,
+  type StoreAddress,
+  type WriterStats,
+  writeCapture,
+} from '#repository';
+import type { Capture, CaptureOutcome, Source, SourceContext, StoreSettings } from '#sources';
+import { type CrashPoint, noCrash } from './crash-point.ts';
+import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
+import { treeDifference } from './snapshot/previous-tree.ts';
+import { captureTags } from './snapshot/tags.ts';
+
+export type CaptureStoreOptions<Own = Record<string, unknown>> = {
+  repository: Repository;
+  source: Source<Own>;
+  store: StoreSettings<Own>;
+  context: SourceContext;
+  /** The newest capture of this store: what didn't change since then isn't read again. */
+  previous?: CaptureRecord;
+  /** What a watcher saw changing since `previous`; all other directories are taken from there. */
+  changedDirectories?: ReadonlySet<string>;
+  /** Default: what the source says (`base`, `files`). */
+  kind?: CaptureRecord['kind'];
+  crashPoint?: CrashPoint;
+};
+
+/** A prune that is under way is waited for. */
+const LOCK = { waitMs: 60_000 };
+
+/**
+ * Captures a store. When it resolves, snapshot and record are durable: blobs first, then the index, the snapshot, the
+ * block map and at last the record, so that a crash leaves at most an unused snapshot (see `removeUnrecorded`).
+ * What couldn't be captured is in the record's `problems`. Rejects with the source's or the repository's error, having
+ * stored no snapshot. Holds a shared lock on the repository all the time.
+ */
+export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Promise<CaptureRecord> {
+  const { repository, source, store } = options;
+  const lock = await repository.lock('shared', LOCK);
+  const context = {
+    ...options.context,
+    signal: AbortSignal.any([options.context.signal, lock.signal]),
+  };
+  try {
+    // A directory that couldn't be read last time looks empty there: only a full look finds out.
+    const changed = options.previous?.problemCount === 0 ? options.changedDirectories : undefined;
+    const capture = await source.capture(
+      store,
+      {
+        hasPrevious: options.previous !== undefined,
+        ...(options.previous && changed && { changedDirectories: changed }),
+      },
+      context,
+    );
+    try {
+      const record = await storeCapture(options, context, capture);
+      await capture.close();
+      return record;
+    } catch (error) {
+      // What failed first is what must be told.
+      await capture.close().catch(() => {});
+      throw error;
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+async function storeCapture<Own>(
+  options: CaptureStoreOptions<Own>,
+  context: SourceContext,
+  capture: Capture,
+): Promise<CaptureRecord> {
+  const { repository, store, previous, crashPoint = noCrash } = options;
+  const startedAtMs = systemClock.nowMs();
+  const id = timedId(startedAtMs);
+  const address: StoreAddress = {
+    environment: store.environment,
+    stage: store.stage,
+    store: store.name,
+  };
+  const before = previous && (await repository.snapshots.load(previous.snapshot));
+  const blockMap = openBlockMapWriter(repository, address, id);
+  const writer = await openWriter(repository, { lock: LOCK });
+  let captured: CapturedTree;
+  let outcome: CaptureOutcome;
+  let stats: WriterStats;
+  try {
+    captured = await captureTree({
+      repository,
+      writer,
+      events: capture.events(),
+      ...(previous && before && { previous: { tree: before.tree, ...pickStart(previous) } }),
+      blockMap,
+      progress: context.progress,
+      step: `${store.name}: capture`,
+      ...(capture.expectedBytes === undefined ? {} : { expectedBytes: capture.expectedBytes }),
+      signal: context.signal,
+    });
+    outcome = await capture.outcome();
+    stats = await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  crashPoint('capture/blobs-stored');
+  context.signal.throwIfAborted();
+  const snapshot = await repository.snapshots.save({
+    time: startedAtMs,
+    tree: captured.tree,
+    paths: [capture.root],
+    ...(previous && { parent: previous.snapshot }),
+    tags: captureTags(address, id),
+  });
+  crashPoint('capture/snapshot-stored');
+  const map = await blockMap.finish();
+  crashPoint('capture/block-map-stored');
+  const totals =
+    previous && before && captured.reusedDirectories > 0
+      ? sum(previous.statistics, await treeDifference(repository, before.tree, captured.tree))
+      : captured.totals;
+  const record: CaptureRecord = {
+    id,
+    address,
+    source: options.source.type,
+    kind: options.kind ?? capture.kind,
+    snapshot: snapshot.id,
+    startedAtMs,
+    endedAtMs: systemClock.nowMs(),
+    start: position(outcome.start),
+    end: position(outcome.end),
+    clock: outcome.clock,
+    chunkSizeBytes: captured.chunkSizeBytes,
+    ...(map !== undefined && { blockMap: map }),
+    ...(captured.root && { root: rootMetadata(captured.root) }),
+    facts: outcome.facts,
+    statistics: { ...totals, newBytes: stats.newBytes, storedBytes: stats.storedBytes },
+    problems: captured.problems.first,
+    problemCount: captured.problems.count,
+  };
+  await writeCapture(repository, record);
+  crashPoint('capture/record-stored');
+  return record;
+}
+
+const position = ({ line, offset }: Position): Position => ({ line, offset });
+
+const pickStart = ({ startedAtMs }: CaptureRecord) => ({ startedAtMs });
+
+function rootMetadata(root: NonNullable<CapturedTree['root']>): RootMetadata {
+  const { permissions, uid, gid, user, group, mtimeNs } = root;
+  const xattrs = root.xattrs.map(({ name, value }) => ({
+    name: name.toString('base64'),
+    value: value.toString('base64'),
+  }));
+  return { permissions, uid, gid, user, group, mtimeNs, xattrs };
+}
+
+function sum(
+  before: CaptureRecord['statistics'],
+  difference: { files: number; directories: number; bytes: number },
+) {
+  return {
+    files: before.files + difference.files,
+    directories: before.directories + difference.directories,
+    bytes: before.bytes + difference.bytes,
+  };
+}

@@ -1,0 +1,26 @@
+/** What can go wrong while a source or its journal is moved into a repository. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('capture', {
+  treeBroken: {
+    kind: 'failed',
+    message: (what: string) => `the capture contradicts itself: ${what}`,
+    guidance: 'Nothing was stored as a snapshot. Report this: the source gave wrong events.',
+  },
+  nothingToCapture: {
+    kind: 'not-found',
+    message: (paths: string) => `none of these could be captured: ${paths}`,
+    guidance: 'Check the paths and that this user may read them.',
+  },
+  spoolBusy: {
+    kind: 'refused',
+    retryable: true,
+    message: (folder: string) => `another Holdfast is writing the journal spool in ${folder}`,
+    guidance: 'Stop the other one first: one journal has one writer.',
+  },
+  journalBroken: {
+    kind: 'failed',
+    message: (store: string, what: string) => `the journal of ${store} ${what}`,
+    guidance: 'The span is recorded as a gap; a new base capture closes the window again.',
+  },
+});

@@ -1,0 +1,182 @@
+/** From a source's events to one tree in the repository. */
+import type { FileMetadata, ProgressListener } from '#base';
+import { systemClock } from '#base';
+import type { BlockMapWriter, Repository, RepositoryWriter } from '#repository';
+import type { CaptureEvent } from '#sources';
+import { Problems } from '../problems.ts';
+import { FileContents } from './contents.ts';
+import { PreviousTree } from './previous-tree.ts';
+import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
+
+export type CaptureTreeOptions = {
+  repository: Pick<Repository, 'readBlob' | 'index'>;
+  writer: RepositoryWriter;
+  events: AsyncIterable<CaptureEvent>;
+  /** Tree of the capture before, and when that began (ms since 1970). */
+  previous?: { tree: string; startedAtMs: number };
+  /** Gets the files that came as streams with a fixed chunk size. */
+  blockMap?: BlockMapWriter;
+  progress?: ProgressListener;
+  /** What the progress says. */
+  step: string;
+  expectedBytes?: number;
+  signal: AbortSignal;
+};
+
+export type CapturedTree = {
+  /** Hex id of the root. Not durable before the writer has finished. */
+  tree: string;
+  /** The root's own metadata, which a tree doesn't hold. */
+  root: FileMetadata | undefined;
+  /** Of what was visited: reused directories aren't counted. */
+  totals: TreeTotals;
+  reusedDirectories: number;
+  problems: Problems;
+  /** The fixed chunk size of streams, 0 where everything was cut by content. */
+  chunkSizeBytes: number;
+};
+
+const PROGRESS_EVERY_MS = 200;
+
+/**
+ * Takes all events. Memory holds the directories that aren't complete yet. Rejects where the capture as a whole can't
+ * be trusted; what couldn't be captured alone is in `problems`. The writer is left to the caller in both cases.
+ */
+export async function captureTree(options: CaptureTreeOptions): Promise<CapturedTree> {
+  const run = new TreeCapture(options);
+  for await (const event of options.events) {
+    options.signal.throwIfAborted();
+    await run.take(event);
+  }
+  return await run.finish();
+}
+
+class TreeCapture {
+  readonly #options: CaptureTreeOptions;
+  readonly #builder: TreeBuilder;
+  readonly #problems = new Problems();
+  readonly #previous: PreviousTree | undefined;
+  readonly #contents: FileContents;
+  #root: FileMetadata | undefined;
+  #chunkSizeBytes = 0;
+  #reused = 0;
+  #doneBytes = 0;
+  #doneItems = 0;
+  #toldAtMs = 0;
+
+  constructor(options: CaptureTreeOptions) {
+    const { repository, writer, previous } = options;
+    this.#options = options;
+    this.#builder = new TreeBuilder(writer);
+    this.#previous = previous && new PreviousTree(repository, previous.tree);
+    this.#contents = new FileContents({
+      repository,
+      writer,
+      problems: this.#problems,
+      ...(previous &&
+        this.#previous && {
+          previous: { tree: this.#previous, startedAtMs: previous.startedAtMs },
+        }),
+      onRead: (bytes) => {
+        this.#doneBytes += bytes;
+        this.#tell();
+      },
+    });
+  }
+
+  async take(event: CaptureEvent): Promise<void> {
+    const path = event.path.toString('latin1');
+    switch (event.kind) {
+      case 'entry':
+        this.#doneItems += 1;
+        await this.#entry(path, event);
+        break;
+      case 'leave':
+        this.#builder.leave(path);
+        break;
+      case 'reuse':
+        await this.#reuse(path);
+        break;
+      case 'problem':
+        this.#problems.add(path, event.what);
+        break;
+    }
+    this.#tell();
+  }
+
+  async #entry(path: string, event: CaptureEvent & { kind: 'entry' }): Promise<void> {
+    const { metadata, content } = event;
+    if (path === '') this.#root = metadata;
+    if (metadata.kind === 'dir') this.#builder.addDirectory(path, metadata);
+    else if (content.from === 'nothing') this.#builder.addEntry(path, metadata);
+    else if (content.from === 'stream')
+      await this.#stream(path, metadata, content.bytes, content.chunkSizeBytes);
+    else {
+      const taken = await this.#contents.take(path, content.absolutePath, metadata);
+      this.#builder.addEntry(path, metadata, taken.content);
+    }
+  }
+
+  async #stream(
+    path: string,
+    metadata: FileMetadata,
+    bytes: AsyncIterable<Uint8Array>,
+    chunkSizeBytes: number,
+  ): Promise<void> {
+    const { writer, blockMap } = this.#options;
+    const saved = await writer.saveStream(
+      this.#counted(bytes),
+      chunkSizeBytes > 0 ? { kind: 'fixed', sizeBytes: chunkSizeBytes } : { kind: 'content' },
+    );
+    if (chunkSizeBytes > 0) {
+      this.#chunkSizeBytes = Math.max(this.#chunkSizeBytes, chunkSizeBytes);
+      const name = Buffer.from(path, 'latin1');
+      await blockMap?.add(name, BigInt(saved.sizeBytes), chunkSizeBytes, saved.ids);
+    }
+    this.#builder.addEntry(path, metadata, Promise.resolve(saved));
+  }
+
+  async *#counted(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const part of bytes) {
+      this.#options.signal.throwIfAborted();
+      this.#doneBytes += part.length;
+      this.#tell();
+      yield part;
+    }
+  }
+
+  async #reuse(path: string): Promise<void> {
+    const node = await this.#previous?.find(path);
+    if (node?.subtree === undefined) {
+      this.#problems.add(path, 'was said to be unchanged, but is not in the capture before');
+      return;
+    }
+    this.#reused += 1;
+    this.#builder.addNode(path, node);
+  }
+
+  #tell(): void {
+    const { progress, step, expectedBytes } = this.#options;
+    const nowMs = systemClock.monotonicMs();
+    if (!progress || nowMs - this.#toldAtMs < PROGRESS_EVERY_MS) return;
+    this.#toldAtMs = nowMs;
+    progress({
+      step,
+      doneBytes: this.#doneBytes,
+      doneItems: this.#doneItems,
+      ...(expectedBytes === undefined ? {} : { totalBytes: expectedBytes }),
+    });
+  }
+
+  async finish(): Promise<CapturedTree> {
+    const tree = await this.#builder.finish();
+    return {
+      tree,
+      root: this.#root,
+      totals: this.#builder.totals,
+      reusedDirectories: this.#reused,
+      problems: this.#problems,
+      chunkSizeBytes: this.#chunkSizeBytes,
+    };
+  }
+}

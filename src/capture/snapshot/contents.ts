@@ -1,0 +1,134 @@
+/** The contents of files on this host: taken over where nothing changed, read once where names share an inode. */
+import fs from 'node:fs';
+import { type FileMetadata, systemCode } from '#base';
+import type { Repository, RepositoryWriter, TreeNode } from '#repository';
+import { describeFailure } from '#sources';
+import type { Problems } from '../problems.ts';
+import type { PreviousTree } from './previous-tree.ts';
+
+export type Content = { ids: Buffer; sizeBytes: number };
+
+/** Enough to keep all workers busy with small files; what waits here is a path and a number. */
+const MAX_IN_FLIGHT = 512;
+
+/**
+ * A file that changed so shortly before the previous capture began may have changed again within the same tick of the
+ * file system's clock, after it was read: it is read again.
+ */
+const TICK_MARGIN_NS = 2_000_000_000n;
+
+export type ContentsOptions = {
+  repository: Pick<Repository, 'index'>;
+  writer: Pick<RepositoryWriter, 'saveFile'>;
+  problems: Problems;
+  previous?: { tree: PreviousTree; startedAtMs: number };
+  onRead: (bytes: number) => void;
+};
+
+export class FileContents {
+  readonly #options: ContentsOptions;
+  readonly #trustedBeforeNs: bigint;
+  readonly #linked = new Map<string, { content: Promise<Content | undefined>; seen: bigint }>();
+  #inFlight = 0;
+  #wake: (() => void) | undefined;
+  #failure: { error: unknown } | undefined;
+
+  constructor(options: ContentsOptions) {
+    this.#options = options;
+    const startedAtMs = options.previous?.startedAtMs ?? 0;
+    this.#trustedBeforeNs = BigInt(Math.floor(startedAtMs)) * 1_000_000n - TICK_MARGIN_NS;
+  }
+
+  /**
+   * The returned promise resolves to undefined where the file couldn't be read: that is noted as a problem. It rejects
+   * where the whole capture must end.
+   */
+  async take(
+    path: string,
+    absolutePath: Buffer,
+    metadata: FileMetadata,
+  ): Promise<{ content: Promise<Content | undefined> }> {
+    const known = await this.#unchanged(path, metadata);
+    if (known) return { content: Promise.resolve(known) };
+    const key = `${metadata.deviceId}:${metadata.inode}`;
+    const linked = metadata.links > 1n ? this.#linked.get(key) : undefined;
+    if (linked) {
+      linked.seen += 1n;
+      if (linked.seen >= metadata.links) this.#linked.delete(key);
+      const content = linked.content.then(
+        (first) => first ?? this.#read(path, absolutePath, metadata),
+      );
+      return { content };
+    }
+    await this.#room();
+    const content = this.#read(path, absolutePath, metadata);
+    if (metadata.links > 1n) this.#linked.set(key, { content, seen: 1n });
+    return { content };
+  }
+
+  async #unchanged(path: string, metadata: FileMetadata): Promise<Content | undefined> {
+    const { previous, repository } = this.#options;
+    const node = await previous?.tree.find(path);
+    if (!node?.content || !sameFile(node, metadata)) return undefined;
+    if (metadata.ctimeNs >= this.#trustedBeforeNs) return undefined;
+    for (let at = 0; at < node.content.length; at += 32)
+      if (!repository.index.has('data', node.content, at)) return undefined;
+    return { ids: node.content, sizeBytes: Number(node.sizeBytes) };
+  }
+
+  async #room(): Promise<void> {
+    while (this.#inFlight >= MAX_IN_FLIGHT && !this.#failure)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #read(
+    path: string,
+    absolutePath: Buffer,
+    metadata: FileMetadata,
+  ): Promise<Content | undefined> {
+    const { writer, problems, onRead } = this.#options;
+    this.#inFlight += 1;
+    try {
+      const saved = await writer.saveFile(absolutePath, Number(metadata.sizeBytes));
+      onRead(saved.sizeBytes);
+      if (BigInt(saved.sizeBytes) !== metadata.sizeBytes || changedSince(absolutePath, metadata))
+        problems.add(path, 'changed while it was captured');
+      return saved;
+    } catch (error) {
+      if (isFatal(error)) {
+        this.#failure = { error };
+        throw error;
+      }
+      problems.add(path, describeFailure(error));
+      return undefined;
+    } finally {
+      this.#inFlight -= 1;
+      this.#wake?.();
+    }
+  }
+}
+
+/** Where the operating system refused this one file, the others go on. */
+function isFatal(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === undefined || !/^E[A-Z0-9]+$/.test(code);
+}
+
+function sameFile(node: TreeNode, metadata: FileMetadata): boolean {
+  return (
+    node.kind === 'file' &&
+    node.sizeBytes === metadata.sizeBytes &&
+    node.mtimeNs === metadata.mtimeNs &&
+    node.ctimeNs === metadata.ctimeNs &&
+    node.inode === metadata.inode
+  );
+}
+
+/** One that has gone meanwhile was read whole before: no change. */
+function changedSince(absolutePath: Buffer, metadata: FileMetadata): boolean {
+  const now = fs.lstatSync(absolutePath, { bigint: true, throwIfNoEntry: false });
+  return now !== undefined && (now.mtimeNs !== metadata.mtimeNs || now.size !== metadata.sizeBytes);
+}

@@ -1,0 +1,88 @@
+/** The tree of the capture before, looked up by path. Keeps the directories looked at last, so memory is bounded. */
+import { decodeTree, type Repository, type TreeNode } from '#repository';
+import { baseName, parentPath } from './tree-builder.ts';
+
+type Names = Map<string, TreeNode>;
+
+/** Walks come back to the same few directories; wide trees must not stay in memory. */
+const KEPT_DIRECTORIES = 32;
+
+export class PreviousTree {
+  readonly #repository: Pick<Repository, 'readBlob'>;
+  readonly #root: string;
+  readonly #kept = new Map<string, Promise<Names | undefined>>();
+
+  constructor(repository: Pick<Repository, 'readBlob'>, root: string) {
+    this.#repository = repository;
+    this.#root = root;
+  }
+
+  /** Undefined where there was no such entry. Paths are latin1 strings relative to the root of the tree. */
+  async find(path: string): Promise<TreeNode | undefined> {
+    const names = await this.#directory(parentPath(path));
+    return names?.get(baseName(path));
+  }
+
+  #directory(path: string): Promise<Names | undefined> {
+    const known = this.#kept.get(path);
+    if (known) {
+      this.#kept.delete(path);
+      this.#kept.set(path, known);
+      return known;
+    }
+    const reading = this.#read(path);
+    this.#kept.set(path, reading);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size > KEPT_DIRECTORIES && oldest !== undefined) this.#kept.delete(oldest);
+    return reading;
+  }
+
+  async #read(path: string): Promise<Names | undefined> {
+    const subtree = path === '' ? this.#root : (await this.find(path))?.subtree;
+    if (subtree === undefined) return undefined;
+    return await readNames(this.#repository, subtree);
+  }
+}
+
+async function readNames(
+  repository: Pick<Repository, 'readBlob'>,
+  tree: string | undefined,
+): Promise<Names> {
+  const names: Names = new Map();
+  if (tree === undefined) return names;
+  for (const node of decodeTree(await repository.readBlob('tree', tree)))
+    names.set(node.name.toString('latin1'), node);
+  return names;
+}
+
+export type TreeDifference = { files: number; directories: number; bytes: number };
+
+/**
+ * What the second tree holds more than the first. Equal subtrees aren't looked into: it costs what changed, not what
+ * there is.
+ */
+export async function treeDifference(
+  repository: Pick<Repository, 'readBlob'>,
+  before: string | undefined,
+  after: string | undefined,
+): Promise<TreeDifference> {
+  const difference: TreeDifference = { files: 0, directories: 0, bytes: 0 };
+  const pairs: [string | undefined, string | undefined][] = [[before, after]];
+  for (let pair = pairs.pop(); pair; pair = pairs.pop()) {
+    if (pair[0] === pair[1]) continue;
+    const [old, now] = await Promise.all(pair.map((tree) => readNames(repository, tree)));
+    addUp(difference, old as Names, -1);
+    addUp(difference, now as Names, 1);
+    for (const name of new Set([...(old as Names).keys(), ...(now as Names).keys()]))
+      pairs.push([old?.get(name)?.subtree, now?.get(name)?.subtree]);
+  }
+  return difference;
+}
+
+function addUp(difference: TreeDifference, names: Names, sign: 1 | -1): void {
+  for (const node of names.values()) {
+    if (node.kind === 'dir') difference.directories += sign;
+    if (node.kind === 'file') difference.files += sign;
+    difference.bytes += sign * Number(node.sizeBytes);
+  }
+}

@@ -1,0 +1,186 @@
+/**
+ * Makes trees out of entries that come in any order. A directory is stored as soon as everything in it is known and
+ * its source has left it; then only its id is kept. Paths are latin1 strings, one character a byte.
+ */
+import type { FileMetadata } from '#base';
+import { encodeTree, type RepositoryWriter, type TreeNode } from '#repository';
+import { errors } from '../errors.ts';
+
+type Directory = {
+  path: string;
+  parent: Directory | undefined;
+  /** Its own node, which goes into the parent when it is sealed; undefined until its entry comes. */
+  node: TreeNode | undefined;
+  nodes: TreeNode[];
+  open: Map<string, Directory>;
+  /** Files in it whose content is on its way. */
+  awaited: number;
+  left: boolean;
+  sealing: boolean;
+};
+
+export type TreeTotals = { files: number; directories: number; bytes: number };
+
+export class TreeBuilder {
+  readonly #writer: Pick<RepositoryWriter, 'saveTree'>;
+  readonly #root: Directory = newDirectory('', undefined);
+  /** Directories that aren't sealed yet, by path. */
+  readonly #open = new Map<string, Directory>([['', this.#root]]);
+  readonly #sealed = Promise.withResolvers<string>();
+  readonly totals: TreeTotals = { files: 0, directories: 0, bytes: 0 };
+
+  constructor(writer: Pick<RepositoryWriter, 'saveTree'>) {
+    this.#writer = writer;
+    // Whoever calls `finish` hears of it; before that nobody waits.
+    this.#sealed.promise.catch(() => {});
+  }
+
+  /** A directory's own entry; may come before or after what is in it. */
+  addDirectory(path: string, metadata: FileMetadata): void {
+    this.totals.directories += 1;
+    if (path === '') return;
+    const directory = this.#directory(path);
+    if (directory.node) throw errors.treeBroken([`a directory was given twice (${shown(path)})`]);
+    directory.node = nodeOf(baseName(path), metadata);
+  }
+
+  /** Anything but a directory. A file's content may still be on its way: undefined then means that it has none. */
+  addEntry(
+    path: string,
+    metadata: FileMetadata,
+    content?: Promise<{ ids: Buffer; sizeBytes: number } | undefined>,
+  ): void {
+    const directory = this.#directory(parentPath(path));
+    const node = nodeOf(baseName(path), metadata);
+    if (!content) {
+      directory.nodes.push(node);
+      this.#count(node);
+      return;
+    }
+    directory.awaited += 1;
+    content.then(
+      (saved) => {
+        directory.awaited -= 1;
+        if (saved) {
+          node.content = saved.ids;
+          node.sizeBytes = BigInt(saved.sizeBytes);
+          directory.nodes.push(node);
+          this.#count(node);
+        }
+        this.#sealIfDone(directory);
+      },
+      (error) => this.#sealed.reject(error),
+    );
+  }
+
+  /** A node as it is, with its subtree. */
+  addNode(path: string, node: TreeNode): void {
+    this.#directory(parentPath(path)).nodes.push(node);
+  }
+
+  /** Everything below this directory was given. Unknown paths are no error: an empty directory may have been left out. */
+  leave(path: string): void {
+    const directory = this.#open.get(path);
+    if (!directory || directory === this.#root) return;
+    this.#leaveAll(directory);
+  }
+
+  /** Resolves to the root's id when all contents arrived and all trees are stored. Rejects with the first failure. */
+  finish(): Promise<string> {
+    this.#leaveAll(this.#root);
+    return this.#sealed.promise;
+  }
+
+  #leaveAll(directory: Directory): void {
+    for (const child of [...directory.open.values()]) this.#leaveAll(child);
+    directory.left = true;
+    this.#sealIfDone(directory);
+  }
+
+  #directory(path: string): Directory {
+    const known = this.#open.get(path);
+    if (known) return known;
+    const parent = this.#directory(parentPath(path));
+    const directory = newDirectory(path, parent);
+    this.#open.set(path, directory);
+    parent.open.set(path, directory);
+    return directory;
+  }
+
+  #sealIfDone(directory: Directory): void {
+    const { left, sealing, awaited, open } = directory;
+    if (!left || sealing || awaited > 0 || open.size > 0) return;
+    directory.sealing = true;
+    this.#seal(directory).catch((error) => this.#sealed.reject(error));
+  }
+
+  async #seal(directory: Directory): Promise<void> {
+    const { parent, nodes, path } = directory;
+    nodes.sort((a, b) => Buffer.compare(a.name, b.name));
+    const subtree = await this.#writer.saveTree(encodeTree(nodes));
+    if (!parent) {
+      this.#sealed.resolve(subtree);
+      return;
+    }
+    const node = directory.node ?? nodeOf(baseName(path), PLAIN_DIRECTORY);
+    parent.nodes.push({ ...node, subtree });
+    parent.open.delete(path);
+    this.#open.delete(path);
+    this.#sealIfDone(parent);
+  }
+
+  #count(node: TreeNode): void {
+    if (node.kind === 'file') this.totals.files += 1;
+    this.totals.bytes += Number(node.sizeBytes);
+  }
+}
+
+function newDirectory(path: string, parent: Directory | undefined): Directory {
+  return {
+    path,
+    parent,
+    node: undefined,
+    nodes: [],
+    open: new Map(),
+    awaited: 0,
+    left: false,
+    sealing: false,
+  };
+}
+
+/** For directories that a source's paths pass through without an entry of their own. */
+const PLAIN_DIRECTORY: FileMetadata = {
+  kind: 'dir',
+  permissions: 0o700,
+  mtimeNs: 0n,
+  atimeNs: 0n,
+  ctimeNs: 0n,
+  uid: 0,
+  gid: 0,
+  user: '',
+  group: '',
+  inode: 0n,
+  deviceId: 0n,
+  links: 0n,
+  sizeBytes: 0n,
+  xattrs: [],
+};
+
+/** The access time isn't kept, as in restic: reading would make every tree a new one. */
+function nodeOf(name: string, metadata: FileMetadata): TreeNode {
+  return { ...metadata, name: Buffer.from(name, 'latin1'), atimeNs: metadata.mtimeNs };
+}
+
+export function parentPath(path: string): string {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : path.slice(0, slash);
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** A path for people: bytes that aren't UTF-8 are replaced. */
+export function shown(path: string): string {
+  return Buffer.from(path, 'latin1').toString('utf8');
+}
