@@ -144,6 +144,10 @@ export interface JournalAccess {
   contiguousEnd(from: JournalPosition): Promise<bigint>;
   read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;
   lines(): Promise<{ line: number; parent: number; forkOffset: bigint; raw: string }[]>;
+  /** Spans known to be lost, where they are recorded. Times are of Holdfast's clock. */
+  gaps?(): Promise<
+    { from: JournalPosition; to?: JournalPosition; fromMs: number; because: string }[]
+  >;
 }
 
 /** What a store is brought to. */

@@ -150,6 +150,48 @@ export const errors = errorCatalogue('postgres', {
     message: (command: string, why: string) => `Postgres refused ${command}: ${why}`,
     guidance: 'The text is the answer of the server; its log may say more.',
   },
+  // ---------------------------------------------------------------- recovery
+  beforeBaseEnd: {
+    kind: 'invalid',
+    message: () => 'the instant lies before the end of the base backup it would start from',
+    guidance: 'Choose an instant after it, or one that an earlier base backup covers.',
+  },
+  timelineUnknown: {
+    kind: 'failed',
+    message: (line: number) => `the journal doesn't say where timeline ${line} came from`,
+    guidance: 'Choose an instant on another timeline, or one that a later base backup covers.',
+  },
+  notAPostgresTree: {
+    kind: 'failed',
+    message: (what: string) => `the restored folder is no data directory of Postgres: ${what}`,
+    guidance: 'Check the repository (holdfast repo check --read-data) and recover again.',
+  },
+  pointsOutside: {
+    kind: 'refused',
+    message: (what: string, target: string) =>
+      `the copy isn't started: ${what} points outside of it, to ${target}`,
+    guidance:
+      'Nothing of production was touched. Report what points there; remove it from the copy to go on.',
+  },
+  recoveryFailed: {
+    kind: 'failed',
+    message: (why: string) => `Postgres ended during recovery: ${why}`,
+    guidance: (_why: string) =>
+      'The whole log lies in server.log in the scratch folder of the copy.',
+  },
+  recoveredElsewhere: {
+    kind: 'failed',
+    message: (reached: string, wanted: string) =>
+      `recovery ended at ${reached} instead of ${wanted}`,
+    guidance:
+      'The journal is damaged between the two. Recover to an earlier instant, and check the repository (holdfast repo check --read-data).',
+  },
+  notSettled: {
+    kind: 'refused',
+    message: (why: string) => `the copy can't become production: ${why}`,
+    guidance: 'Recover again, and promote that.',
+  },
+
   // ---------------------------------------------------------------- running a recovered server
   osUserMissing: {
     kind: 'invalid',
@@ -222,6 +264,55 @@ export const errors = errorCatalogue('postgres', {
     retryable: true,
     message: () => 'the server is shutting down',
     guidance: 'The stream goes on by itself when it is up again.',
+  },
+
+  // ---------------------------------------------------------------- instants in the journal
+  instantBeforeBase: {
+    kind: 'not-found',
+    message: (instant: string, baseEnd: string) =>
+      `${instant} lies before the base backup that ends at ${baseEnd}`,
+    guidance: 'Choose an older base, or a later instant (`holdfast points` shows both).',
+  },
+  instantInFuture: {
+    kind: 'invalid',
+    message: (instant: string) => `${instant} has not come yet, by the clock of the database`,
+    guidance: 'Choose an instant in the past, or `latest`.',
+  },
+  positionBeforeBase: {
+    kind: 'not-found',
+    message: (lsn: string, baseEnd: string) =>
+      `LSN ${lsn} lies before the base backup that ends at ${baseEnd}`,
+    guidance: 'Choose an older base, or a later LSN (`holdfast points` shows both).',
+  },
+  positionBeyondEnd: {
+    kind: 'not-found',
+    message: (lsn: string, end: string, line: number) =>
+      `LSN ${lsn} lies beyond the journal, which ends at ${end} of timeline ${line}`,
+    guidance: 'Choose an LSN before that, or `latest`.',
+  },
+  restorePointMissing: {
+    kind: 'not-found',
+    message: (name: string, seen: string[]) =>
+      `no restore point "${name}" in the journal since the base backup${seen.length === 0 ? '' : `; there are: ${seen.join(', ')}`}`,
+    guidance: 'Choose one of those, or an older base where it was set before this one.',
+  },
+  journalBroken: {
+    kind: 'not-found',
+    message: (lsn: string, line: number, because: string | undefined) =>
+      `the journal breaks off at ${lsn} of timeline ${line}${because === undefined ? '' : ` (${because})`}`,
+    guidance:
+      'Choose an instant before this place, or one after the next base backup behind it (`holdfast points`).',
+  },
+  walDamaged: {
+    kind: 'not-found',
+    message: (lsn: string) => `what the journal holds at ${lsn} is no valid WAL record`,
+    guidance: 'Choose an instant before this place; `latest` takes everything up to it.',
+  },
+  lineUnreachable: {
+    kind: 'not-found',
+    message: (line: number, baseEnd: string, baseLine: number, known: number[]) =>
+      `timeline ${line} can't be reached from the base backup that ends at ${baseEnd} of timeline ${baseLine} (known: ${[baseLine, ...known].join(', ')})`,
+    guidance: 'Choose one of the known timelines, or an older base that lies before the fork.',
   },
 
   protocolBroken: {

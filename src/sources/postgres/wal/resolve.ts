@@ -1,0 +1,168 @@
+/** Turns an instant, a position or the name of a restore point into the exact place in the WAL to recover to. */
+import { systemClock } from '#base';
+import type { CaptureOutcome, JournalAccess, ResolvedTarget, Target } from '../../source.ts';
+import { errors } from '../errors.ts';
+import { formatLsn } from '../lsn.ts';
+import { WalDecoder } from './decode.ts';
+import { findPath, type JournalPath, lineAt } from './path.ts';
+import { Search } from './search.ts';
+
+export type ResolveBounds = {
+  /** Commits after the position are counted up to this many, and within this much WAL. */
+  mostCounted: number;
+  mostBytesAfter: number;
+};
+
+const DEFAULT_BOUNDS: ResolveBounds = { mostCounted: 100_000, mostBytesAfter: 256 * 2 ** 20 };
+
+/**
+ * Times are of the store's clock. A time is resolved to the beginning of the first commit (in the order of the WAL)
+ * later than it: all that was committed before is in. A restore point is resolved to its end. `isEnd` is set where no
+ * record follows the position, so that recovery takes everything there is; else a record of the position's line
+ * begins at or after it. Reads the journal once from the base, by decoding alone.
+ * @throws postgres/instant-before-base, postgres/instant-in-future, postgres/position-before-base,
+ * postgres/position-beyond-end, postgres/restore-point-missing, postgres/journal-broken, postgres/wal-damaged,
+ * postgres/line-unreachable, and what the journal throws
+ */
+export async function resolve(
+  base: CaptureOutcome,
+  journal: JournalAccess,
+  target: Target,
+  line?: number,
+): Promise<ResolvedTarget> {
+  return await resolveWithin(DEFAULT_BOUNDS, base, journal, target, line);
+}
+
+export async function resolveWithin(
+  bounds: ResolveBounds,
+  base: CaptureOutcome,
+  journal: JournalAccess,
+  target: Target,
+  line?: number,
+): Promise<ResolvedTarget> {
+  refuseOutside(base, target);
+  const path = await findPath(base, journal, line ?? lineOf(target));
+  const search = new Search(target, base.end.offset);
+  const decoder = new WalDecoder(path.start, {
+    onEvent: (event) => search.take(event),
+    ...segmentSizeOf(base),
+  });
+  const scan = await scanPath(path, journal, search, decoder, bounds);
+  const found = search.found ?? (await atTheEnd(base, journal, target, path, scan, search));
+  return {
+    position: { line: lineAt(path, found), offset: found },
+    isEnd: found >= scan.end,
+    ...search.commits,
+    leftBehindIsMore: scan.isCut,
+  };
+}
+
+function lineOf(target: Target): number | undefined {
+  if (target.kind !== 'position' || target.position.line === 0) return undefined;
+  return target.position.line;
+}
+
+/** What can be told without reading. */
+function refuseOutside(base: CaptureOutcome, target: Target): void {
+  if (target.kind === 'time') {
+    const { offsetMs, uncertaintyMs } = base.clock;
+    const nowMs = systemClock.nowMs() + offsetMs + uncertaintyMs;
+    if (target.atMs > nowMs) throw errors.instantInFuture([iso(target.atMs)]);
+  }
+  if (target.kind === 'position' && target.position.offset < base.end.offset) {
+    throw errors.positionBeforeBase([
+      formatLsn(target.position.offset),
+      formatLsn(base.end.offset),
+    ]);
+  }
+}
+
+type Scan = {
+  /** End of the last whole record on the path. */
+  end: bigint;
+  /** Where the bytes stop being WAL although the journal goes on. */
+  damagedAt: bigint | undefined;
+  /** Reading stopped at a bound. */
+  isCut: boolean;
+};
+
+async function scanPath(
+  path: JournalPath,
+  journal: JournalAccess,
+  search: Search,
+  decoder: WalDecoder,
+  bounds: ResolveBounds,
+): Promise<Scan> {
+  let bytesAfter = 0;
+  const state = (isCut: boolean): Scan => ({
+    end: decoder.recordEnd ?? path.start,
+    damagedAt: decoder.end?.at,
+    isCut,
+  });
+  for (const part of path.parts) {
+    for await (const bytes of journal.read(part.line, part.from, part.to)) {
+      decoder.push(bytes);
+      if (decoder.end !== undefined) return state(false);
+      if (search.found === undefined) continue;
+      bytesAfter += bytes.length;
+      const isMany = search.commits.leftBehindCommits >= bounds.mostCounted;
+      // Not before a record follows: whether one does decides `isEnd`.
+      const hasNext = (decoder.recordEnd ?? 0n) > search.found;
+      if (hasNext && (isMany || bytesAfter >= bounds.mostBytesAfter)) return state(true);
+    }
+  }
+  return state(false);
+}
+
+/** The journal ended before the target was met. */
+async function atTheEnd(
+  base: CaptureOutcome,
+  journal: JournalAccess,
+  target: Target,
+  path: JournalPath,
+  scan: Scan,
+  search: Search,
+): Promise<bigint> {
+  if (target.kind === 'end') return atLeast(scan.end, base);
+  if (scan.damagedAt !== undefined) throw errors.walDamaged([formatLsn(scan.damagedAt)]);
+  await refuseGap(base, journal, target, path);
+  if (target.kind === 'name') {
+    throw errors.restorePointMissing([target.name, [...search.names]]);
+  }
+  if (target.kind === 'position' && target.position.offset > scan.end) {
+    const asked = formatLsn(target.position.offset);
+    throw errors.positionBeyondEnd([asked, formatLsn(scan.end), path.end.line]);
+  }
+  return target.kind === 'position' ? target.position.offset : atLeast(scan.end, base);
+}
+
+function atLeast(end: bigint, base: CaptureOutcome): bigint {
+  return end > base.end.offset ? end : base.end.offset;
+}
+
+/** The path ends not because the journal does but because a piece of it is missing. */
+async function refuseGap(
+  base: CaptureOutcome,
+  journal: JournalAccess,
+  target: Target,
+  path: JournalPath,
+): Promise<void> {
+  const { end } = path;
+  const gaps = (await journal.gaps?.()) ?? [];
+  const gap = gaps.find((one) => one.from.line === end.line && one.from.offset >= end.offset);
+  // A gap's times are of our clock, the target's of the store's.
+  const isReached =
+    target.kind === 'time' && gap !== undefined && target.atMs - base.clock.offsetMs <= gap.fromMs;
+  if (isReached || (gap === undefined && !path.isBroken)) return;
+  throw errors.journalBroken([formatLsn(end.offset), end.line, gap?.because]);
+}
+
+/** The base tells it, where it is one of ours. */
+function segmentSizeOf(base: CaptureOutcome): { segmentSizeBytes?: number } {
+  const segmentSizeBytes = base.facts.walSegmentSizeBytes;
+  return typeof segmentSizeBytes === 'number' ? { segmentSizeBytes } : {};
+}
+
+function iso(atMs: number): string {
+  return new Date(atMs).toISOString();
+}
