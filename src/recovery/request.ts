@@ -101,7 +101,14 @@ export type RecoveryState = {
   folder: string;
   stores: Record<
     string,
-    { selection: StoreSelection; directory: string; url: string; port?: number; replaced?: string }
+    {
+      selection: StoreSelection;
+      directory: string;
+      url: string;
+      port?: number;
+      home?: string;
+      replaced?: string;
+    }
   >;
   services: RunningService[];
   checks: CheckOutcome[];

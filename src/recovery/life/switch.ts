@@ -52,20 +52,17 @@ async function move(from: string, to: string): Promise<void> {
   await syncDirectory(path.dirname(to));
 }
 
-function productionOf(
-  options: SwitchOptions,
-  store: StoreName,
-): ProductionStore & { directory: string } {
-  const production = options.site.production.stores[store];
+function productionOf(site: Site, store: StoreName): ProductionStore & { directory: string } {
+  const production = site.production.stores[store];
   if (!production?.directory) throw errors.noProduction([store]);
   if (production.needsControl && !production.control) throw errors.noControl([store]);
   return { ...production, directory: production.directory };
 }
 
 /** Everything that would stop a switch half way is refused before anything is touched. */
-export function refuseUnswitchable(options: SwitchOptions): void {
-  for (const store of Object.keys(options.state.stores)) productionOf(options, store);
-  for (const { name, control } of options.site.production.services) {
+export function refuseUnswitchable(site: Site, stores: readonly string[]): void {
+  for (const store of stores) productionOf(site, store);
+  for (const { name, control } of site.production.services) {
     if (!control) throw errors.noControl([name]);
   }
 }
@@ -77,14 +74,14 @@ async function stopProduction(options: SwitchOptions): Promise<void> {
   }
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `stopping ${store} in production` });
-    await productionOf(options, store).control?.stop();
+    await productionOf(options.site, store).control?.stop();
   }
 }
 
 async function startProduction(options: SwitchOptions): Promise<void> {
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `starting ${store}` });
-    await productionOf(options, store).control?.start();
+    await productionOf(options.site, store).control?.start();
   }
   for (const { name, control } of options.site.production.services) {
     options.progress({ step: `starting ${name}` });
@@ -115,7 +112,7 @@ export async function stopCopy(options: SwitchOptions): Promise<void> {
 async function exchange(options: SwitchOptions, store: StoreName): Promise<void> {
   const { state } = options;
   const entry = state.stores[store];
-  const { directory } = productionOf(options, store);
+  const { directory } = productionOf(options.site, store);
   if (!entry) return;
   await options.sources[store]?.settle?.(
     {
@@ -135,7 +132,7 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
 async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {
   const { state } = options;
   const entry = state.stores[store];
-  const { directory } = productionOf(options, store);
+  const { directory } = productionOf(options.site, store);
   if (!entry?.replaced || !(await exists(entry.replaced))) return;
   if (!(await exists(entry.directory))) await move(directory, entry.directory);
   await move(entry.replaced, directory);
@@ -151,7 +148,7 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'ready']);
   }
-  refuseUnswitchable(options);
+  refuseUnswitchable(options.site, Object.keys(state.stores));
   const begun = systemClock.monotonicMs();
   state.status = 'promoting';
   await saveState(state);
@@ -172,7 +169,7 @@ export async function undoRecovery(options: SwitchOptions): Promise<RecoveryStat
   if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'promoted']);
   }
-  refuseUnswitchable(options);
+  refuseUnswitchable(options.site, Object.keys(state.stores));
   state.status = 'undoing';
   await saveState(state);
   await stopProduction(options);

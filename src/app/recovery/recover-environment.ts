@@ -1,0 +1,163 @@
+/**
+ * One recovery from the declared environment and a repository. The control plane and the data-plane command line both
+ * come through here; it asks no catalog.
+ */
+import { formatDuration, type Logger, type ProgressListener, systemClock } from '#base';
+import type { Environment } from '#environment';
+import {
+  type Choice,
+  chooseRecovery,
+  outcomeOf,
+  promoteRecovery,
+  type RecoverableStore,
+  type RecoverResult,
+  type RecoveryState,
+  recoverBeside,
+  recoveryErrors,
+  refuseUnswitchable,
+  removeRecovery,
+  type SwitchOptions,
+  undoRecovery,
+  type When,
+} from '#recovery';
+import type { Repository } from '#repository';
+import { type CaptureOutcome, findSource, type Source } from '#sources';
+import { siteOf } from './site.ts';
+
+export type ChooseOptions = {
+  environment: Environment;
+  repository: Repository;
+  when: When;
+  /** Undefined: every protected store. */
+  stores?: readonly string[];
+  line?: number;
+  /** Spool of a store on this host, where there is one. */
+  spoolFolder(store: string): string | undefined;
+  /** What a running watcher knows of a store (see RecoverableStore). */
+  unchangedUntilMs?: Readonly<Record<string, number>>;
+};
+
+/** Throws what `chooseRecovery` throws, and `recovery/no-such-store`. */
+export async function chooseForEnvironment(options: ChooseOptions): Promise<Choice> {
+  const { environment, repository, when, line } = options;
+  return await chooseRecovery({
+    repository,
+    environment: environment.name,
+    stage: environment.stage,
+    stores: recoverableStores(options),
+    when,
+    skewLimitMs: environment.consistency.skewMs,
+    nowMs: systemClock.nowMs(),
+    ...(environment.consistency.leader === undefined
+      ? {}
+      : { leader: environment.consistency.leader }),
+    ...(line === undefined ? {} : { line }),
+  });
+}
+
+function recoverableStores(options: ChooseOptions): RecoverableStore[] {
+  const declared = options.environment.stores.filter((store) => 'own' in store);
+  const names = options.stores ?? declared.map(({ name }) => name);
+  return names.map((name) => {
+    const store = declared.find((candidate) => candidate.name === name);
+    if (!store)
+      throw recoveryErrors.noSuchStore([name, declared.map((one) => one.name).join(', ')]);
+    const source = findSource(store.type);
+    if (!source) throw recoveryErrors.sourceUnknown([store.type]);
+    const spoolFolder = options.spoolFolder(name);
+    const unchangedUntilMs = options.unchangedUntilMs?.[name];
+    return {
+      name,
+      source,
+      ...(spoolFolder === undefined ? {} : { spoolFolder }),
+      ...(unchangedUntilMs === undefined ? {} : { unchangedUntilMs }),
+    };
+  });
+}
+
+/** Throws `recovery/skew-not-accepted` naming what was not accepted. */
+export function refuseUnacceptedSkew(choice: Choice, accepted: readonly string[]): void {
+  const refused = choice.stores
+    .filter(({ selection }) => selection.overLimit && !accepted.includes(selection.store))
+    .map(({ selection }) => `${selection.store} (${formatDuration(selection.skewMs)})`);
+  if (refused.length > 0) throw recoveryErrors.skewNotAccepted([refused.join(', ')]);
+}
+
+export type RecoverEnvironmentOptions = {
+  environment: Environment;
+  repository: Repository;
+  choice: Choice;
+  root: string;
+  inPlace: boolean;
+  owner?: string;
+  log: Logger;
+  progress: ProgressListener;
+  signal: AbortSignal;
+};
+
+const captureOutcomes = (choice: Choice): Record<string, CaptureOutcome> =>
+  Object.fromEntries(choice.stores.map(({ store, capture }) => [store.name, outcomeOf(capture)]));
+
+/** Recovers beside production and, where asked, puts it in production's place when its checks passed. */
+export async function recoverEnvironment(
+  options: RecoverEnvironmentOptions,
+): Promise<RecoverResult> {
+  const { environment, choice, inPlace, signal, log, progress } = options;
+  const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
+  const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
+  if (inPlace)
+    refuseUnswitchable(
+      site,
+      choice.stores.map(({ store }) => store.name),
+    );
+  const result = await recoverBeside({
+    repository: options.repository,
+    environment: environment.name,
+    stage: environment.stage,
+    choice,
+    site,
+    root: options.root,
+    inPlace,
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
+    ...{ log, progress, signal },
+  });
+  if (inPlace && result.state.status === 'ready') {
+    await promoteRecovery({ state: result.state, site, sources, log, progress, signal });
+  }
+  return result;
+}
+
+export type ChangeOptions = {
+  environment: Environment;
+  state: RecoveryState;
+  log: Logger;
+  progress: ProgressListener;
+  signal: AbortSignal;
+};
+
+function switchOptions(options: ChangeOptions): SwitchOptions {
+  const { environment, state, log, progress, signal } = options;
+  const known = (name: string): [string, Source][] => {
+    const store = environment.stores.find((candidate) => candidate.name === name);
+    const source = store && findSource(store.type);
+    return source ? [[name, source]] : [];
+  };
+  return {
+    state,
+    site: siteOf({ environment, signal }),
+    sources: Object.fromEntries(Object.keys(state.stores).flatMap(known)),
+    ...{ log, progress, signal },
+  };
+}
+
+/** `promote`, `undo` and `remove` of a recovery that lives on this host. May be repeated after a crash. */
+export async function changeRecovery(
+  change: 'promote' | 'undo' | 'remove',
+  options: ChangeOptions,
+): Promise<RecoveryState> {
+  const prepared = switchOptions(options);
+  if (change === 'promote') return await promoteRecovery(prepared);
+  if (change === 'undo') return await undoRecovery(prepared);
+  await removeRecovery(prepared);
+  return options.state;
+}
