@@ -2,11 +2,15 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { apiFiles } from './generate-api.ts';
+import { schemaFiles } from './generate-schema.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
 /** A new kind of generated file is one line here. */
-const pieces: readonly (() => Promise<{ file: string; text: string }[]>)[] = [apiFiles];
+const pieces: readonly (() => Promise<{ file: string; text: string }[]>)[] = [
+  apiFiles,
+  schemaFiles,
+];
 
 for (const piece of pieces) {
   for (const { file, text } of await piece()) {

@@ -10,6 +10,7 @@ export {
   productionControls,
 } from './control/control.ts';
 export { errors as environmentErrors } from './errors.ts';
+export { environmentJsonSchemaText } from './json-schema.ts';
 export {
   allSourceSchemas,
   DEFAULT_FILE,

@@ -79,7 +79,7 @@ function excludedStore(common: Json, types: readonly string[]): Json {
     properties: {
       ...shared,
       type: { ...shared.type, enum: [...types, ...LATER_STORE_TYPES] },
-      protect: { const: 'none' },
+      protect: { const: 'none', description: 'left out, with the reason in because' },
     },
     required: ['type', 'protect', 'because'],
   };

@@ -77,7 +77,7 @@ export function parseEnvironment(
   const validated = validate(settings, options.sourceSchemas ?? allSourceSchemas(), folder);
   const found = [...settings.problems, ...validated.problems, ...crossCheck(root)];
   if (missing === 'problem') found.push(...missingImports(settings.root, folder));
-  problems.push(...found.filter(({ place }) => !read.some((file) => file.isBlunted(place))));
+  problems.push(...found.filter((each) => !read.some((file) => file.isConsequence(each))));
   if (problems.length > 0 || validated.declared === undefined) throw invalid(files, problems);
 
   return assemble(validated.declared, validated.own, settings.root, {

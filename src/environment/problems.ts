@@ -10,6 +10,8 @@ export type Problem = {
   path: string;
   /** What is wrong, with the advice where there is one. Never holds a secret. */
   what: string;
+  /** True where something isn't there: after a syntax error that may be its consequence. */
+  isAbsence?: boolean;
 };
 
 /** `holdfast.yaml:12:5: stores.orders.url: what is wrong`. */
@@ -47,7 +49,7 @@ export function shownPath(file: string): string {
 
 /** ` (did you mean x?)`, or nothing where no candidate is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = Math.floor(word.length / 3);
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > limit) continue;

@@ -104,5 +104,6 @@ function asProblem(described: Described, secrets: ReadonlyMap<string, readonly s
       if (isTelling && what.includes(value)) what = 'the value of its reference is not valid here';
     }
   }
-  return { place: described.place, path: at, what };
+  const { place, isAbsence = false } = described;
+  return { place, path: at, what, ...(isAbsence && { isAbsence }) };
 }

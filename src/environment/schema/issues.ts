@@ -6,7 +6,12 @@ import { notYetField } from './not-yet.ts';
 
 type Issue = z.core.$ZodIssue;
 
-export type Described = { path: readonly PropertyKey[]; place: Place; what: string };
+export type Described = {
+  path: readonly PropertyKey[];
+  place: Place;
+  what: string;
+  isAbsence?: boolean;
+};
 
 /**
  * `path` of the issues is below `base`; `keys` adds field names that are known there besides those of the schema.
@@ -51,7 +56,8 @@ function describeIssue(
     }
   }
   const place = issue.code === 'invalid_key' ? found?.keyPlace : found?.value.place;
-  return [{ path, place: place ?? placeOf(root, path), what: said(issue, found?.value) }];
+  const described = { path, place: place ?? placeOf(root, path), what: said(issue, found?.value) };
+  return [isAbsent(found?.value) ? { ...described, isAbsence: true } : described];
 }
 
 /** Of alternatives between maps, the one that fits but for the fewest things; scalars have no likely one. */
@@ -78,8 +84,7 @@ function unknownKey(key: string, known: readonly string[]): string {
 
 function said(issue: Issue, value: Located | undefined): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
-  const isMissing = value === undefined || (value.kind === 'scalar' && value.value === null);
-  if (isMissing && issue.code !== 'custom') {
+  if (isAbsent(value) && issue.code !== 'custom') {
     return value === undefined ? 'is missing' : 'has no value';
   }
   if (issue.code === 'invalid_type') {
@@ -99,8 +104,14 @@ function said(issue: Issue, value: Located | undefined): string {
   return isOwnWording(issue.message) ? issue.message : `is not valid: ${issue.message}`;
 }
 
+function isAbsent(value: Located | undefined): boolean {
+  return value === undefined || (value.kind === 'scalar' && value.value === null);
+}
+
 function nearest(value: Located | undefined, words: readonly string[]): string {
-  return value?.kind === 'scalar' ? didYouMean(String(value.value), words) : '';
+  return value?.kind === 'scalar' && typeof value.value === 'string'
+    ? didYouMean(value.value, words)
+    : '';
 }
 
 function isOwnWording(message: string): boolean {

@@ -4,9 +4,15 @@ import { controlPart } from './control.ts';
 import { duration, span, text } from './values.ts';
 
 const protectPart = z
-  .union([z.enum(['continuous', 'none']), z.strictObject({ every: span })], {
-    error: 'must be continuous, {every: 5m} or none',
-  })
+  .union(
+    [
+      z.enum(['continuous', 'none']),
+      z.strictObject({ every: span.describe('the interval, which is its RPO too') }),
+    ],
+    {
+      error: 'must be continuous, {every: 5m} or none',
+    },
+  )
   .describe('continuous, {every: 5m}, or none with a reason in because');
 
 export const storePart = z.looseObject({

@@ -10,13 +10,14 @@ const MAX_DEPTH = 40;
 /** Nodes after aliases are expanded: far beyond any honest file, soon reached by a bomb. */
 const MAX_NODES = 50_000;
 const MAX_SYNTAX_ERRORS = 20;
+const EMPTY = 'is empty: it needs at least apiVersion, name, repository and stores';
 
 export type YamlFile = {
   /** Undefined where nothing could be made of the text. */
   root: Located | undefined;
   problems: Problem[];
-  /** True of a place inside text that was blunted to read on: what is said of it there would mislead. */
-  isBlunted(place: Place): boolean;
+  /** Whether what a schema says would mislead: it follows from what is wrong with the YAML itself. */
+  isConsequence(problem: Problem): boolean;
 };
 
 /** Reads one file. Never throws on what the text holds. */
@@ -25,7 +26,7 @@ export function readYaml(file: string, bytes: Uint8Array): YamlFile {
   const only = (what: string): YamlFile => ({
     root: undefined,
     problems: [{ place: start, path: '', what }],
-    isBlunted: () => false,
+    isConsequence: () => false,
   });
   if (bytes.length > MAX_FILE_BYTES) {
     return only('is larger than 1 MiB: such a file is not read');
@@ -36,7 +37,7 @@ export function readYaml(file: string, bytes: Uint8Array): YamlFile {
   } catch {
     return only('is not UTF-8 text');
   }
-  if (text.trim() === '') return only('is empty: it needs at least apiVersion, name and stores');
+  if (text.trim() === '') return only(EMPTY);
   return readText(file, text);
 }
 
@@ -48,7 +49,6 @@ function readText(file: string, text: string): YamlFile {
     prettyErrors: false,
     // Duplicates are found below: the parser compares each key with each other, which a long map makes endless.
     uniqueKeys: false,
-    logLevel: 'silent',
   });
   const placeAt = (offset: number): Place => {
     const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
@@ -59,7 +59,11 @@ function readText(file: string, text: string): YamlFile {
     path: '',
     what: `\${…} inside {} or [] must be quoted: "${reference.text}"`,
   }));
-  for (const error of [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS)) {
+  const complaints = [...document.errors, ...document.warnings]
+    // The second thing said of one place follows from the first.
+    .filter((error, index, all) => all.findIndex(({ pos }) => pos[0] === error.pos[0]) === index)
+    .slice(0, MAX_SYNTAX_ERRORS);
+  for (const error of complaints) {
     problems.push({ place: placeAt(error.pos[0]), path: '', what: saidPlainly(error, readable) });
   }
   const version = document.directives?.yaml;
@@ -68,16 +72,27 @@ function readText(file: string, text: string): YamlFile {
   }
   const walker = new Walker(placeAt, problems);
   const root = document.contents === null ? undefined : walker.located(document.contents, [], 0);
-  return { root, problems, isBlunted: (place) => isWithin(place, references, placeAt, file) };
+  if (root === undefined && problems.length === 0) {
+    problems.push({ place: placeAt(0), path: '', what: EMPTY });
+  }
+  const brokenFrom = document.errors[0] && placeAt(document.errors[0].pos[0]).line;
+  const saidAt = new Set(problems.map(({ place }) => `${place.line}:${place.column}`));
+  const isConsequence = ({ place, isAbsence }: Problem) =>
+    (brokenFrom !== undefined && (isAbsence === true || place.line >= brokenFrom)) ||
+    saidAt.has(`${place.line}:${place.column}`) ||
+    isWithin(place, references, placeAt);
+  return {
+    root,
+    problems,
+    isConsequence: (problem) => problem.place.file === file && isConsequence(problem),
+  };
 }
 
 function isWithin(
   place: Place,
   references: readonly UnquotedReference[],
   placeAt: (offset: number) => Place,
-  file: string,
 ): boolean {
-  if (place.file !== file) return false;
   return references.some((reference) => {
     const from = placeAt(reference.from);
     const to = placeAt(reference.to);

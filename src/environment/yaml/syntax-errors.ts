@@ -19,6 +19,7 @@ export function saidPlainly(error: YAMLError, text: string): string {
   }
   const said = WORDS[error.code];
   if (said !== undefined) return said;
+  if (/closing .?quote/.test(error.message)) return 'a quote is opened before here and not closed';
   const [first = ''] = error.message.split('\n');
   return `is not valid YAML: ${first.slice(0, 120)}`;
 }
