@@ -106,6 +106,7 @@ export type RecoveryState = {
       directory: string;
       url: string;
       port?: number;
+      /** Where production's data lies on this host, and where what was there is kept. */
       home?: string;
       replaced?: string;
     }

@@ -105,11 +105,7 @@ export async function recoverEnvironment(
   const { environment, choice, inPlace, signal, log, progress } = options;
   const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
   const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
-  if (inPlace)
-    refuseUnswitchable(
-      site,
-      choice.stores.map(({ store }) => store.name),
-    );
+  if (inPlace) refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
   const result = await recoverBeside({
     repository: options.repository,
     environment: environment.name,

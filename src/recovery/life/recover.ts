@@ -178,7 +178,13 @@ async function startStore(
     },
     contextFor(state, name, options),
   );
-  state.stores[name] = { selection: chosen.selection, directory, url: recovered.url };
+  const home = options.site.production.stores[name]?.directory;
+  state.stores[name] = {
+    selection: chosen.selection,
+    directory,
+    url: recovered.url,
+    ...(home === undefined ? {} : { home }),
+  };
   await saveState(state);
 }
 

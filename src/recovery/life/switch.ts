@@ -23,6 +23,9 @@ export type SwitchOptions = {
 
 type StoreName = string;
 
+/** Where a store's production is found: as the recovery noted it, else as the site says. */
+type Place = { site: Site; state: Pick<RecoveryState, 'stores'> };
+
 async function exists(file: string): Promise<boolean> {
   try {
     await fs.lstat(file);
@@ -52,17 +55,21 @@ async function move(from: string, to: string): Promise<void> {
   await syncDirectory(path.dirname(to));
 }
 
-function productionOf(site: Site, store: StoreName): ProductionStore & { directory: string } {
+function productionOf(
+  { site, state }: Place,
+  store: StoreName,
+): ProductionStore & { directory: string } {
   const production = site.production.stores[store];
-  if (!production?.directory) throw errors.noProduction([store]);
+  const directory = state.stores[store]?.home ?? production?.directory;
+  if (!production || !directory) throw errors.noProduction([store]);
   if (production.needsControl && !production.control) throw errors.noControl([store]);
-  return { ...production, directory: production.directory };
+  return { ...production, directory };
 }
 
 /** Everything that would stop a switch half way is refused before anything is touched. */
-export function refuseUnswitchable(site: Site, stores: readonly string[]): void {
-  for (const store of stores) productionOf(site, store);
-  for (const { name, control } of site.production.services) {
+export function refuseUnswitchable(place: Place, stores: readonly StoreName[]): void {
+  for (const store of stores) productionOf(place, store);
+  for (const { name, control } of place.site.production.services) {
     if (!control) throw errors.noControl([name]);
   }
 }
@@ -74,14 +81,14 @@ async function stopProduction(options: SwitchOptions): Promise<void> {
   }
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `stopping ${store} in production` });
-    await productionOf(options.site, store).control?.stop();
+    await productionOf(options, store).control?.stop();
   }
 }
 
 async function startProduction(options: SwitchOptions): Promise<void> {
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `starting ${store}` });
-    await productionOf(options.site, store).control?.start();
+    await productionOf(options, store).control?.start();
   }
   for (const { name, control } of options.site.production.services) {
     options.progress({ step: `starting ${name}` });
@@ -112,7 +119,7 @@ export async function stopCopy(options: SwitchOptions): Promise<void> {
 async function exchange(options: SwitchOptions, store: StoreName): Promise<void> {
   const { state } = options;
   const entry = state.stores[store];
-  const { directory } = productionOf(options.site, store);
+  const { directory } = productionOf(options, store);
   if (!entry) return;
   await options.sources[store]?.settle?.(
     {
@@ -132,7 +139,7 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
 async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {
   const { state } = options;
   const entry = state.stores[store];
-  const { directory } = productionOf(options.site, store);
+  const { directory } = productionOf(options, store);
   if (!entry?.replaced || !(await exists(entry.replaced))) return;
   if (!(await exists(entry.directory))) await move(directory, entry.directory);
   await move(entry.replaced, directory);
@@ -148,7 +155,7 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'ready']);
   }
-  refuseUnswitchable(options.site, Object.keys(state.stores));
+  refuseUnswitchable(options, Object.keys(state.stores));
   const begun = systemClock.monotonicMs();
   state.status = 'promoting';
   await saveState(state);
@@ -169,7 +176,7 @@ export async function undoRecovery(options: SwitchOptions): Promise<RecoveryStat
   if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'promoted']);
   }
-  refuseUnswitchable(options.site, Object.keys(state.stores));
+  refuseUnswitchable(options, Object.keys(state.stores));
   state.status = 'undoing';
   await saveState(state);
   await stopProduction(options);
