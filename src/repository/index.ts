@@ -3,10 +3,14 @@
  * Holdfast's own under `holdfast/`. It knows blobs, trees, snapshots, records and journals, and nothing of where data
  * comes from or goes to.
  */
+export { type CheckOptions, checkRepository } from './check/check.ts';
+export type * from './check/problems.ts';
 export type * from './config.ts';
 export * from './crypto/compression.ts';
 export * from './crypto/master-key.ts';
 export * from './crypto/sealer.ts';
+export * from './forget/forget.ts';
+export * from './forget/policy.ts';
 export * from './index/blob-index.ts';
 export * from './index/blob-table.ts';
 export type * from './index/shared-table.ts';
@@ -29,6 +33,8 @@ export type * from './locks/locks.ts';
 export * from './names.ts';
 export * from './open.ts';
 export * from './pack/header.ts';
+export type * from './pack/verify-pack.ts';
+export { type PruneOptions, type PruneResult, prune } from './prune/prune.ts';
 export * from './records/block-map.ts';
 export type {
   CaptureEntry,
@@ -42,6 +48,7 @@ export * from './sealed/sealed-files.ts';
 export * from './snapshots/go-time.ts';
 export * from './snapshots/snapshot-json.ts';
 export * from './snapshots/snapshots.ts';
+export * from './stats/stats.ts';
 export * from './storage/all.ts';
 export type * from './storage/storage.ts';
 export { decodeTree } from './tree/decode-tree.ts';

@@ -1,9 +1,10 @@
 /** The parts of an open repository, put together. */
+import { isHoldfastError, systemClock } from '#base';
 
 import { runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
 import { readBlob } from './blobs/read-blob.ts';
-import { type Decode, readBlobs } from './blobs/read-blobs.ts';
+import { type Decode, ownBuffer, readBlobs } from './blobs/read-blobs.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
@@ -13,8 +14,9 @@ import { Keys } from './keys/keys.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
-import { type BlobType, ID_BYTES } from './names.ts';
+import { type BlobType, ID_BYTES, packName } from './names.ts';
 import type { IndexedPack } from './pack/header.ts';
+import type { PackVerdict } from './pack/verify-pack.ts';
 import type { ReadBlobsOptions, Repository } from './repository.ts';
 import { OwnFormat } from './sealed/own-format.ts';
 import { SealedFiles } from './sealed/sealed-files.ts';
@@ -24,6 +26,8 @@ import { UnpackedFiles } from './unpacked-files.ts';
 
 /** Below this, starting threads takes longer than the work. */
 const BLOBS_WORTH_THREADS = 16;
+
+const RELOAD_PAUSE_MS = 5_000;
 
 export type RepositoryParts = {
   storage: Storage;
@@ -48,6 +52,7 @@ export class OpenedRepository implements Repository {
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
   readonly #decodePool: DecodePool;
+  #reloadedMs = Number.NEGATIVE_INFINITY;
 
   constructor({ storage, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
     this.config = config;
@@ -81,9 +86,14 @@ export class OpenedRepository implements Repository {
     return this.#loadedIndex.save(packs);
   }
 
-  readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer> {
+  async readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer> {
     const idBytes = typeof id === 'string' ? Buffer.from(id, 'hex') : id;
-    return readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+    try {
+      return await readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+    } catch (error) {
+      if (!isPackGone(error) || !(await this.#reloadOutdatedIndex())) throw error;
+      return await readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+    }
   }
 
   readBlobs(
@@ -99,12 +109,37 @@ export class OpenedRepository implements Repository {
     return readBlobs({ repository: this, type, decode, onBlob, options }, ids);
   }
 
+  async verifyPack(packId: string): Promise<PackVerdict> {
+    const bytes = await this.storage.read(packName(packId));
+    return this.#decodePool.verify(packId, ownBuffer(bytes), this.index.packContents(packId));
+  }
+
+  dropIndex(): void {
+    this.#loadedIndex.drop();
+  }
+
   lock(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
     return this.locks.take(kind, options);
+  }
+
+  /** Somebody else may have pruned. True where the index was looked at again; not too often, for a pack may be lost. */
+  async #reloadOutdatedIndex(): Promise<boolean> {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - this.#reloadedMs < RELOAD_PAUSE_MS) return false;
+    this.#reloadedMs = nowMs;
+    await this.loadIndex();
+    return true;
   }
 
   async close(): Promise<void> {
     await this.#decodePool.close();
     await this.storage.close();
   }
+}
+
+function isPackGone(error: unknown): boolean {
+  return (
+    isHoldfastError(error, 'repository/blob-damaged') &&
+    isHoldfastError(error.cause, 'repository/not-in-storage')
+  );
 }

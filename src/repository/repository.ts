@@ -7,6 +7,7 @@ import type { LockKind } from './locks/lock-file.ts';
 import type { LockOptions, Locks, RepositoryLock } from './locks/locks.ts';
 import type { BlobType } from './names.ts';
 import type { IndexedPack } from './pack/header.ts';
+import type { PackVerdict } from './pack/verify-pack.ts';
 import type { SealedFiles } from './sealed/sealed-files.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
@@ -35,7 +36,8 @@ export interface Repository {
   readonly locks: Locks;
   readonly files: UnpackedFiles;
   /**
-   * Reads the index files that aren't loaded yet. Idempotent. List snapshots before, not after: what a listed snapshot
+   * Reads the index files that aren't loaded yet; where somebody has pruned, all of them, into a new `index`. Call it
+   * after taking a lock to write: blobs that were pruned mustn't be taken for present. Idempotent. List snapshots before, not after: what a listed snapshot
    * needs is then in an index that is loaded.
    */
   loadIndex(): Promise<void>;
@@ -57,6 +59,10 @@ export interface Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options?: ReadBlobsOptions,
   ): Promise<void>;
+  /** Reads a whole pack and holds it against its name, its header, its blobs and the index, in a worker thread. */
+  verifyPack(packId: string): Promise<PackVerdict>;
+  /** After a prune: what is gone must not be found any more. The next `loadIndex` reads all anew. */
+  dropIndex(): void;
   /** Throws `repository/locked` and `repository/lock-unreadable`. */
   lock(kind: LockKind, options?: LockOptions): Promise<RepositoryLock>;
   /** Ends workers and storage. Locks must be released before. */

@@ -6,7 +6,7 @@
 import type { Sealer } from '../crypto/sealer.ts';
 import { ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { openBlob } from './read-blob.ts';
+import { openBlob } from './open-blob.ts';
 
 /** Per blob: offset in the stretch, sealed length, plain length, flags. */
 const WORDS = 4;

@@ -1,12 +1,18 @@
-/** Worker threads that decode stretches of packs. They start at the first job and keep no process alive while idle. */
+/** Worker threads that decode and verify what was read. They start at the first job and keep no process alive while idle. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
+import type { PackedBlob } from '../pack/header.ts';
+import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
 
 const MAX_WORKERS = 4;
 
-type Waiting = { resolve: (decoded: DecodedJob) => void; reject: (error: unknown) => void };
+export type PoolJob =
+  | { kind: 'decode'; stretch: DecodeJob }
+  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: readonly PackedBlob[] };
+
+type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
 
 type Lane = { worker: Worker; waiting: Map<number, Waiting> };
 
@@ -23,15 +29,29 @@ export class DecodePool {
     return Math.min(availableParallelism(), MAX_WORKERS);
   }
 
-  /** Takes the job's buffers over. Rejects where the thread died. */
-  decode(job: DecodeJob): Promise<DecodedJob> {
+  /** Takes the stretch's buffers over. Rejects where the thread died. */
+  decode(stretch: DecodeJob): Promise<DecodedJob> {
+    const { sealed, numbers, ids } = stretch;
+    return this.#run({ kind: 'decode', stretch }, [sealed, numbers.buffer, ids.buffer]);
+  }
+
+  /** Takes the pack's bytes over. */
+  verify(
+    packId: string,
+    bytes: ArrayBuffer,
+    expected: readonly PackedBlob[],
+  ): Promise<PackVerdict> {
+    return this.#run({ kind: 'verify', packId, bytes, expected }, [bytes]);
+  }
+
+  #run<Answer>(job: PoolJob, transfer: ArrayBuffer[]): Promise<Answer> {
     const lane = this.#leastBusy();
     const number = this.#nextNumber;
     this.#nextNumber += 1;
     return new Promise((resolve, reject) => {
       lane.waiting.set(number, { resolve, reject });
       lane.worker.ref();
-      lane.worker.postMessage({ number, job }, [job.sealed, job.numbers.buffer, job.ids.buffer]);
+      lane.worker.postMessage({ number, job }, transfer);
     });
   }
 
@@ -52,8 +72,8 @@ export class DecodePool {
     const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
     const worker = new Worker(url, { workerData: this.#masterKey });
     const lane: Lane = { worker, waiting: new Map() };
-    worker.on('message', ({ number, decoded }: { number: number; decoded: DecodedJob }) => {
-      lane.waiting.get(number)?.resolve(decoded);
+    worker.on('message', ({ number, answer }: { number: number; answer: never }) => {
+      lane.waiting.get(number)?.resolve(answer);
       lane.waiting.delete(number);
       if (lane.waiting.size === 0) worker.unref();
     });

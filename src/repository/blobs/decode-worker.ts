@@ -1,12 +1,19 @@
-/** Worker thread: opens, decompresses and verifies stretches of packs. */
+/** Worker thread: opens, decompresses and verifies stretches of packs, or whole packs. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
-import { type DecodeJob, runDecodeJob } from './decode-job.ts';
+import { verifyPack } from '../pack/verify-pack.ts';
+import { runDecodeJob } from './decode-job.ts';
+import type { PoolJob } from './decode-pool.ts';
 
 const sealer = new Sealer(workerData as MasterKey);
 
-parentPort?.on('message', ({ number, job }: { number: number; job: DecodeJob }) => {
-  const decoded = runDecodeJob(sealer, job);
-  parentPort?.postMessage({ number, decoded }, [decoded.plain, decoded.whole.buffer]);
+parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) => {
+  if (job.kind === 'decode') {
+    const answer = runDecodeJob(sealer, job.stretch);
+    parentPort?.postMessage({ number, answer }, [answer.plain, answer.whole.buffer]);
+  } else {
+    const answer = verifyPack(sealer, job.packId, Buffer.from(job.bytes), job.expected);
+    parentPort?.postMessage({ number, answer });
+  }
 });

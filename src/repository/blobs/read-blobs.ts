@@ -6,7 +6,7 @@ import { type BlobType, packName } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
 import type { ReadBlobsOptions, Repository } from '../repository.ts';
 import { type DecodedJob, type DecodeJob, decodeJob } from './decode-job.ts';
-import { hex } from './read-blob.ts';
+import { hex } from './open-blob.ts';
 import { type Stretch, stretches, wantedEntries } from './stretches.ts';
 
 const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
@@ -92,7 +92,7 @@ async function giveUp({ options }: Reading, id: Buffer, error: HoldfastError): P
 }
 
 /** The memory can be handed to another thread only where nothing else lies in it. */
-function ownBuffer(bytes: Buffer): ArrayBuffer {
+export function ownBuffer(bytes: Buffer): ArrayBuffer {
   const whole = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.byteLength;
   return whole && bytes.buffer instanceof ArrayBuffer ? bytes.buffer : new Uint8Array(bytes).buffer;
 }

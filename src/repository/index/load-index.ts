@@ -7,21 +7,33 @@ import { decodeIndex, encodeIndex } from './index-file.ts';
 const LOADS_AT_ONCE = 4;
 
 export class LoadedIndex {
-  readonly index = new BlobIndex();
   readonly #files: UnpackedFiles;
-  readonly #loaded = new Set<string>();
+  #index = new BlobIndex();
+  #loaded = new Set<string>();
   #loading: Promise<void> | undefined;
 
   constructor(files: UnpackedFiles) {
     this.#files = files;
   }
 
-  /** Reads what isn't loaded yet; calls at the same time share one pass. */
+  get index(): BlobIndex {
+    return this.#index;
+  }
+
+  /**
+   * Reads what isn't loaded yet; calls at the same time share one pass. Where a loaded file is gone, somebody has
+   * pruned: all is read anew then, into another table.
+   */
   load(): Promise<void> {
     this.#loading ??= this.#loadNew().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
+  }
+
+  drop(): void {
+    this.#index = new BlobIndex();
+    this.#loaded = new Set();
   }
 
   /** Durable when it resolves; the packs must be so before. */
@@ -33,7 +45,10 @@ export class LoadedIndex {
   }
 
   async #loadNew(): Promise<void> {
-    const fresh = (await this.#files.list('index')).filter((id) => !this.#loaded.has(id));
+    const ids = await this.#files.list('index');
+    const there = new Set(ids);
+    if ([...this.#loaded].some((id) => !there.has(id))) this.drop();
+    const fresh = ids.filter((id) => !this.#loaded.has(id));
     const next = fresh.values();
     const lane = async () => {
       for (const id of next) await this.#loadFile(id);

@@ -1,0 +1,39 @@
+/** From sealed bytes of a pack to a verified blob. */
+import { hash } from 'node:crypto';
+import { messageOf } from '#base';
+import { decompress } from '../crypto/compression.ts';
+import type { Sealer } from '../crypto/sealer.ts';
+import { errors } from '../errors.ts';
+import type { PackedBlob } from '../pack/header.ts';
+
+/** No writer makes data blobs above 8 MiB; trees of one huge directory may be long. */
+export const MAX_BLOB_BYTES = 1024 * 1024 * 1024;
+
+/** MAC, zstd bounded by the length that the index tells, SHA-256. Throws `repository/blob-damaged`. */
+export function openBlob(
+  sealer: Sealer,
+  blob: PackedBlob,
+  packId: string,
+  sealed: Uint8Array,
+): Buffer {
+  const damaged = (why: string, cause?: unknown) =>
+    errors.blobDamaged([blob.type, hex(blob.id), packId, why], { cause });
+  if (blob.plainLength > MAX_BLOB_BYTES)
+    throw errors.blobTooLarge([hex(blob.id), blob.plainLength]);
+  let plain: Buffer;
+  try {
+    plain = sealer.open(sealed);
+    if (blob.compressed) plain = decompress(plain, blob.plainLength);
+  } catch (error) {
+    throw damaged(messageOf(error), error);
+  }
+  if (plain.length !== blob.plainLength) {
+    throw damaged(`it is ${plain.length} bytes long and not ${blob.plainLength}`);
+  }
+  if (!hash('sha256', plain, 'buffer').equals(blob.id)) throw damaged('its SHA-256 is another one');
+  return plain;
+}
+
+export function hex(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('hex');
+}

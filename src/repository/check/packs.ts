@@ -1,0 +1,53 @@
+/** Packs as the indexes tell of them against the files that are there. */
+import { SEAL_OVERHEAD_BYTES } from '../crypto/sealer.ts';
+import type { BlobIndex } from '../index/blob-index.ts';
+import { idOfName } from '../names.ts';
+import { type PackedBlob, packHeaderBytes } from '../pack/header.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { CheckProblem } from './problems.ts';
+
+const LENGTH_BYTES = 4;
+
+export type StoredPacks = Map<string, number>;
+
+/** Sizes of all files under `data/` by their ids. */
+export async function storedPacks(storage: Storage): Promise<StoredPacks> {
+  const packs: StoredPacks = new Map();
+  for await (const { name, sizeBytes } of storage.list('data/')) {
+    const id = idOfName(name);
+    if (id !== undefined) packs.set(id, sizeBytes);
+  }
+  return packs;
+}
+
+/** What a pack with these blobs takes, to the byte. */
+export function packSizeBytes(blobs: readonly PackedBlob[]): number {
+  let size = packHeaderBytes(blobs) + SEAL_OVERHEAD_BYTES + LENGTH_BYTES;
+  for (const blob of blobs) size += blob.length;
+  return size;
+}
+
+/** Undefined where the pack is there with the size that its blobs add up to. */
+export function packProblem(
+  packId: string,
+  blobs: readonly PackedBlob[],
+  stored: StoredPacks,
+): CheckProblem | undefined {
+  const size = stored.get(packId);
+  if (size === undefined) {
+    return { kind: 'pack-missing', id: packId, what: `pack ${packId} is not there` };
+  }
+  const expected = packSizeBytes(blobs);
+  if (size === expected) return undefined;
+  const what = `pack ${packId} is ${size} bytes long and not ${expected}`;
+  return { kind: 'pack-damaged', id: packId, what };
+}
+
+export function packProblems(index: BlobIndex, stored: StoredPacks): CheckProblem[] {
+  const problems: CheckProblem[] = [];
+  for (const { id, blobs } of index.packs()) {
+    const problem = packProblem(id, blobs, stored);
+    if (problem) problems.push(problem);
+  }
+  return problems;
+}

@@ -1,0 +1,103 @@
+/** Which snapshots a policy keeps, and why: pure, so that it can be shown before anything is removed. */
+import { errors } from '../errors.ts';
+import type { Snapshot } from '../snapshots/snapshot-json.ts';
+
+/** Numbers of periods with a snapshot in them, not of periods passed; -1 keeps all. */
+export type RetentionPolicy = {
+  last?: number;
+  hourly?: number;
+  daily?: number;
+  weekly?: number;
+  monthly?: number;
+  yearly?: number;
+  /** Everything younger than this, seen from the newest snapshot (or now, where that one is dated in the future). */
+  withinMs?: number;
+  /** Snapshots that have all tags of one of the lists. */
+  tags?: readonly (readonly string[])[];
+};
+
+export type Kept = { snapshot: Snapshot; reasons: string[] };
+
+export type Decision = { keep: Kept[]; remove: Snapshot[] };
+
+type Bucket = {
+  label: string;
+  left: number;
+  period: (time: string, i: number) => string;
+  last: string;
+};
+
+/** Local time of the snapshot, as its string tells it: what a person calls that day. */
+const PERIODS: readonly [keyof RetentionPolicy, string, Bucket['period']][] = [
+  ['last', 'last', (_time, i) => String(i)],
+  ['hourly', 'hourly', (time) => time.slice(0, 13)],
+  ['daily', 'daily', (time) => time.slice(0, 10)],
+  ['weekly', 'weekly', (time) => isoWeek(time.slice(0, 10))],
+  ['monthly', 'monthly', (time) => time.slice(0, 7)],
+  ['yearly', 'yearly', (time) => time.slice(0, 4)],
+];
+
+/** Judges snapshots of one group. Throws `repository/policy-empty` where it would keep nothing at all. */
+export function applyPolicy(
+  snapshots: readonly Snapshot[],
+  policy: RetentionPolicy,
+  nowMs: number,
+): Decision {
+  const buckets = bucketsOf(policy);
+  if (buckets.length === 0 && !policy.withinMs && !policy.tags?.length)
+    throw errors.policyEmpty([]);
+  const newestFirst = [...snapshots].sort((a, b) => b.timeMs - a.timeMs);
+  const reference = Math.min(nowMs, newestFirst[0]?.timeMs ?? nowMs);
+  const decision: Decision = { keep: [], remove: [] };
+  newestFirst.forEach((snapshot, i) => {
+    const isOldest = i === newestFirst.length - 1;
+    const reasons = [
+      ...standingReasons(snapshot, policy, reference),
+      ...buckets.flatMap((bucket) => bucketReason(bucket, snapshot, i, isOldest)),
+    ];
+    if (reasons.length > 0) decision.keep.push({ snapshot, reasons });
+    else decision.remove.push(snapshot);
+  });
+  return decision;
+}
+
+function bucketsOf(policy: RetentionPolicy): Bucket[] {
+  return PERIODS.flatMap(([name, label, period]) => {
+    const count = (policy[name] as number | undefined) ?? 0;
+    const left = count < 0 ? Number.POSITIVE_INFINITY : count;
+    return left > 0 ? [{ label, left, period, last: '' }] : [];
+  });
+}
+
+function standingReasons(
+  snapshot: Snapshot,
+  policy: RetentionPolicy,
+  referenceMs: number,
+): string[] {
+  const reasons: string[] = [];
+  const hasAll = (list: readonly string[]) => list.every((tag) => snapshot.tags.includes(tag));
+  const tags = policy.tags?.find(hasAll);
+  if (tags) reasons.push(`tags ${tags.join(', ')}`);
+  if (policy.withinMs && snapshot.timeMs > referenceMs - policy.withinMs) reasons.push('within');
+  return reasons;
+}
+
+/** The newest of each period; while there are periods left, the oldest snapshot too, as in restic. */
+function bucketReason(bucket: Bucket, snapshot: Snapshot, i: number, isOldest: boolean): string[] {
+  if (bucket.left <= 0) return [];
+  const period = bucket.period(snapshot.time, i);
+  const isNew = period !== bucket.last;
+  if (!isNew && !isOldest) return [];
+  bucket.last = period;
+  bucket.left -= 1;
+  return [isNew ? `${bucket.label} snapshot` : `oldest ${bucket.label} snapshot`];
+}
+
+/** ISO 8601: the year and week of the Thursday of a date's week. */
+function isoWeek(date: string): string {
+  const day = new Date(`${date}T00:00:00Z`);
+  day.setUTCDate(day.getUTCDate() + 4 - (day.getUTCDay() || 7));
+  const year = day.getUTCFullYear();
+  const week = Math.ceil(((day.getTime() - Date.UTC(year, 0, 1)) / 86_400_000 + 1) / 7);
+  return `${year}-W${week}`;
+}

@@ -1,0 +1,145 @@
+/** A storage that goes wrong by a script: to show that what is built on storages survives what storages do. */
+import { sleepMs } from '#base';
+import { errors } from '../errors.ts';
+import type { ByteRange, Storage, StoredFile } from './storage.ts';
+
+export type StorageOperation = 'read' | 'write' | 'list' | 'stat' | 'remove';
+
+export type Fault =
+  /** Refused, and the same may pass later. */
+  | { kind: 'error' }
+  /** No answer, until the client gives up after so long. */
+  | { kind: 'timeout'; afterMs: number }
+  | { kind: 'slow'; delayMs: number }
+  | { kind: 'full' }
+  /** Only the first bytes of a write are kept, and it is acknowledged all the same. */
+  | { kind: 'cut'; keepBytes: number }
+  /** A write is acknowledged, and nobody sees it until `settle`. */
+  | { kind: 'late' }
+  /** A write is acknowledged and lost. */
+  | { kind: 'lost' }
+  /** A list as it was before the last changes. */
+  | { kind: 'stale-list' }
+  /** One bit of what is read is another one. */
+  | { kind: 'wrong-bytes'; atByte: number };
+
+export type FaultRule = {
+  on: StorageOperation;
+  /** Names that it applies to; all without it. */
+  name?: RegExp;
+  fault: Fault;
+  /** So many matching calls pass before it applies. Default 0. */
+  after?: number;
+  /** To how many calls it applies. Default 1; Infinity for all. */
+  times?: number;
+};
+
+type Rule = FaultRule & { seen: number };
+
+export class FaultyStorage implements Storage {
+  readonly location: string;
+  readonly concurrency: number;
+  readonly #inner: Storage;
+  readonly #rules: Rule[];
+  readonly #late: (() => Promise<void>)[] = [];
+  /** What lists showed last, by prefix. */
+  readonly #listed = new Map<string, StoredFile[]>();
+  /** Every call, in order: `write data/ab/ab12…`. */
+  readonly calls: string[] = [];
+
+  constructor(inner: Storage, rules: readonly FaultRule[] = []) {
+    this.#inner = inner;
+    this.location = inner.location;
+    this.concurrency = inner.concurrency;
+    this.#rules = rules.map((rule) => ({ ...rule, seen: 0 }));
+  }
+
+  addRule(rule: FaultRule): void {
+    this.#rules.push({ ...rule, seen: 0 });
+  }
+
+  /** Late writes become visible, in their order. */
+  async settle(): Promise<void> {
+    for (const write of this.#late.splice(0)) await write();
+  }
+
+  async read(name: string, range?: ByteRange): Promise<Buffer> {
+    const fault = await this.#meet('read', name);
+    const bytes = await this.#inner.read(name, range);
+    if (fault?.kind !== 'wrong-bytes' || bytes.length === 0) return bytes;
+    const at = fault.atByte % bytes.length;
+    bytes[at] = (bytes[at] as number) ^ 1;
+    return bytes;
+  }
+
+  async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
+    const fault = await this.#meet('write', name);
+    if (fault?.kind === 'lost') return;
+    if (fault?.kind === 'late') {
+      const copy = parts.map((part) => Buffer.from(part));
+      this.#late.push(() => this.#inner.write(name, copy));
+      return;
+    }
+    const kept =
+      fault?.kind === 'cut' ? [Buffer.concat(parts).subarray(0, fault.keepBytes)] : parts;
+    await this.#inner.write(name, kept);
+  }
+
+  async *list(prefix: string): AsyncIterable<StoredFile> {
+    const fault = await this.#meet('list', prefix);
+    if (fault?.kind === 'stale-list') {
+      yield* this.#listed.get(prefix) ?? [];
+      return;
+    }
+    const files: StoredFile[] = [];
+    for await (const file of this.#inner.list(prefix)) {
+      files.push(file);
+      yield file;
+    }
+    this.#listed.set(prefix, files);
+  }
+
+  async stat(name: string): Promise<StoredFile | undefined> {
+    await this.#meet('stat', name);
+    return this.#inner.stat(name);
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#meet('remove', name);
+    await this.#inner.remove(name);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  /** The fault that applies to this call; those that end it are thrown. */
+  async #meet(on: StorageOperation, name: string): Promise<Fault | undefined> {
+    this.calls.push(`${on} ${name}`);
+    const fault = this.#faultFor(on, name);
+    switch (fault?.kind) {
+      case 'error':
+        throw errors.storageFailed([on, name, this.location, 'scripted error']);
+      case 'timeout':
+        await sleepMs(fault.afterMs);
+        throw errors.storageTimeout([on, name, this.location]);
+      case 'full':
+        throw errors.storageFull([this.location]);
+      case 'slow':
+        await sleepMs(fault.delayMs);
+        return fault;
+      default:
+        return fault;
+    }
+  }
+
+  #faultFor(on: StorageOperation, name: string): Fault | undefined {
+    for (const rule of this.#rules) {
+      if (rule.on !== on || (rule.name && !rule.name.test(name))) continue;
+      rule.seen += 1;
+      const nth = rule.seen - (rule.after ?? 0);
+      if (nth >= 1 && nth <= (rule.times ?? 1)) return rule.fault;
+    }
+    return undefined;
+  }
+}
