@@ -138,6 +138,15 @@ async function restoreStore(
   const { directory, scratch } = foldersOf(state, name);
   await fs.mkdir(path.dirname(directory), { mode: 0o711 });
   await fs.mkdir(scratch, { mode: 0o700 });
+  const home = options.site.production.stores[name]?.directory;
+  // Noted before anything of it starts, so that whoever takes it away knows where to look.
+  state.stores[name] = {
+    selection: chosen.selection,
+    directory,
+    url: '',
+    ...(home === undefined ? {} : { home }),
+  };
+  await saveState(state);
   const snapshot = await options.repository.snapshots.load(chosen.capture.snapshot);
   const restored = await restoreTree({
     repository: options.repository,
@@ -178,13 +187,7 @@ async function startStore(
     },
     contextFor(state, name, options),
   );
-  const home = options.site.production.stores[name]?.directory;
-  state.stores[name] = {
-    selection: chosen.selection,
-    directory,
-    url: recovered.url,
-    ...(home === undefined ? {} : { home }),
-  };
+  (state.stores[name] as RecoveryState['stores'][string]).url = recovered.url;
   await saveState(state);
 }
 
