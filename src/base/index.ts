@@ -10,6 +10,7 @@ export * from './ids.ts';
 export * from './log.ts';
 export * from './posix/accounts.ts';
 export * from './posix/file-lock.ts';
+export * from './posix/inotify.ts';
 export * from './posix/metadata.ts';
 export * from './posix/special-files.ts';
 export * from './posix/times.ts';

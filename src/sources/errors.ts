@@ -47,4 +47,14 @@ export const errors = errorCatalogue('sources', {
     message: (name: string) => `"${name}" is no user of this system`,
     guidance: 'Name an existing user with --owner.',
   },
+  folderNotRestored: {
+    kind: 'failed',
+    message: (path: string, why: string) => `${path} could not be made as it was: ${why}`,
+    guidance: 'Run it as root, or name the owner of what is recovered with --owner.',
+  },
+  rootUnknown: {
+    kind: 'failed',
+    message: (why: string) => `what the capture says of its folder can't be used: ${why}`,
+    guidance: 'The record of the capture is damaged: recover from another recovery point.',
+  },
 });

@@ -13,6 +13,7 @@ import type {
 import type { FilesSettings } from './config.ts';
 import { compileExclusion } from './exclusion.ts';
 import { runHook } from './hooks.ts';
+import { encodeRoot } from './root-metadata.ts';
 import { describeFailure, walkTree } from './walk.ts';
 
 const NS_PER_MS = 1_000_000n;
@@ -56,13 +57,21 @@ function filesCapture(
   const { path, hooks, exclude, oneFileSystem } = store.own;
   const { root, instants, closeHooks } = opened;
   const pointConsistent = hooks?.path !== undefined;
+  const facts: CaptureOutcome['facts'] = { path, pointConsistent };
   async function* events(): AsyncGenerator<CaptureEvent> {
-    yield* walkTree(root, {
+    const walk = walkTree(root, {
       signal: context.signal,
       exclusion: compileExclusion(exclude),
       oneFileSystem,
       changedDirectories: options.hasPrevious ? options.changedDirectories : undefined,
     });
+    for await (const event of walk) {
+      // A tree holds what is in the folder; what is known of the folder itself has no other place.
+      if (event.kind === 'entry' && event.path.length === 0) {
+        facts.root = encodeRoot(event.metadata);
+      }
+      yield event;
+    }
     if (!pointConsistent) instants.endMs = systemClock.nowMs();
   }
   return {
@@ -70,7 +79,7 @@ function filesCapture(
     root: path,
     expectedBytes: undefined,
     events,
-    outcome: async () => outcomeOf(instants, { path, pointConsistent }),
+    outcome: async () => outcomeOf(instants, facts),
     close: closeHooks,
   };
 }

@@ -1,41 +1,58 @@
 /** The source of folders: everything that a POSIX file system holds, captured and restored exactly. See README.md. */
 import fs from 'node:fs';
-import { findUser } from '#base';
+import { applyMetadata, findUser } from '#base';
 import { errors } from '../errors.ts';
 import type { RecoveredStore, RecoverRequest, Source, SourceContext } from '../source.ts';
 import { captureFiles } from './capture.ts';
 import { type FilesSettings, filesSchema } from './config.ts';
 import { inspectFiles } from './inspect.ts';
+import { decodeRoot } from './root-metadata.ts';
 import { walkTree } from './walk.ts';
+import { watchFiles } from './watch.ts';
 
 export const filesSource: Source<FilesSettings> = {
   type: 'files',
   schema: filesSchema,
   inspect: inspectFiles,
   capture: captureFiles,
+  watch: watchFiles,
   recover: recoverFiles,
 };
 
-/** A restored folder needs nothing to live; it is only given to its owner where one is asked for. */
+/**
+ * A restored folder needs nothing to live: the folder itself gets back what was recorded of it, and all of it is given
+ * to an owner where one is asked for.
+ */
 async function recoverFiles(
   request: RecoverRequest,
   context: SourceContext,
 ): Promise<RecoveredStore> {
-  if (request.owner !== undefined) {
-    await giveTo(request.owner, request.directory, context.signal);
+  const { owner, directory, capture } = request;
+  const root = Buffer.from(directory);
+  if (owner !== undefined) await giveTo(owner, root, context.signal);
+  const recorded = decodeRoot(capture.facts.root);
+  if (recorded) {
+    const failures = applyMetadata(root, recorded, {
+      owner: owner === undefined ? 'recorded' : 'current',
+    });
+    const [failure] = failures.filter(({ part, code }) => !(part === 'owner' && code === 'EPERM'));
+    if (failure) throw errors.folderNotRestored([directory, `${failure.part}: ${failure.code}`]);
   }
-  return { url: request.directory, facts: {} };
+  return { url: directory, facts: {} };
 }
 
-async function giveTo(owner: string, directory: string, signal: AbortSignal): Promise<void> {
+async function giveTo(owner: string, root: Buffer, signal: AbortSignal): Promise<void> {
   const user = findUser(owner);
   if (!user) throw errors.ownerUnknown([owner]);
-  const root = Buffer.from(directory);
   for await (const event of walkTree(root, { signal })) {
+    if (event.kind === 'problem') {
+      throw errors.folderNotRestored([event.path.toString(), event.what]);
+    }
     if (event.kind !== 'entry') continue;
-    const path = event.path.length === 0 ? root : Buffer.concat([root, SLASH, event.path]);
     const { uid, gid } = event.metadata;
-    if (uid !== user.uid || gid !== user.gid) fs.lchownSync(path, user.uid, user.gid);
+    if (uid === user.uid && gid === user.gid) continue;
+    const path = event.path.length === 0 ? root : Buffer.concat([root, SLASH, event.path]);
+    fs.lchownSync(path, user.uid, user.gid);
   }
 }
 

@@ -1,0 +1,151 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { quietLogger, silent } from '#base';
+import type { StoreSettings } from '../source.ts';
+import { type FilesSettings, filesSchema } from './config.ts';
+import { watchFiles } from './watch.ts';
+
+let folder: string;
+let stop: AbortController;
+
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-watch-'));
+  fs.mkdirSync(`${folder}/root/a/deep/er`, { recursive: true });
+  stop = new AbortController();
+});
+afterEach(() => {
+  stop.abort();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+type Changes = AsyncGenerator<ReadonlySet<string> | undefined>;
+
+/** Has seen that the watch stands: the first thing it says is "look through everything". */
+async function startWatch(own: Partial<FilesSettings> = {}): Promise<Changes> {
+  const store: StoreSettings<FilesSettings> = {
+    name: 'uploads',
+    environment: 'shop',
+    stage: 'test',
+    rpoMs: 1_000,
+    protect: { kind: 'continuous' },
+    own: filesSchema.parse({ path: `${folder}/root`, ...own }),
+  };
+  const context = {
+    log: quietLogger,
+    progress: silent,
+    signal: stop.signal,
+    stateFolder: folder,
+  };
+  const changes = watchFiles(store, context);
+  expect(await changes.next()).toEqual({ done: false, value: undefined });
+  return changes;
+}
+
+/** Collects batches until all of these directories were named. Ends by the test's time limit if they never are. */
+async function seen(changes: Changes, wanted: readonly string[]): Promise<Set<string>> {
+  const all = new Set<string>();
+  while (!wanted.every((directory) => all.has(directory))) {
+    const { value } = await changes.next();
+    expect(value, 'a set of directories and no rescan').toBeInstanceOf(Set);
+    for (const directory of value ?? []) all.add(directory);
+  }
+  return all;
+}
+
+it('names the directory of what is written, created, removed, linked and changed in its rights', async () => {
+  const changes = await startWatch();
+  const at = (name: string) => `${folder}/root/${name}`;
+  fs.writeFileSync(at('a/new'), 'x');
+  expect(await seen(changes, ['a'])).toEqual(new Set(['a']));
+  fs.appendFileSync(at('a/new'), 'y');
+  expect(await seen(changes, ['a'])).toEqual(new Set(['a']));
+  fs.linkSync(at('a/new'), at('a/deep/er/link'));
+  // The number of links is an attribute of the file: both names tell it.
+  expect(await seen(changes, ['a/deep/er'])).toContain('a/deep/er');
+  fs.rmSync(at('a/deep/er/link'));
+  await seen(changes, ['a/deep/er']);
+  fs.chmodSync(at('a/deep'), 0o711);
+  expect(await seen(changes, ['a/deep'])).toEqual(new Set(['a', 'a/deep']));
+});
+
+it('watches new and moved-in folders at once, and takes all in them as changed', async () => {
+  const changes = await startWatch();
+  fs.mkdirSync(`${folder}/elsewhere/one/two`, { recursive: true });
+  fs.writeFileSync(`${folder}/elsewhere/one/two/file`, 'x');
+  fs.renameSync(`${folder}/elsewhere`, `${folder}/root/moved`);
+  expect(await seen(changes, ['moved/one/two'])).toEqual(
+    new Set(['', 'moved', 'moved/one', 'moved/one/two']),
+  );
+  fs.writeFileSync(`${folder}/root/moved/one/two/file`, 'y');
+  expect(await seen(changes, ['moved/one/two'])).toEqual(new Set(['moved/one/two']));
+  fs.mkdirSync(`${folder}/root/n1/n2/n3`, { recursive: true });
+  fs.writeFileSync(`${folder}/root/n1/n2/n3/file`, 'x');
+  await seen(changes, ['', 'n1', 'n1/n2', 'n1/n2/n3']);
+});
+
+it('follows a renamed folder under its new name', async () => {
+  const changes = await startWatch();
+  fs.renameSync(`${folder}/root/a/deep`, `${folder}/root/renamed`);
+  await seen(changes, ['', 'a', 'renamed', 'renamed/er']);
+  fs.writeFileSync(`${folder}/root/renamed/er/file`, 'x');
+  expect(await seen(changes, ['renamed/er'])).toEqual(new Set(['renamed/er']));
+});
+
+it('says nothing of what is excluded', async () => {
+  const changes = await startWatch({ exclude: ['*.tmp', 'cache/'] });
+  fs.mkdirSync(`${folder}/root/cache/x`, { recursive: true });
+  fs.writeFileSync(`${folder}/root/cache/x/file`, 'x');
+  fs.writeFileSync(`${folder}/root/a/deep/f.tmp`, 'x');
+  fs.writeFileSync(`${folder}/root/a/last`, 'x');
+  expect(await seen(changes, ['a'])).toEqual(new Set(['a']));
+});
+
+it('keeps names that are no UTF-8', async () => {
+  const changes = await startWatch();
+  const name = Buffer.concat([Buffer.from(`${folder}/root/`), Buffer.from([0xff, 0xe4])]);
+  fs.mkdirSync(name);
+  await seen(changes, ['', '\xff\xe4']);
+  fs.writeFileSync(Buffer.concat([name, Buffer.from('/f')]), 'x');
+  await seen(changes, ['\xff\xe4']);
+});
+
+it('asks for a rescan when the queue of the kernel overflowed, and goes on', async () => {
+  const changes = await startWatch();
+  const limit = Number(fs.readFileSync('/proc/sys/fs/inotify/max_queued_events', 'latin1'));
+  // Without a turn of the event loop nothing is taken from the queue. Two names by turns: equal events would be joined.
+  const pair = [`${folder}/root/x`, `${folder}/root/y`];
+  for (const file of pair) fs.writeFileSync(file, '');
+  for (let count = 0; count < limit / 2 + 8; count += 1) {
+    for (const file of pair) fs.chmodSync(file, count % 2 ? 0o600 : 0o644);
+  }
+  let batch = await changes.next();
+  while (batch.value !== undefined) batch = await changes.next();
+  expect(batch.done).toBe(false);
+  fs.writeFileSync(`${folder}/root/a/after`, 'x');
+  await seen(changes, ['a']);
+});
+
+it('goes over to the folder that takes the place of the watched one', async () => {
+  const changes = await startWatch();
+  fs.mkdirSync(`${folder}/next/b`, { recursive: true });
+  fs.renameSync(`${folder}/root`, `${folder}/before`);
+  fs.renameSync(`${folder}/next`, `${folder}/root`);
+  let batch = await changes.next();
+  while (batch.value !== undefined) batch = await changes.next();
+  fs.writeFileSync(`${folder}/root/b/file`, 'x');
+  await seen(changes, ['b']);
+});
+
+it('ends when it is aborted', async () => {
+  const changes = await startWatch();
+  const next = changes.next();
+  stop.abort();
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
+it('says which folder is missing', async () => {
+  fs.rmSync(`${folder}/root`, { recursive: true });
+  await expect(startWatch()).rejects.toMatchObject({ code: 'sources/folder-missing' });
+});
