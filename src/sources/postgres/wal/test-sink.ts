@@ -1,6 +1,6 @@
 /** A journal sink in memory for tests: keeps every byte, refuses contradictions, is durable when it is told to be. */
 import { EventEmitter } from 'node:events';
-import type { JournalPosition, JournalSink, JournalState } from '../../source.ts';
+import type { JournalAccess, JournalPosition, JournalSink, JournalState } from '../../source.ts';
 
 type Run = { line: number; from: bigint; to: bigint; parts: Buffer[] };
 type Gap = Parameters<JournalSink['gap']>[0];
@@ -93,5 +93,35 @@ export class MemorySink implements JournalSink {
 
   get state(): JournalState['state'] | undefined {
     return this.states.at(-1)?.state;
+  }
+
+  /** What came, as a recovery reads it. Later runs win: they are of the server that is followed. */
+  access(): JournalAccess {
+    const covering = (line: number, at: bigint) =>
+      this.runs.findLast((run) => run.line === line && run.from <= at && at < run.to);
+    const { lines } = this;
+    return {
+      async contiguousEnd({ line, offset }) {
+        let end = offset;
+        for (let run = covering(line, end); run; run = covering(line, end)) end = run.to;
+        return end;
+      },
+      async *read(line, from, to) {
+        for (let at = from; at < to; ) {
+          const run = covering(line, at);
+          if (!run) throw new Error(`nothing at ${at} of line ${line}`);
+          const bytes = Buffer.concat(run.parts).subarray(
+            Number(at - run.from),
+            Number((to < run.to ? to : run.to) - run.from),
+          );
+          at += BigInt(bytes.length);
+          // In pieces, as a repository hands them out.
+          for (let piece = 0; piece < bytes.length; piece += 100_000) {
+            yield bytes.subarray(piece, piece + 100_000);
+          }
+        }
+      },
+      lines: async () => lines,
+    };
   }
 }
