@@ -104,6 +104,7 @@ async function storeCapture<Own>(
       signal: context.signal,
     });
     outcome = await capture.outcome();
+    for (const problem of outcome.problems ?? []) captured.problems.add('', problem);
     stats = await writer.finish();
   } catch (error) {
     await writer.abort();

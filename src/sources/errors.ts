@@ -24,12 +24,6 @@ export const errors = errorCatalogue('sources', {
     message: (store: string, hook: string, why: string) => `${store}: the ${hook} hook ${why}`,
     guidance: 'Run its command by hand as the user that runs Holdfast, and mend what it says.',
   },
-  afterHookFailed: {
-    kind: 'partial',
-    message: (store: string, why: string) =>
-      `${store}: everything was captured, but the after hook ${why}`,
-    guidance: 'Remove the snapshot of the volume by hand, and mend the command of the hook.',
-  },
   watchLimit: {
     kind: 'refused',
     message: (store: string, limit: string, value: number) =>
@@ -51,10 +45,5 @@ export const errors = errorCatalogue('sources', {
     kind: 'failed',
     message: (path: string, why: string) => `${path} could not be made as it was: ${why}`,
     guidance: 'Run it as root, or name the owner of what is recovered with --owner.',
-  },
-  rootUnknown: {
-    kind: 'failed',
-    message: (why: string) => `what the capture says of its folder can't be used: ${why}`,
-    guidance: 'The record of the capture is damaged: recover from another recovery point.',
   },
 });

@@ -76,6 +76,8 @@ export type CaptureOutcome = {
   clock: { offsetMs: number; uncertaintyMs: number };
   /** JSON values that `recover` will need. */
   facts: Record<string, unknown>;
+  /** What went wrong with the capture as a whole though its data is good: it counts as `partial`. */
+  problems?: string[];
 };
 
 export interface Capture {
@@ -84,7 +86,7 @@ export interface Capture {
   readonly root: string;
   readonly expectedBytes: number | undefined;
   events(): AsyncIterable<CaptureEvent>;
-  /** After the events are exhausted. Throws where the capture as a whole is not to be trusted. */
+  /** After the events are exhausted and all contents were read: hooks end here. Call it once. Throws where the capture as a whole is not to be trusted. */
   outcome(): Promise<CaptureOutcome>;
   /** Frees connections and hooks; may be called at any time, twice too. */
   close(): Promise<void>;

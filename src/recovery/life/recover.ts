@@ -151,6 +151,8 @@ async function restoreStore(
   const restored = await restoreTree({
     repository: options.repository,
     tree: snapshot.tree,
+    ...(chosen.capture.root && { root: chosen.capture.root }),
+    expectedBytes: chosen.capture.statistics.bytes,
     target: directory,
     progress: (progress) => options.progress({ ...progress, step: `${name}: ${progress.step}` }),
     signal: options.signal,

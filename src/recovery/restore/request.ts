@@ -1,6 +1,6 @@
 /** What a restore is asked for and what it answers. */
 import type { ProgressListener } from '#base';
-import type { Repository } from '#repository';
+import type { Repository, RootMetadata } from '#repository';
 
 export type RestoreRequest = {
   repository: Pick<Repository, 'index' | 'readBlobs'>;
@@ -8,6 +8,8 @@ export type RestoreRequest = {
   tree: string;
   /** Path below that tree, `/`-separated: this directory (its content goes into the target), or this one entry. */
   subpath?: string | Buffer;
+  /** What is known of the restored folder itself (`CaptureRecord.root`), where `tree` is its content: no tree tells. */
+  root?: RootMetadata;
   /** Absolute. Made where it is absent. */
   target: string;
   /** Patterns in the syntax of .gitignore, relative to what is restored: only these, with the folders above them. */

@@ -17,6 +17,7 @@ import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
 import { joinPath, joinRelative } from './paths.ts';
 import { RestoreReport } from './report.ts';
 import type { RestoreRequest, RestoreResult } from './request.ts';
+import { rootAsEntry } from './root-metadata.ts';
 import { graveError, isGrave, prepareTarget } from './target.ts';
 import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
 
@@ -49,7 +50,8 @@ export async function restoreTree(request: RestoreRequest): Promise<RestoreResul
   const root = await prepareTarget(target, request.existing ?? 'refuse');
   const restore = new TreeRestore(request, owner);
   try {
-    if (found.kind === 'dir') await restore.directory(root, found.tree, found.metadata);
+    const ofRoot = request.root && subpath.length === 0 ? rootAsEntry(request.root) : undefined;
+    if (found.kind === 'dir') await restore.directory(root, found.tree, found.metadata ?? ofRoot);
     else await restore.single(root, found.node);
     return restore.result();
   } catch (error) {

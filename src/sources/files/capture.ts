@@ -13,7 +13,6 @@ import type {
 import type { FilesSettings } from './config.ts';
 import { compileExclusion } from './exclusion.ts';
 import { runHook } from './hooks.ts';
-import { encodeRoot } from './root-metadata.ts';
 import { describeFailure, walkTree } from './walk.ts';
 
 const NS_PER_MS = 1_000_000n;
@@ -21,9 +20,9 @@ const NS_PER_MS = 1_000_000n;
 type Instants = { startMs: number; endMs: number };
 
 /**
- * Runs the before hook and gives a capture whose events read the folder (or the path of the hooks).
- * The contents are read by whoever takes the events, so the after hook runs at `close`, also after a failure; where it
- * fails, the first `close` rejects with `sources/after-hook-failed` (kind `partial`): the capture itself is good.
+ * Runs the before hook and gives a capture whose events read the folder (or the path of the hooks). The contents are
+ * read by whoever takes the events, so the after hook runs at `outcome`, or at `close` where it didn't come so far.
+ * Throws `sources/hook-failed`, `sources/folder-missing`, `sources/not-a-folder`, `sources/folder-unreadable`.
  */
 export async function captureFiles(
   store: StoreSettings<FilesSettings>,
@@ -31,8 +30,8 @@ export async function captureFiles(
   context: SourceContext,
 ): Promise<Capture> {
   const { path, hooks } = store.own;
-  const closeHooks = afterHookOnce(store);
   const instants: Instants = { startMs: systemClock.nowMs(), endMs: 0 };
+  const hookEnd = endOfHooks(store, context);
   try {
     if (hooks) {
       const outcome = await runHook('before', hooks, { name: store.name, path }, context.signal);
@@ -40,10 +39,9 @@ export async function captureFiles(
       instants.endMs = systemClock.nowMs();
     }
     const root = await findRoot(store.name, hooks?.path ?? path);
-    return filesCapture(store, options, context, { root, instants, closeHooks });
+    return filesCapture(store, options, context, { root, instants, hookEnd });
   } catch (error) {
-    // What failed first is what must be told.
-    await closeHooks().catch(() => {});
+    await hookEnd.close();
     throw error;
   }
 }
@@ -52,26 +50,18 @@ function filesCapture(
   store: StoreSettings<FilesSettings>,
   options: CaptureOptions,
   context: SourceContext,
-  opened: { root: Buffer; instants: Instants; closeHooks: () => Promise<void> },
+  opened: { root: Buffer; instants: Instants; hookEnd: HookEnd },
 ): Capture {
   const { path, hooks, exclude, oneFileSystem } = store.own;
-  const { root, instants, closeHooks } = opened;
+  const { root, instants, hookEnd } = opened;
   const pointConsistent = hooks?.path !== undefined;
-  const facts: CaptureOutcome['facts'] = { path, pointConsistent };
   async function* events(): AsyncGenerator<CaptureEvent> {
-    const walk = walkTree(root, {
+    yield* walkTree(root, {
       signal: context.signal,
       exclusion: compileExclusion(exclude),
       oneFileSystem,
       changedDirectories: options.hasPrevious ? options.changedDirectories : undefined,
     });
-    for await (const event of walk) {
-      // A tree holds what is in the folder; what is known of the folder itself has no other place.
-      if (event.kind === 'entry' && event.path.length === 0) {
-        facts.root = encodeRoot(event.metadata);
-      }
-      yield event;
-    }
     if (!pointConsistent) instants.endMs = systemClock.nowMs();
   }
   return {
@@ -79,8 +69,12 @@ function filesCapture(
     root: path,
     expectedBytes: undefined,
     events,
-    outcome: async () => outcomeOf(instants, facts),
-    close: closeHooks,
+    outcome: async () => {
+      const problem = await hookEnd.run();
+      const outcome = outcomeOf(instants, { path, pointConsistent });
+      return problem === undefined ? outcome : { ...outcome, problems: [problem] };
+    },
+    close: hookEnd.close,
   };
 }
 
@@ -109,21 +103,29 @@ async function findRoot(store: string, path: string): Promise<Buffer> {
   }
 }
 
-function afterHookOnce(store: StoreSettings<FilesSettings>): () => Promise<void> {
+type HookEnd = {
+  /** Runs the after hook unless it ran already; gives what went wrong. */
+  run: () => Promise<string | undefined>;
+  /** The same where nobody asks any more: something else failed before, and that is what gets told. */
+  close: () => Promise<void>;
+};
+
+function endOfHooks(store: StoreSettings<FilesSettings>, context: SourceContext): HookEnd {
   const { hooks, path } = store.own;
-  let running: Promise<void> | undefined;
-  const run = async () => {
-    if (!hooks) return;
+  let running: Promise<string | undefined> | undefined;
+  const runOnce = async () => {
+    if (!hooks) return undefined;
     const outcome = await runHook('after', hooks, { name: store.name, path });
-    if (!outcome.ok) throw errors.afterHookFailed([store.name, outcome.because]);
+    return outcome.ok ? undefined : `the after hook ${outcome.because}`;
   };
-  return async () => {
-    if (running) {
-      // Told by the first call already.
-      await running.catch(() => {});
-      return;
-    }
-    running = run();
-    await running;
+  const run = () => {
+    running ??= runOnce();
+    return running;
   };
+  const close = async () => {
+    const ranBefore = running !== undefined;
+    const problem = await run();
+    if (problem !== undefined && !ranBefore) context.log.warn({ store: store.name }, problem);
+  };
+  return { run, close };
 }

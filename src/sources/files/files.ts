@@ -1,12 +1,11 @@
 /** The source of folders: everything that a POSIX file system holds, captured and restored exactly. See README.md. */
 import fs from 'node:fs';
-import { applyMetadata, findUser } from '#base';
+import { findUser } from '#base';
 import { errors } from '../errors.ts';
 import type { RecoveredStore, RecoverRequest, Source, SourceContext } from '../source.ts';
 import { captureFiles } from './capture.ts';
 import { type FilesSettings, filesSchema } from './config.ts';
 import { inspectFiles } from './inspect.ts';
-import { decodeRoot } from './root-metadata.ts';
 import { walkTree } from './walk.ts';
 import { watchFiles } from './watch.ts';
 
@@ -19,25 +18,13 @@ export const filesSource: Source<FilesSettings> = {
   recover: recoverFiles,
 };
 
-/**
- * A restored folder needs nothing to live: the folder itself gets back what was recorded of it, and all of it is given
- * to an owner where one is asked for.
- */
+/** A restored folder needs nothing to live; it is only given to an owner where one is asked for. */
 async function recoverFiles(
   request: RecoverRequest,
   context: SourceContext,
 ): Promise<RecoveredStore> {
-  const { owner, directory, capture } = request;
-  const root = Buffer.from(directory);
-  if (owner !== undefined) await giveTo(owner, root, context.signal);
-  const recorded = decodeRoot(capture.facts.root);
-  if (recorded) {
-    const failures = applyMetadata(root, recorded, {
-      owner: owner === undefined ? 'recorded' : 'current',
-    });
-    const [failure] = failures.filter(({ part, code }) => !(part === 'owner' && code === 'EPERM'));
-    if (failure) throw errors.folderNotRestored([directory, `${failure.part}: ${failure.code}`]);
-  }
+  const { owner, directory } = request;
+  if (owner !== undefined) await giveTo(owner, Buffer.from(directory), context.signal);
   return { url: directory, facts: {} };
 }
 
