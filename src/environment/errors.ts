@@ -4,8 +4,8 @@ import { errorCatalogue } from '#base';
 export const errors = errorCatalogue('environment', {
   invalidFile: {
     kind: 'invalid',
-    message: (file: string, problems: readonly string[]) =>
-      `${file} has ${problems.length === 1 ? '1 problem' : `${problems.length} problems`}\n${problems.join('\n')}`,
+    message: (file: string, count: number, lines: readonly string[]) =>
+      `${file} has ${count === 1 ? '1 problem' : `${count} problems`}\n${lines.join('\n')}`,
     guidance:
       'Mend what is named and run the command again. An editor that knows the schema helps.',
   },

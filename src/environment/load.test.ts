@@ -273,9 +273,24 @@ describe('bad input is named with line and column', () => {
       const [name, below] = [String.fromCharCode(97 + index), String.fromCharCode(96 + index)];
       bomb += `${name}: &${name} [${Array(10).fill(`*${below}`).join(',')}]\n`;
     }
-    expect(problemsOf(bomb).join('\n')).toContain('more than 50000 values');
+    expect(problemsOf(bomb).join('\n')).toContain('more than 20000 values');
     expect(problemsOf(`a: ${'['.repeat(60)}${']'.repeat(60)}`).join('\n')).toContain('40 deep');
-    expect(problemsOf('['.repeat(100_000)).join('\n')).toContain('nested too deeply');
+    expect(problemsOf('['.repeat(20_000)).join('\n')).toContain('nested too deeply');
+  });
+
+  test('very many mistakes: the first 50 are shown, the rest counted', () => {
+    const many = Array.from({ length: 9_000 }, (_, index) => `k${index}: &a${index} b`).join('\n');
+    expect(problemsOf(`${GOOD}${many}\n`)).toHaveLength(50);
+    expect(() => parse(`${GOOD}${many}\n`)).toThrow('… and 8950 more');
+  });
+
+  test('a chain of needs as long as the file allows is no stack overflow', () => {
+    const chain = Array.from(
+      { length: 4_000 },
+      (_, index) => `  s${index}: {run: x, needs: [s${index + 1}]}`,
+    );
+    const text = `${GOOD}services:\n${chain.join('\n')}\n  s4000: {run: x, needs: [s0]}\n`;
+    expect(problemsOf(text)[0]).toContain('is a cycle: s0 → s1');
   });
 });
 

@@ -19,6 +19,9 @@ import { MAX_FILE_BYTES, readYaml, type YamlFile } from './yaml/read.ts';
 
 export const DEFAULT_FILE = 'holdfast.yaml';
 
+/** Problems that one error names; more help nobody. */
+const MOST_SHOWN = 50;
+
 export type ParseOptions = {
   /** By default those of every source that Holdfast has. */
   sourceSchemas?: SourceSchemas;
@@ -156,12 +159,13 @@ function invalid(files: readonly { path: string }[], problems: readonly Problem[
     files.map((file) => file.path),
   );
   const first = ordered[0];
-  const lines = ordered.map(formatProblem);
-  return errors.invalidFile([shownPath(files[0]?.path ?? DEFAULT_FILE), lines], {
+  const lines = ordered.slice(0, MOST_SHOWN).map(formatProblem);
+  if (ordered.length > MOST_SHOWN) lines.push(`… and ${ordered.length - MOST_SHOWN} more`);
+  return errors.invalidFile([shownPath(files[0]?.path ?? DEFAULT_FILE), ordered.length, lines], {
     ...(first && {
       where: `${shownPath(first.place.file)}:${first.place.line}:${first.place.column}`,
     }),
-    facts: { problems: ordered },
+    facts: { problems: ordered.slice(0, MOST_SHOWN) },
   });
 }
 

@@ -8,7 +8,7 @@ import { bluntUnquotedReferences, type UnquotedReference } from './unquoted-refe
 export const MAX_FILE_BYTES = 2 ** 20;
 const MAX_DEPTH = 40;
 /** Nodes after aliases are expanded: far beyond any honest file, soon reached by a bomb. */
-const MAX_NODES = 50_000;
+const MAX_NODES = 20_000;
 const MAX_SYNTAX_ERRORS = 20;
 const EMPTY = 'is empty: it needs at least apiVersion, name, repository and stores';
 
@@ -59,11 +59,10 @@ function readText(file: string, text: string): YamlFile {
     path: '',
     what: `\${…} inside {} or [] must be quoted: "${reference.text}"`,
   }));
-  const complaints = [...document.errors, ...document.warnings]
+  const complaints = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_ERRORS);
+  for (const [index, error] of complaints.entries()) {
     // The second thing said of one place follows from the first.
-    .filter((error, index, all) => all.findIndex(({ pos }) => pos[0] === error.pos[0]) === index)
-    .slice(0, MAX_SYNTAX_ERRORS);
-  for (const error of complaints) {
+    if (complaints[index - 1]?.pos[0] === error.pos[0]) continue;
     problems.push({ place: placeAt(error.pos[0]), path: '', what: saidPlainly(error, readable) });
   }
   const version = document.directives?.yaml;
