@@ -1,15 +1,31 @@
 /** Every command, one line each. What a command needs is imported when it runs, never here. */
 import type { CommandSpec } from '../command.ts';
 import { completionOf } from './completion.ts';
+import { command as repoBackup } from './repo-backup.ts';
+import { command as repoCheck } from './repo-check.ts';
+import { command as repoForget } from './repo-forget.ts';
 import { command as repoInit } from './repo-init.ts';
+import { command as repoKeys } from './repo-keys.ts';
 import { command as repoLs } from './repo-ls.ts';
+import { command as repoPrune } from './repo-prune.ts';
+import { command as repoRestore } from './repo-restore.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
+import { command as repoStats } from './repo-stats.ts';
+import { command as repoUnlock } from './repo-unlock.ts';
 
 export const commands: readonly CommandSpec[] = [
   // One line for each command, by its words.
+  repoBackup,
+  repoCheck,
+  repoForget,
   repoInit,
+  repoKeys,
   repoLs,
+  repoPrune,
+  repoRestore,
   repoSnapshots,
+  repoStats,
+  repoUnlock,
   completionOf(() => commands),
 ];
 

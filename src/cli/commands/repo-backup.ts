@@ -1,0 +1,56 @@
+import type { CommandSpec } from '../command.ts';
+import {
+  listOf,
+  REPOSITORY_EXITS,
+  REPOSITORY_OPTIONS,
+  withRepository,
+} from '../repository/session.ts';
+
+export const command: CommandSpec = {
+  path: ['repo', 'backup'],
+  summary: 'back up files and folders as one snapshot',
+  arguments: [['<path...>', 'files and folders']],
+  options: [
+    ...REPOSITORY_OPTIONS,
+    ['-x, --exclude <pattern...>', 'leave these out (syntax of .gitignore)'],
+    ['--one-file-system', 'stay on the file system of each path'],
+    ['--tag <tag...>', 'put these tags on the snapshot'],
+    ['--host <name>', 'another host name than this one'],
+    ['--force', 'read every file again, whatever the last snapshot says'],
+  ],
+  examples: ['holdfast repo backup --repo /srv/backup /srv/media --exclude "*.tmp"'],
+  exits: { ...REPOSITORY_EXITS, 3: 'some files could not be read (named); the rest is stored' },
+  async run([paths], options, io) {
+    const { backupPaths } = await import('#capture');
+    const { formatCount, formatDuration, formatSize } = await import('#base');
+    return await withRepository(options, async (repository) => {
+      const result = await backupPaths(repository, listOf(paths), {
+        exclude: listOf(options.exclude),
+        tags: listOf(options.tag),
+        oneFileSystem: options.oneFileSystem === true,
+        force: options.force === true,
+        ...(typeof options.host === 'string' ? { host: options.host } : {}),
+        progress: io.progress,
+        signal: io.signal,
+      });
+      const { totals, stats, problems, problemCount, snapshot } = result;
+      for (const { path, what } of problems) io.warn(`! ${path}: ${what}`);
+      io.say(
+        `${formatCount(totals.files)} files, ${formatSize(totals.bytes)} in ${formatDuration(result.tookMs)}; ${formatSize(stats.newBytes)} new, stored as ${formatSize(stats.storedBytes)}`,
+      );
+      io.say(`Snapshot ${snapshot.id.slice(0, 8)}.`);
+      if (problemCount > 0)
+        io.say(`${formatCount(problemCount)} could not be captured whole (named above).`);
+      io.result({
+        snapshot: snapshot.id,
+        parent: result.parent?.id,
+        totals,
+        stats,
+        problems,
+        problemCount,
+        tookMs: Math.round(result.tookMs),
+      });
+      return problemCount > 0 ? 3 : 0;
+    });
+  },
+};

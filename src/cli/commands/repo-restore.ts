@@ -1,0 +1,67 @@
+import path from 'node:path';
+import type { CommandSpec } from '../command.ts';
+import {
+  listOf,
+  REPOSITORY_EXITS,
+  REPOSITORY_OPTIONS,
+  withRepository,
+} from '../repository/session.ts';
+
+export const command: CommandSpec = {
+  path: ['repo', 'restore'],
+  summary: 'bring a snapshot, or a part of it, back to a folder',
+  arguments: [['<snapshot>', 'id, the beginning of one, or latest']],
+  options: [
+    ...REPOSITORY_OPTIONS,
+    ['-t, --target <folder>', 'where to; must be empty unless --existing says otherwise'],
+    ['--path <path>', 'only this folder or file of the snapshot'],
+    ['-i, --include <pattern...>', 'only these (syntax of .gitignore)'],
+    ['-x, --exclude <pattern...>', 'all but these'],
+    ['--existing <what>', 'what to do with what is there: refuse, replace or skip', 'refuse'],
+    ['--owner <user>', 'give everything to this user'],
+  ],
+  examples: [
+    'holdfast repo restore latest --repo /srv/backup --target /tmp/back',
+    'holdfast repo restore 1f2e --path /srv/media --target /srv/media-back',
+  ],
+  exits: { ...REPOSITORY_EXITS, 3: 'some entries are not as they were recorded (named)' },
+  async run([name], options, io) {
+    const { errors } = await import('../errors.ts');
+    const { restoreTree } = await import('#recovery');
+    const { formatCount, formatDuration, formatSize, systemClock } = await import('#base');
+    if (typeof options.target !== 'string') {
+      throw errors.usage(['--target says where to', 'holdfast repo restore']);
+    }
+    const existing = (['refuse', 'replace', 'skip'] as const).find(
+      (what) => what === options.existing,
+    );
+    if (!existing)
+      throw errors.usage(['--existing is refuse, replace or skip', 'holdfast repo restore']);
+    const target = path.resolve(options.target);
+    return await withRepository(options, async (repository) => {
+      const snapshot = await repository.snapshots.find(String(name));
+      await repository.loadIndex();
+      const begun = systemClock.monotonicMs();
+      const result = await restoreTree({
+        repository,
+        tree: snapshot.tree,
+        target,
+        existing,
+        ...(typeof options.path === 'string' ? { subpath: options.path } : {}),
+        ...(options.include ? { include: listOf(options.include) } : {}),
+        ...(options.exclude ? { exclude: listOf(options.exclude) } : {}),
+        ...(typeof options.owner === 'string' ? { owner: options.owner } : {}),
+        progress: io.progress,
+        signal: io.signal,
+      });
+      const tookMs = Math.round(systemClock.monotonicMs() - begun);
+      for (const problem of result.problems) io.warn(`! ${problem.path}: ${problem.what}`);
+      for (const note of result.notes) io.warn(`· ${note}`);
+      io.say(
+        `${formatCount(result.files)} files, ${formatSize(result.bytes)} restored to ${target} in ${formatDuration(tookMs)}`,
+      );
+      io.result({ snapshot: snapshot.id, target, tookMs, ...result });
+      return result.problemCount > 0 ? 3 : 0;
+    });
+  },
+};

@@ -1,0 +1,83 @@
+/** How a recovery is shown: what it will do before it starts, what came of it afterwards. */
+import { formatDuration, formatSize } from '#base';
+import type { CheckOutcome, RecoveryPhase, RecoveryState, StoreSelection } from '#recovery';
+import { type Row, tableLines } from '../frame/table.ts';
+
+const COLUMNS = [
+  { title: 'STORE', shrinkTo: 8 },
+  { title: 'FROM', shrinkTo: 16 },
+  { title: 'SKEW' },
+  { title: 'LEFT BEHIND' },
+];
+
+function skewText(selection: StoreSelection): string {
+  if (selection.leads) return 'leader';
+  if (selection.skewMs === 0) return '0s';
+  const around =
+    selection.uncertaintyMs >= 100 ? ` ±${formatDuration(selection.uncertaintyMs)}` : '';
+  return `${formatDuration(selection.skewMs)}${around}`;
+}
+
+/** The table of what each store comes from, as lines of at most `width` cells. */
+export function selectionLines(selections: readonly StoreSelection[], width: number): string[] {
+  const rows = selections.map(
+    (selection): Row => ({
+      mark: selection.overLimit ? '!' : ' ',
+      cells: [
+        selection.store,
+        selection.from,
+        skewText(selection),
+        selection.overLimit ? 'over the limit' : (selection.leftBehind ?? '-'),
+      ],
+    }),
+  );
+  return tableLines(COLUMNS, rows, width);
+}
+
+const VERDICT_MARKS = { pass: '✓', fail: '✗', unknown: '?' } as const;
+
+function phaseDetail(phase: RecoveryPhase['phase'], state: RecoveryState): string {
+  if (phase === 'data') return `${formatSize(state.bytesRead)} restored`;
+  if (phase === 'services') return `${state.services.length} started, side effects muted`;
+  if (phase !== 'checks') return '';
+  const passed = state.checks.filter(({ verdict }) => verdict === 'pass').length;
+  return `${passed} of ${state.checks.length}`;
+}
+
+function failedChecks(checks: readonly CheckOutcome[]): string[] {
+  return checks
+    .filter(({ verdict }) => verdict !== 'pass')
+    .map(({ name, verdict, what }) => `${VERDICT_MARKS[verdict]} ${name}: ${what}`);
+}
+
+export function phaseLines(state: RecoveryState): string[] {
+  const bad = (phase: RecoveryPhase['phase']) =>
+    phase === 'checks' && state.status === 'checks-failed';
+  return state.phases.map(({ phase, tookMs }) => {
+    const mark = bad(phase) ? '✗' : '✓';
+    const took = formatDuration(tookMs).padEnd(6);
+    return `${mark} ${phase.padEnd(12)}${took}${phaseDetail(phase, state)}`.trimEnd();
+  });
+}
+
+/** What came of it, ending with the next step. */
+export function outcomeLines(state: RecoveryState, objectiveMs: number): string[] {
+  const tookMs = state.phases.reduce((sum, { tookMs: one }) => sum + one, 0);
+  const within =
+    tookMs <= objectiveMs
+      ? `objective ${formatDuration(objectiveMs)}`
+      : `over the objective of ${formatDuration(objectiveMs)}`;
+  const lines = [...phaseLines(state), ...failedChecks(state.checks)];
+  if (state.status === 'promoted') {
+    lines.push(`In place in ${formatDuration(tookMs)} (${within}). What it replaced is kept.`, '');
+    lines.push(`  undo      holdfast recovery undo ${state.id}`);
+    lines.push(`  settle    holdfast recovery remove ${state.id}    # deletes what was replaced`);
+    return lines;
+  }
+  const ready = state.status === 'ready' ? 'Ready' : 'Up, but not all checks passed,';
+  lines.push(`${ready} in ${formatDuration(tookMs)} (${within}). Production is untouched.`, '');
+  lines.push(`  look      holdfast recovery open ${state.id}`);
+  lines.push(`  switch    holdfast recovery promote ${state.id}    # what is replaced is kept`);
+  lines.push(`  discard   holdfast recovery remove ${state.id}`);
+  return lines;
+}
