@@ -1,0 +1,133 @@
+import { spawnSync } from 'node:child_process';
+import os from 'node:os';
+import { describe, expect, test } from 'vitest';
+import { newMasterKey } from '../crypto/master-key.ts';
+import { Sealer } from '../crypto/sealer.ts';
+import { copyOfGolden, open, restic } from '../restic.fixture.ts';
+import { goTime } from '../snapshots/go-time.ts';
+import { FaultyStorage } from '../storage/faulty.ts';
+import { MemoryStorage } from '../storage/memory.ts';
+import { UnpackedFiles } from '../unpacked-files.ts';
+import { Locks, type LockTiming } from './locks.ts';
+
+const quick: LockTiming = { settleMs: 1, refreshMs: 60_000, lostMs: 600_000 };
+
+function madeLocks(timing: LockTiming = quick) {
+  const storage = new FaultyStorage(new MemoryStorage());
+  const files = new UnpackedFiles(storage, new Sealer(newMasterKey()), 2);
+  return { storage, files, locks: new Locks(files, 'here', timing) };
+}
+
+function foreignLock(change: Record<string, unknown>): string {
+  return JSON.stringify({
+    time: goTime(Date.now()),
+    exclusive: false,
+    hostname: 'elsewhere',
+    username: 'someone',
+    pid: 4711,
+    ...change,
+  });
+}
+
+function pidOfTheDead(): number {
+  return spawnSync('true').pid;
+}
+
+describe('locks', () => {
+  test('are shared by many and exclusive to one', async () => {
+    const { locks } = madeLocks();
+    const first = await locks.take('shared');
+    const second = await locks.take('shared');
+    await expect(locks.take('exclusive')).rejects.toMatchObject({
+      code: 'repository/locked',
+      message: expect.stringMatching(
+        new RegExp(`^here is locked by PID ${process.pid} of .+ on ${os.hostname()} since 2`),
+      ),
+    });
+    await first.release();
+    await first.release();
+    await second.release();
+    const alone = await locks.take('exclusive');
+    await expect(locks.take('shared')).rejects.toMatchObject({
+      code: 'repository/locked',
+      message: expect.stringContaining('locked exclusively'),
+    });
+    await alone.release();
+    expect(await locks.list()).toEqual({ locks: [], unreadable: [] });
+  });
+
+  test('of two that come at the same time are not both granted', async () => {
+    const { locks } = madeLocks({ ...quick, settleMs: 50 });
+    const both = await Promise.allSettled([locks.take('exclusive'), locks.take('exclusive')]);
+    expect(both.filter(({ status }) => status === 'fulfilled').length).toBeLessThan(2);
+  });
+
+  test('of the living, the dead, the old and the strange: unlock removes only stale ones', async () => {
+    const { files, locks } = madeLocks();
+    const living = await files.save('locks', foreignLock({}));
+    const dead = await files.save(
+      'locks',
+      foreignLock({ hostname: os.hostname(), pid: pidOfTheDead() }),
+    );
+    await files.save('locks', foreignLock({ time: goTime(Date.now() - 31 * 60_000) }));
+    // Taking a lock never skips one, however stale it looks.
+    await expect(locks.take('exclusive')).rejects.toMatchObject({ code: 'repository/locked' });
+    expect(await locks.unlock()).toBe(2);
+    expect((await locks.list()).locks.map(({ id }) => id)).toEqual([living]);
+    expect(dead).not.toBe(living);
+    expect(await locks.unlock(true)).toBe(1);
+  });
+
+  test('that cannot be read refuse everybody', async () => {
+    const { storage, locks } = madeLocks();
+    await storage.write(`locks/${'ab'.repeat(32)}`, [Buffer.from('nonsense')]);
+    await expect(locks.take('shared')).rejects.toMatchObject({
+      code: 'repository/lock-unreadable',
+    });
+  });
+
+  test('wait for their turn when told to', async () => {
+    const { locks } = madeLocks();
+    const first = await locks.take('exclusive');
+    const second = locks.take('exclusive', { waitMs: 30_000 });
+    await first.release();
+    await (await second).release();
+  });
+
+  test('are refreshed by writing the new one before removing the old one', async () => {
+    const { storage, locks } = madeLocks({ settleMs: 1, refreshMs: 20, lostMs: 600_000 });
+    const lock = await locks.take('shared');
+    const writes = () => storage.calls.filter((call) => call.startsWith('write'));
+    await expect.poll(() => writes().length, { timeout: 20_000 }).toBeGreaterThan(2);
+    await lock.release();
+    expect((await locks.list()).locks).toEqual([]);
+    const changes = storage.calls.filter((call) => /^(write|remove)/.test(call));
+    expect(changes.slice(0, 3).map((call) => call.split(' ')[0])).toEqual([
+      'write',
+      'write',
+      'remove',
+    ]);
+    expect(changes[2]).toBe(changes[0]?.replace('write', 'remove'));
+  });
+
+  test('that cannot be refreshed tell those who work under them', async () => {
+    const { storage, locks } = madeLocks({ settleMs: 1, refreshMs: 10, lostMs: 60 });
+    const lock = await locks.take('shared');
+    storage.addRule({ on: 'write', fault: { kind: 'error' }, times: Number.POSITIVE_INFINITY });
+    await expect.poll(() => lock.signal.aborted, { timeout: 20_000 }).toBe(true);
+    expect(lock.signal.reason).toMatchObject({ code: 'repository/lock-lost' });
+    await lock.release();
+  });
+
+  test('of ours stop restic, and the other way round', async () => {
+    const folder = await copyOfGolden('restic-0.14-off');
+    const repository = await open(folder, 'first password');
+    const lock = await repository.lock('shared');
+    expect(await restic(folder, 'first password', ['list', 'locks'])).toMatch(/[0-9a-f]{64}/);
+    await expect(restic(folder, 'first password', ['prune'])).rejects.toMatchObject({
+      stderr: expect.stringContaining(`PID ${process.pid}`),
+    });
+    await lock.release();
+    await restic(folder, 'first password', ['prune']);
+  });
+});
