@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { formatCount } from '#base';
 import type { Check } from '../model.ts';
 import { storeUrl, withDatabase } from './database.ts';
@@ -14,8 +15,10 @@ export async function checkSql(
   const url = storeUrl(check.store, context);
   if (url === undefined) return { verdict: 'unknown', what: `${check.store} was not recovered` };
   const rows = await withDatabase(url, context, async (client) => {
-    // The cursor bounds what is fetched; the empty list of values makes the server refuse a second statement.
-    await client.query({ text: `declare seen no scroll cursor for ${check.query}`, values: [] });
+    // The cursor bounds what is fetched; in extended mode the server refuses a second statement, so that no `commit`
+    // ends the read-only transaction.
+    const text = `declare seen no scroll cursor for ${check.query}`;
+    await client.query({ text, queryMode: 'extended' } as pg.QueryConfig);
     const fetched = await client.query({
       text: `fetch ${check.expect === 'empty' ? MOST_ROWS + 1 : 1} from seen`,
       rowMode: 'array',

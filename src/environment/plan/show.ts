@@ -50,7 +50,7 @@ function table(stores: readonly PlannedStore[], columns: number): string[] {
   const method = Math.min(Math.max(longestMethod, 'METHOD'.length), MOST_METHOD);
   const row = (symbol: string, cells: readonly [string, string, string, string]) => {
     const [store, how, rpo, now] = cells;
-    const start = `${symbol} ${fitted(store, name)}  ${fitted(how, method)}  ${fitted(rpo, 5)}  `;
+    const start = `${symbol} ${fitted(store, name)}  ${fitted(how, method)}  ${fitted(rpo, 4)}  `;
     return `${start}${shortened(now, columns - start.length)}`.trimEnd();
   };
   return [
