@@ -55,6 +55,7 @@ const LARGE_DIRECTORY_BYTES = 256 * 1024;
  */
 export async function* walkTree(root: Buffer, options: WalkOptions): AsyncGenerator<CaptureEvent> {
   const { changedDirectories, signal } = options;
+  signal.throwIfAborted();
   const metadata = readMetadata(root);
   yield entryEvent(root, '', metadata);
   if (metadata.kind !== 'dir') return;

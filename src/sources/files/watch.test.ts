@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -148,4 +149,26 @@ it('ends when it is aborted', async () => {
 it('says which folder is missing', async () => {
   fs.rmSync(`${folder}/root`, { recursive: true });
   await expect(startWatch()).rejects.toMatchObject({ code: 'sources/folder-missing' });
+});
+
+it('names the limit of the kernel and how to raise it', async () => {
+  for (let index = 0; index < 8; index += 1) fs.mkdirSync(`${folder}/root/f${index}`);
+  const script = `
+    import { watchFiles } from ${JSON.stringify(new URL('./watch.ts', import.meta.url).href)};
+    const signal = new AbortController().signal;
+    const own = { path: ${JSON.stringify(`${folder}/root`)}, exclude: [], oneFileSystem: false };
+    try {
+      for await (const _ of watchFiles({ name: 'uploads', rpoMs: 1000, own }, { signal })) break;
+      console.log('watched');
+    } catch (error) {
+      console.log(error.code + ' ' + error.guidance);
+    }`;
+  // A user namespace has a limit of its own, so that no other process feels it.
+  const limited =
+    'echo 3 >/proc/sys/user/max_inotify_watches && exec "$0" --input-type=module -e "$1"';
+  const words = ['-r', 'sh', '-c', limited, process.execPath, script];
+  const said = execFileSync('unshare', words, { encoding: 'utf8' });
+  expect(said).toMatch(
+    /^sources\/watch-limit As root: sysctl -w fs\.inotify\.max_user_watches=\d+ /,
+  );
 });
