@@ -9,6 +9,8 @@ const MAX_WINDOW_LOG = 27;
 
 export function compress(plain: Uint8Array, level = COMPRESSION_LEVEL): Buffer {
   return zlib.zstdCompressSync(plain, {
+    // One piece of output, of the most that zstd can need (ZSTD_COMPRESSBOUND): the default is 128 KiB for the smallest.
+    chunkSize: plain.length + (plain.length >>> 8) + 128,
     params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
   });
 }

@@ -26,14 +26,21 @@ export type Job =
   | { kind: 'drain' };
 
 export type JobResult =
-  | { kind: 'files'; files: FileResult[]; ids: Uint8Array }
+  | FilesResult
   | { kind: 'blobs'; ids: Uint8Array; newBytes: number }
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
-export type FileResult =
-  /** `blobs`: how many of the job's ids are this file's, in order; also where it failed half-way. */
-  | { blobs: number; sizeBytes: number; newBytes: number }
-  | { blobs: number; error: SystemErrorFacts };
+/** `numbers`: for each file its count of ids, the bytes read and the plain bytes of new blobs; see `FILE_NUMBERS`. */
+export type FilesResult = {
+  kind: 'files';
+  numbers: Float64Array;
+  ids: Uint8Array;
+  /** By the file's place in the job. Ids of its first chunks may be among `ids` all the same. */
+  failed: Map<number, SystemErrorFacts>;
+};
+
+/** Numbers and not objects: thousands of small objects are dear to send. */
+export const FILE_NUMBERS = 3;
 
 export type SystemErrorFacts = {
   message: string;
@@ -77,7 +84,7 @@ export type ListedFile = { path: Buffer; expectedSizeBytes: number };
 
 const ENTRY_HEADER_BYTES = 12;
 
-/** Paths and sizes in one buffer: thousands of small objects are dear to send. */
+/** Paths and sizes in one buffer. */
 export function encodeFileList(files: readonly ListedFile[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const { path } of files) length += ENTRY_HEADER_BYTES + path.length;

@@ -10,6 +10,7 @@ import type { Chunking, SavedContent } from './writer.ts';
 /** Chunks are handed to workers in slabs of about this size. */
 const SLAB_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
+const LARGE_FILES_AT_ONCE = 2;
 
 /** Puts the next bytes of a body into the room (not all of it, if it likes); resolves to how many, 0 at the end. */
 type Fill = (room: Buffer) => Promise<number>;
@@ -18,9 +19,8 @@ export class BodySaver {
   readonly #queue: WorkQueue;
   readonly #wake: () => void;
   readonly #secret: string;
-  readonly #maxSlabs: number;
-  #slabs = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #slabs: Gate;
+  readonly #largeFiles = new Gate(LARGE_FILES_AT_ONCE);
   /** Windows are some MiB each: used again. */
   readonly #windows = new Map<string, ChunkWindow[]>();
 
@@ -29,7 +29,7 @@ export class BodySaver {
     this.#queue = queue;
     this.#wake = wake;
     this.#secret = secret;
-    this.#maxSlabs = maxSlabs;
+    this.#slabs = new Gate(maxSlabs);
   }
 
   async saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
@@ -54,7 +54,17 @@ export class BodySaver {
     }
   }
 
+  /** A few at once, each of which all workers work on: more would only take memory. */
   async saveLargeFile(path: Buffer): Promise<SavedContent> {
+    await this.#largeFiles.enter();
+    try {
+      return await this.#readLargeFile(path);
+    } finally {
+      this.#largeFiles.leave();
+    }
+  }
+
+  async #readLargeFile(path: Buffer): Promise<SavedContent> {
     const file = await fs.open(path, READ_FLAGS);
     try {
       requireRegularFile(await file.stat(), path);
@@ -95,18 +105,32 @@ export class BodySaver {
 
   /** Resolves when the slab is on its way; waits while too many are. */
   async #send(slab: Slab, saved: SlabResults): Promise<void> {
-    if (this.#slabs >= this.#maxSlabs) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else this.#slabs += 1;
-    const release = () => {
-      // Whoever waits takes the place over.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#slabs -= 1;
-    };
+    await this.#slabs.enter();
     const result = this.#queue.addChunks(slab.bytes(), slab.lengths);
     this.#wake();
-    await saved.add(result.finally(release));
+    await saved.add(result.finally(() => this.#slabs.leave()));
+  }
+}
+
+/** Lets so many through at once, in the order in which they came. */
+class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(places: number) {
+    this.#free = places;
+  }
+
+  async enter(): Promise<void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  leave(): void {
+    // Whoever waits takes the place over.
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free += 1;
   }
 }
 

@@ -7,12 +7,14 @@ import { BlobSaver } from './blob-saver.ts';
 import { IdList } from './id-list.ts';
 import {
   decodeFileList,
-  type FileResult,
+  FILE_NUMBERS,
+  type FilesResult,
   type FinishedPack,
   type FromWorker,
   type Job,
   type JobResult,
   type ListedFile,
+  type SystemErrorFacts,
   systemErrorFacts,
   type WorkerSetup,
 } from './messages.ts';
@@ -20,6 +22,7 @@ import { readFileInChunks } from './read-file.ts';
 
 const setup = workerData as WorkerSetup;
 const packsInFlight = new Int32Array(setup.packsInFlight);
+const NOTHING = { sizeBytes: 0, newBytes: 0 };
 const saver = new BlobSaver(setup, sendPack);
 /** For files, whose cuts are by content. */
 const window = new ChunkWindow(createContentCutter(setup.chunkerSecret));
@@ -40,16 +43,24 @@ function run(job: Job): JobResult {
   }
 }
 
-function saveFiles(list: Uint8Array): JobResult {
+function saveFiles(list: Uint8Array): FilesResult {
   const ids = new IdList();
-  const files: FileResult[] = [];
-  for (const file of decodeFileList(list)) files.push(saveFile(file, ids));
-  return { kind: 'files', files, ids: ids.bytes() };
+  const numbers: number[] = [];
+  const failed = new Map<number, SystemErrorFacts>();
+  for (const file of decodeFileList(list)) {
+    const before = ids.count;
+    const saved = saveFile(file, ids);
+    if ('code' in saved) failed.set(numbers.length / FILE_NUMBERS, saved);
+    const { sizeBytes, newBytes } = 'code' in saved ? NOTHING : saved;
+    numbers.push(ids.count - before, sizeBytes, newBytes);
+  }
+  return { kind: 'files', numbers: Float64Array.from(numbers), ids: ids.bytes(), failed };
 }
 
-/** Pushes the file's ids; where it can't be read to its end, those of its first chunks belong to nobody. */
-function saveFile({ path, expectedSizeBytes }: ListedFile, ids: IdList): FileResult {
-  const before = ids.count;
+function saveFile(
+  { path, expectedSizeBytes }: ListedFile,
+  ids: IdList,
+): { sizeBytes: number; newBytes: number } | SystemErrorFacts {
   let newBytes = 0;
   try {
     const sizeBytes = readFileInChunks(path, expectedSizeBytes, window, (chunk) => {
@@ -57,11 +68,11 @@ function saveFile({ path, expectedSizeBytes }: ListedFile, ids: IdList): FileRes
       ids.push(id);
       if (isNew) newBytes += chunk.length;
     });
-    return { blobs: ids.count - before, sizeBytes, newBytes };
+    return { sizeBytes, newBytes };
   } catch (error) {
     const facts = systemErrorFacts(error);
     if (!facts) throw error;
-    return { blobs: ids.count - before, error: facts };
+    return facts;
   }
 }
 

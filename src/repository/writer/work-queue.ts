@@ -1,6 +1,6 @@
 import {
   encodeFileList,
-  type FileResult,
+  FILE_NUMBERS,
   type JobResult,
   type ListedFile,
   systemError,
@@ -134,11 +134,13 @@ export class WorkQueue {
     const [chunks] = this.#chunks.takeBatch(() => BATCH_BYTES);
     if (!chunks) return undefined;
     const { bytes, lengths, resolve } = chunks;
+    // Read now: once the bytes are transferred, they have no length here.
+    const sizeBytes = bytes.length;
     return {
       job: { kind: 'blobs', type: 'data', bytes, lengths: Uint32Array.from(lengths) },
       settle: (result) => {
         const { ids, newBytes } = blobsOf(result);
-        resolve({ ids: Buffer.from(ids.buffer), sizeBytes: bytes.length, newBytes });
+        resolve({ ids: Buffer.from(ids.buffer), sizeBytes, newBytes });
       },
     };
   }
@@ -148,14 +150,15 @@ function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
   if (result.kind !== 'files') throw new TypeError(`a worker answered ${result.kind} to files`);
   const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
   let at = 0;
-  for (const [number, file] of batch.entries()) {
-    const saved = result.files[number] as FileResult;
-    const end = at + saved.blobs * ID_BYTES;
-    if ('error' in saved) file.reject(systemError(saved.error));
-    else {
-      const { sizeBytes, newBytes } = saved;
-      file.resolve({ ids: Buffer.from(ids.subarray(at, end)), sizeBytes, newBytes });
-    }
+  for (const [place, file] of batch.entries()) {
+    const [blobs = 0, sizeBytes = 0, newBytes = 0] = result.numbers.subarray(
+      place * FILE_NUMBERS,
+      (place + 1) * FILE_NUMBERS,
+    );
+    const end = at + blobs * ID_BYTES;
+    const failure = result.failed.get(place);
+    if (failure) file.reject(systemError(failure));
+    else file.resolve({ ids: Buffer.from(ids.subarray(at, end)), sizeBytes, newBytes });
     at = end;
   }
 }
