@@ -22,13 +22,13 @@ export class ChunkWindow {
     this.#seen = 0;
   }
 
-  /** Free memory of at least one byte. Bytes that wait for their chunk's end move to the front when it gets tight. */
+  /**
+   * Free memory of at least one byte. What waits for its chunk's end moves to the front first: once a chunk, and the
+   * window stays within the processor's cache.
+   */
   room(): Buffer {
     const { window } = this.#cutter;
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-    } else if (this.#start > 0 && window.length - this.#end < window.length / 4) {
+    if (this.#start > 0) {
       window.copyWithin(0, this.#start, this.#end);
       this.#end -= this.#start;
       this.#start = 0;

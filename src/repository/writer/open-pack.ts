@@ -9,10 +9,16 @@ import type { FinishedPack, UnfinishedPack } from './messages.ts';
 const MAX_BLOBS = 10_000;
 /** Enough for the header of so many blobs. */
 const TAIL_ROOM_BYTES = 512 * 1024;
+/**
+ * From this size on glibc maps memory for each allocation alone and gives it back when it is freed (32 MiB is the most
+ * that its threshold grows to). Below, every pack would leave a hole. Pages that stay untouched cost nothing.
+ */
+const MAPPED_BYTES = 33 * 1024 * 1024;
 
 /** A pack that is being filled, in memory that is handed over as a whole when it is finished. */
 export class OpenPack {
   readonly #type: BlobType;
+  readonly #roomBytes: number;
   readonly #buffer: Buffer;
   readonly #blobs: PackedBlob[] = [];
   #used = 0;
@@ -20,7 +26,8 @@ export class OpenPack {
   /** `roomBytes`: for sealed blobs. */
   constructor(type: BlobType, roomBytes: number) {
     this.#type = type;
-    this.#buffer = Buffer.allocUnsafeSlow(roomBytes + TAIL_ROOM_BYTES);
+    this.#roomBytes = roomBytes;
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(roomBytes + TAIL_ROOM_BYTES, MAPPED_BYTES));
   }
 
   get usedBytes(): number {
@@ -32,7 +39,7 @@ export class OpenPack {
   }
 
   fits(payloadBytes: number): boolean {
-    const free = this.#buffer.length - TAIL_ROOM_BYTES - this.#used;
+    const free = this.#roomBytes - this.#used;
     return !this.isFullOfBlobs && payloadBytes + SEAL_OVERHEAD_BYTES <= free;
   }
 

@@ -18,6 +18,9 @@ type Lane = { worker: Worker; running: PooledJob[] };
 /** One that is worked on and one that is ready: no worker waits for the main thread. */
 const JOBS_PER_WORKER = 2;
 
+/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
+const HEAP = { maxYoungGenerationSizeMb: 8 };
+
 /** The worker threads of one writer. They start when there is work for them. */
 export class SealingPool {
   readonly #setup: WorkerSetup;
@@ -96,7 +99,10 @@ export class SealingPool {
 
   #start(): Lane {
     const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
-    const lane: Lane = { worker: new Worker(url, { workerData: this.#setup }), running: [] };
+    const lane: Lane = {
+      worker: new Worker(url, { workerData: this.#setup, resourceLimits: HEAP }),
+      running: [],
+    };
     lane.worker.on('message', (message: FromWorker) => this.#receive(lane, message));
     lane.worker.on('error', (error) => this.#fail(messageOf(error), error));
     lane.worker.on('exit', (code) => this.#fail(`a worker thread ended with code ${code}`));
