@@ -47,4 +47,15 @@ export const errors = errorCatalogue('cli', {
     message: (file: string, code: string) => `${file} can't be read (${code})`,
     guidance: 'Name a file that holds the password in its first line.',
   },
+  otherEnvironment: {
+    kind: 'invalid',
+    message: (id: string, environment: string, file: string) =>
+      `recovery ${id} is of ${environment}, which is not what ${file} declares`,
+    guidance: 'Name the right file with --file (and its stage with --stage).',
+  },
+  notAccepted: {
+    kind: 'refused',
+    message: (what: string) => `not carried out: ${what}`,
+    guidance: 'Nothing was changed. Run it again and answer, or use --yes.',
+  },
 });

@@ -1,6 +1,14 @@
 /** Every command, one line each. What a command needs is imported when it runs, never here. */
 import type { CommandSpec } from '../command.ts';
 import { completionOf } from './completion.ts';
+import { command as init } from './init.ts';
+import { command as plan } from './plan.ts';
+import { command as recover } from './recover.ts';
+import { command as recoveryList } from './recovery-list.ts';
+import { command as recoveryOpen } from './recovery-open.ts';
+import { command as recoveryPromote } from './recovery-promote.ts';
+import { command as recoveryRemove } from './recovery-remove.ts';
+import { command as recoveryUndo } from './recovery-undo.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
 import { command as repoForget } from './repo-forget.ts';
@@ -15,6 +23,14 @@ import { command as repoUnlock } from './repo-unlock.ts';
 
 export const commands: readonly CommandSpec[] = [
   // One line for each command, by its words.
+  init,
+  plan,
+  recover,
+  recoveryList,
+  recoveryOpen,
+  recoveryPromote,
+  recoveryRemove,
+  recoveryUndo,
   repoBackup,
   repoCheck,
   repoForget,

@@ -1,0 +1,8 @@
+/**
+ * What recovery needs when no control plane runs: the environment joined to the data plane, and nothing of the catalog,
+ * the scheduler or the API. The command line and the control plane both come through here.
+ */
+export { capturedEnvironment } from './captured-environment.ts';
+export * from './recover-environment.ts';
+export { siteOf } from './site.ts';
+export { spoolFolderOf } from './spool.ts';

@@ -1,0 +1,32 @@
+import type { CommandSpec } from '../command.ts';
+import { DIRECT_OPTIONS } from '../recovery/options.ts';
+
+/** Never on a screen that others may see: the password is what `--secrets` asks for. */
+function shownUrl(url: string, secrets: boolean): string {
+  if (secrets || !url.includes('@')) return url;
+  return url.replace(/:\/\/([^:@/]*):[^@]*@/, '://$1:***@');
+}
+
+export const command: CommandSpec = {
+  path: ['recovery', 'open'],
+  summary: 'show where a recovery answers: databases, folders, services',
+  arguments: [['<id>', 'of the recovery']],
+  options: [...DIRECT_OPTIONS, ['--secrets', 'show passwords in addresses']],
+  examples: ['holdfast recovery open r19kq'],
+  exits: { 5: 'no such recovery' },
+  async run([id], options, io) {
+    const { findRecovery } = await import('../recovery/direct.ts');
+    const { recoveryReport } = await import('../recovery/report.ts');
+    const state = await findRecovery(options, String(id));
+    io.say(
+      `${state.id}: ${state.environment}/${state.stage} as of ${new Date(state.instantMs).toISOString()}, ${state.status}`,
+    );
+    io.say();
+    for (const [name, store] of Object.entries(state.stores)) {
+      io.say(`  ${name.padEnd(12)}${shownUrl(store.url, options.secrets === true)}`);
+    }
+    for (const service of state.services) io.say(`  ${service.name.padEnd(12)}${service.url}`);
+    io.result(recoveryReport(state));
+    return 0;
+  },
+};
