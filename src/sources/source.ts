@@ -187,8 +187,13 @@ export type RecoverRequest = {
   owner?: string;
   /** Beside production: nothing may reach outside the target. In place: it becomes production again. */
   mode: 'beside' | 'in-place';
-  /** Loopback port to listen on, for sources that serve. */
+  /** Loopback port to listen on, for sources that serve; a free one where it isn't given. */
   port?: number;
+  /**
+   * The store's own fields where holdfast.yaml is at hand: with whose access (user, password, database) the answered
+   * URL is made. Without them it names no password.
+   */
+  own?: Record<string, unknown>;
 };
 
 export type RecoveredStore = {

@@ -56,7 +56,8 @@ export async function captureBase(
       context.stateFolder,
     );
     await holdWal(connection, context);
-    return new BaseCapture({ store, context, connection, server, asked, chunkSizeBytes });
+    const access = { user: settings.user, database: settings.database ?? settings.user };
+    return new BaseCapture({ store, context, connection, server, asked, chunkSizeBytes, access });
   } catch (error) {
     await connection.close();
     throw error;
@@ -70,6 +71,7 @@ type BaseParts = {
   server: ServerFacts;
   asked: AskedBySql;
   chunkSizeBytes: number;
+  access: BaseFacts['access'];
 };
 
 class BaseCapture implements Capture {
@@ -121,6 +123,7 @@ class BaseCapture implements Capture {
       configFiles: asked.configFiles.files.map((file) => file.absolutePath),
       needs: asked.needs,
       fromStandby: asked.isStandby,
+      access: this.#parts.access,
     };
     return {
       start: { line: start.timeline, offset: start.lsn },

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { errors } from '../errors.ts';
+import { type OsUser, runAs } from './os-user.ts';
+
+const execute = promisify(execFile);
+
+/** Settings by which a server reaches out, and what each must be in a copy. */
+type Expectation = { name: string; isSafe: (value: string) => boolean };
+
+export type IsolationRequest = {
+  binaries: string;
+  directory: string;
+  configFolder: string;
+  socketFolder: string;
+  user: OsUser;
+};
+
+/**
+ * Asks the server itself (`postgres -C`) what it would run with, after all files and includes: a copy is started only
+ * when nothing leads outside of it.
+ * @throws postgres/points-outside
+ */
+export async function checkIsolation(request: IsolationRequest): Promise<void> {
+  await Promise.all(
+    expectations(request).map(async ({ name, isSafe }) => {
+      const value = await effectiveValue(request, name);
+      if (!isSafe(value)) throw errors.pointsOutside([`the setting ${name}`, value]);
+    }),
+  );
+}
+
+function expectations(request: IsolationRequest): Expectation[] {
+  const isEmpty = (value: string) => value === '' || value === '(disabled)';
+  const isWithin = (folder: string) => (value: string) =>
+    path.resolve(request.directory, value).startsWith(`${folder}/`);
+  return [
+    { name: 'data_directory', isSafe: (value) => value === request.directory },
+    { name: 'hba_file', isSafe: isWithin(request.configFolder) },
+    { name: 'ident_file', isSafe: isWithin(request.configFolder) },
+    { name: 'external_pid_file', isSafe: isEmpty },
+    { name: 'unix_socket_directories', isSafe: (value) => value === request.socketFolder },
+    { name: 'listen_addresses', isSafe: (value) => value === '127.0.0.1' },
+    { name: 'log_directory', isSafe: isWithin(request.directory) },
+    { name: 'archive_mode', isSafe: (value) => value === 'off' },
+    { name: 'archive_command', isSafe: isEmpty },
+    { name: 'primary_conninfo', isSafe: isEmpty },
+    { name: 'synchronous_standby_names', isSafe: isEmpty },
+    { name: 'max_logical_replication_workers', isSafe: (value) => value === '0' },
+    { name: 'ssl', isSafe: (value) => value === 'off' },
+  ];
+}
+
+async function effectiveValue(request: IsolationRequest, name: string): Promise<string> {
+  const { stdout } = await execute(
+    path.join(request.binaries, 'postgres'),
+    [
+      '-D',
+      request.directory,
+      '-c',
+      `config_file=${path.join(request.configFolder, 'postgresql.conf')}`,
+      '-C',
+      name,
+    ],
+    { ...runAs(request.user), cwd: '/' },
+  );
+  return stdout.trimEnd();
+}

@@ -1,0 +1,107 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { systemCode } from '#base';
+import type { RecoveredStore, SettleRequest, SourceContext } from '../../source.ts';
+import { errors } from '../errors.ts';
+import { CONFIG_FOLDER } from '../facts.ts';
+import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './copy-state.ts';
+import { restoredPath } from './original-settings.ts';
+import { runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { copyFolders, recoveredStore } from './recover.ts';
+import { settleTree } from './tree.ts';
+
+const execute = promisify(execFile);
+
+/** Starts a recovered copy again, or finds it running. */
+export async function startCopy(
+  directory: string,
+  scratch: string,
+  port: number | undefined,
+  context: SourceContext,
+): Promise<RecoveredStore> {
+  const state = await stateOf(scratch);
+  const running = await runningPostmaster(directory);
+  if (running !== undefined) return recoveredStore(state, running, undefined);
+  const moved = port === undefined || port === state.port ? state : { ...state, port };
+  const folders = copyFolders(scratch);
+  await fs.mkdir(state.socketFolder, { recursive: true, mode: 0o700 });
+  await fs.chown(state.socketFolder, state.user.uid, state.user.gid);
+  const pid = await startPostmaster(
+    {
+      binaries: state.binaries,
+      directory: await fs.realpath(directory),
+      configFile: folders.configFile,
+      logFile: folders.log,
+      user: state.user,
+      settings: [`port=${moved.port}`],
+    },
+    context.signal,
+  );
+  if (moved !== state) await saveCopyState(scratch, moved);
+  return recoveredStore(moved, pid, undefined);
+}
+
+/** Stops a copy, if it runs. */
+export async function stopCopy(directory: string): Promise<void> {
+  await stopPostmaster(directory);
+}
+
+/**
+ * Gives a copy back the configuration of production and makes all of it durable, so that it can lie at `home`. What
+ * production's own start command needs outside the data directory stays as it is on this host; where it is gone, the
+ * captured files are put into the data directory.
+ * @throws postgres/not-settled
+ */
+export async function settleCopy(request: SettleRequest): Promise<void> {
+  const { directory, scratch, home } = request;
+  if (!(await isThere(directory))) return;
+  await stopPostmaster(directory);
+  const state = await stateOf(scratch);
+  if (state.bootId !== (await currentBootId())) {
+    throw errors.notSettled(['this host was started anew since it was recovered']);
+  }
+  await settleTree(directory, home, state.user);
+  await settleConfig(request, state);
+  // Recovery ran without fsync; now every byte of it is made durable at once.
+  await execute('sync', ['-f', directory]);
+}
+
+async function settleConfig(request: SettleRequest, state: CopyState): Promise<void> {
+  const { directory, scratch } = request;
+  const config = {
+    directory,
+    productionDirectory: state.productionDirectory,
+    configFile: undefined,
+  };
+  for (const file of state.configFiles) {
+    const target = path.join(directory, path.basename(file));
+    const captured = restoredPath(config, file);
+    if (captured === target || (await isThere(file)) || (await isThere(target))) continue;
+    if (!(await isThere(captured))) continue;
+    await fs.copyFile(captured, target);
+    await fs.chown(target, state.user.uid, state.user.gid);
+  }
+  const captured = path.join(directory, CONFIG_FOLDER);
+  const aside = path.join(scratch, CONFIG_FOLDER);
+  if (!(await isThere(captured))) return;
+  await fs.cp(captured, aside, { recursive: true });
+  await fs.rm(captured, { recursive: true });
+}
+
+async function stateOf(scratch: string): Promise<CopyState> {
+  const state = await loadCopyState(scratch);
+  if (state === undefined) throw errors.notSettled(['its scratch folder is gone']);
+  return state;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await fs.lstat(file);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { sleepMs, systemClock, systemCode } from '#base';
+import { errors } from '../errors.ts';
+import { type OsUser, runAs } from './os-user.ts';
+
+const POLL_MS = 20;
+const FAST_STOP_MS = 60_000;
+const LOG_TAIL_BYTES = 4096;
+
+export type PostmasterRequest = {
+  binaries: string;
+  directory: string;
+  configFile: string;
+  logFile: string;
+  user: OsUser;
+  /** Extra settings, `name=value`. */
+  settings?: string[];
+};
+
+/**
+ * Starts a server that outlives this process, and resolves to its process id when it takes connections, which is after
+ * recovery. How long that takes depends on the WAL; abort to give up.
+ * @throws postgres/recovery-failed with the end of the log, or the signal's reason
+ */
+export async function startPostmaster(
+  request: PostmasterRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  const log = await fs.open(request.logFile, 'a', 0o600);
+  await log.chown(request.user.uid, request.user.gid);
+  const from = (await log.stat()).size;
+  const settings = (request.settings ?? []).flatMap((setting) => ['-c', setting]);
+  const child = spawn(
+    path.join(request.binaries, 'postgres'),
+    ['-D', request.directory, '-c', `config_file=${request.configFile}`, ...settings],
+    {
+      ...runAs(request.user),
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: process.env.LC_ALL ?? 'C' },
+    },
+  );
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => resolve());
+  });
+  child.unref();
+  await log.close();
+  const isOver = ended.then(async () => {
+    throw errors.recoveryFailed([await lastWords(request.logFile, from)]);
+  });
+  try {
+    return await Promise.race([untilReady(request.directory, child.pid, signal), isOver]);
+  } catch (error) {
+    isOver.catch(() => {
+      // Already told, or the end of the one that is stopped here.
+    });
+    await stopPostmaster(request.directory, 'immediate');
+    throw error;
+  }
+}
+
+async function untilReady(
+  directory: string,
+  pid: number | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  while (true) {
+    const state = await readPidFile(directory);
+    if (state !== undefined && state.pid === pid && state.status === 'ready') return state.pid;
+    await sleepMs(POLL_MS, signal);
+  }
+}
+
+/** The id of the server that runs in this directory, or undefined. */
+export async function runningPostmaster(directory: string): Promise<number | undefined> {
+  const state = await readPidFile(directory);
+  return state !== undefined && (await isServerOf(state.pid, directory)) ? state.pid : undefined;
+}
+
+/** Stops the server of this directory, if one runs, and waits for its end. Idempotent. */
+export async function stopPostmaster(
+  directory: string,
+  mode: 'fast' | 'immediate' = 'fast',
+): Promise<void> {
+  const pid = await runningPostmaster(directory);
+  if (pid === undefined) return;
+  process.kill(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+  const deadlineMs = systemClock.monotonicMs() + FAST_STOP_MS;
+  let isForced = mode === 'immediate';
+  while (await isServerOf(pid, directory)) {
+    if (!isForced && systemClock.monotonicMs() > deadlineMs) {
+      isForced = true;
+      process.kill(pid, 'SIGQUIT');
+    }
+    await sleepMs(POLL_MS);
+  }
+}
+
+/** Applies changed configuration files. */
+export function reloadPostmaster(pid: number): void {
+  process.kill(pid, 'SIGHUP');
+}
+
+/** postmaster.pid: process id in line 1, status in line 8 (PostgreSQL: utils/pidfile.h). */
+async function readPidFile(
+  directory: string,
+): Promise<{ pid: number; status: string } | undefined> {
+  try {
+    const lines = (await fs.readFile(path.join(directory, 'postmaster.pid'), 'utf8')).split('\n');
+    const pid = Number.parseInt(lines[0] ?? '', 10);
+    return pid > 0 ? { pid, status: (lines[7] ?? '').trim() } : undefined;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Alive, and at work in this directory: a process id may have been given to another since. */
+async function isServerOf(pid: number, directory: string): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+    const workingDirectory = await fs.readlink(`/proc/${pid}/cwd`);
+    return workingDirectory === (await fs.realpath(directory));
+  } catch (error) {
+    // Without /proc, or where another user's may not be looked at, being alive is what can be known.
+    const code = systemCode(error);
+    return code === 'EACCES' || (code === 'ENOENT' && !(await hasProc()) && isAlive(pid));
+  }
+}
+
+async function hasProc(): Promise<boolean> {
+  return fs.access('/proc/self').then(
+    () => true,
+    () => false,
+  );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    // ESRCH: it has ended.
+    return false;
+  }
+}
+
+/** The lines of the log that say why, else its end. */
+async function lastWords(logFile: string, from: number): Promise<string> {
+  const text = (await fs.readFile(logFile)).subarray(from).subarray(-LOG_TAIL_BYTES).toString();
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const grave = lines.filter((line) => /FATAL|PANIC/.test(line));
+  return (grave.length > 0 ? grave : lines.slice(-5)).join('; ');
+}

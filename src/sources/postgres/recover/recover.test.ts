@@ -1,0 +1,207 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JournalAccess, RecoveredStore } from '../../source.ts';
+import { connectSql, parseConnectionUrl } from '../connection/index.ts';
+import { parseLsn, segmentName } from '../lsn.ts';
+import { startTestServer, type TestServer, until } from '../test-server.ts';
+import { type CapturedFolder, captureTo, contextIn, storeAt } from '../testing.ts';
+import { settleCopy, startCopy, stopCopy } from './life.ts';
+import { recoverPostgres } from './recover.ts';
+
+const SEGMENT_BYTES = 2 ** 24;
+
+/** The WAL that the server still has, as a journal would hold it. */
+function journalOf(server: TestServer): JournalAccess {
+  return {
+    contiguousEnd: async () => 0n,
+    lines: async () => [],
+    async *read(line, from, to) {
+      for (let at = from; at < to; ) {
+        const file = path.join(
+          server.dataDirectory,
+          'pg_wal',
+          segmentName(line, at, SEGMENT_BYTES),
+        );
+        const inSegment = Number(at % BigInt(SEGMENT_BYTES));
+        const length = Math.min(SEGMENT_BYTES - inSegment, Number(to - at), 1_000_000);
+        const handle = await fs.open(file);
+        const bytes = Buffer.alloc(length);
+        await handle.read(bytes, 0, length, inSegment);
+        await handle.close();
+        yield bytes;
+        at += BigInt(length);
+      }
+    },
+  };
+}
+
+async function namesBelow(folder: string): Promise<string[]> {
+  return (await fs.readdir(folder, { recursive: true })).sort();
+}
+
+describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
+  let server: TestServer;
+  let base: CapturedFolder;
+  let directory: string;
+  let scratch: string;
+  let position: bigint;
+  let copy: RecoveredStore;
+
+  const own = async (name: string) => {
+    const folder = path.join(server.folder, name);
+    await fs.mkdir(folder, { mode: 0o700 });
+    await fs.chown(folder, server.user.uid, server.user.gid);
+    return folder;
+  };
+  const currentLsn = async () => {
+    const [row] = await server.sql('select pg_current_wal_insert_lsn()::text as lsn');
+    return parseLsn(String(row?.lsn)) as bigint;
+  };
+  const ask = async (url: string, text: string) => {
+    const connection = await connectSql(parseConnectionUrl(url));
+    try {
+      return await connection.query(text);
+    } finally {
+      await connection.close();
+    }
+  };
+
+  beforeAll(async () => {
+    server = await startTestServer({
+      major,
+      settings: {
+        wal_level: 'logical',
+        wal_keep_size: '1GB',
+        logging_collector: 'on',
+        archive_mode: 'on',
+        work_mem: '7MB',
+      },
+    });
+    const logs = await own('logs');
+    const archive = await own('archive');
+    const [fast, late] = [await own('fast'), await own('late')];
+    await server.sql(
+      `alter system set log_directory = '${logs}'`,
+      `alter system set archive_command = 'cp %p ${archive}/%f'`,
+      'select pg_reload_conf()',
+      "create role shop login replication password 'a b/c'",
+      `create tablespace fast location '${fast}'`,
+      'create table orders (id int primary key) tablespace fast',
+      'grant select on orders to shop',
+      'insert into orders select generate_series(1, 1000)',
+      'create publication all_orders for table orders',
+      "select pg_create_logical_replication_slot('to_stats', 'pgoutput')",
+      'create database stats',
+    );
+    const stats = await connectSql(
+      parseConnectionUrl(server.url('postgres', server.password, 'stats')),
+    );
+    await stats.query('create table orders (id int primary key)');
+    await stats.query(
+      `create subscription to_stats connection 'host=127.0.0.1 port=${server.port} user=postgres password=${server.password} dbname=postgres'
+         publication all_orders with (create_slot = false, slot_name = 'to_stats')`,
+    );
+    await stats.close();
+    directory = path.join(server.folder, 'copy');
+    scratch = await own('scratch');
+    base = await captureTo(
+      directory,
+      server,
+      storeAt(server, { url: server.url('shop', 'a b%2Fc') }),
+    );
+    await server.sql(
+      'insert into orders select generate_series(1001, 2000)',
+      `create tablespace late location '${late}'`,
+      'create table items (id int) tablespace late',
+      'insert into items values (1)',
+      'select pg_switch_wal()',
+      'insert into orders select generate_series(2001, 50000)',
+    );
+    position = await currentLsn();
+    await server.sql('insert into orders values (0)', 'delete from items');
+  });
+  afterAll(async () => {
+    await stopCopy(directory);
+    await server.remove();
+  });
+
+  test('ends exactly at the position, and takes writes', async () => {
+    const outside = ['fast', 'late', 'archive'].map((name) => path.join(server.folder, name));
+    await server.sql('checkpoint');
+    const before = await Promise.all(outside.map(namesBelow));
+    copy = await recoverPostgres(
+      {
+        capture: base.outcome,
+        directory,
+        scratch,
+        journal: journalOf(server),
+        resolved: {
+          position: { line: 1, offset: position },
+          isEnd: false,
+          leftBehindCommits: 2,
+          leftBehindIsMore: false,
+        },
+        mode: 'beside',
+        own: { url: server.url('shop', 'a b%2Fc') },
+      },
+      contextIn(scratch),
+    );
+    expect(await ask(copy.url, 'select count(*)::int as n, min(id) from orders')).toEqual([
+      { n: 49_000 + 1000, min: 1 },
+    ]);
+    const socket = String(copy.facts.socketUrl).replace('//shop@', '//postgres@');
+    expect(await ask(socket, 'select * from items')).toEqual([{ id: 1 }]);
+    await ask(socket, 'insert into orders values (-1)');
+    await ask(socket, 'checkpoint');
+    expect(await Promise.all(outside.map(namesBelow))).toEqual(before);
+  });
+
+  test('leaves the subscription and the settings of production alone', async () => {
+    const socket = String(copy.facts.socketUrl).replace('//shop@', '//postgres@');
+    const [workers] = await ask(
+      socket,
+      "select count(*)::int as n from pg_stat_activity where backend_type like 'logical replication%'",
+    );
+    expect(workers).toEqual({ n: 0 });
+    const [settings] = await ask(
+      socket,
+      "select current_setting('archive_mode') as archive, current_setting('work_mem') as memory, current_setting('fsync') as fsync",
+    );
+    expect(settings).toEqual({ archive: 'off', memory: '7MB', fsync: 'on' });
+    const logs = await fs.readdir(path.join(server.folder, 'logs'));
+    expect(logs.length).toBeLessThanOrEqual(1);
+  });
+
+  test('stops and starts again, and a second start finds it', async () => {
+    await stopCopy(directory);
+    await stopCopy(directory);
+    const started = await startCopy(directory, scratch, undefined, contextIn(scratch));
+    const again = await startCopy(directory, scratch, undefined, contextIn(scratch));
+    expect(again.pid).toBe(started.pid);
+    const socket = String(again.facts.socketUrl).replace('//shop@', '//postgres@');
+    expect(await ask(socket, 'select min(id) from orders')).toEqual([{ min: -1 }]);
+  });
+
+  test('becomes production with its own configuration', async () => {
+    await server.stop();
+    const home = server.dataDirectory;
+    await settleCopy({ directory, scratch, home });
+    await settleCopy({ directory, scratch, home });
+    await fs.rename(home, `${home}.replaced`);
+    await fs.rename(directory, home);
+    await settleCopy({ directory, scratch, home });
+    await server.start();
+    expect(await server.sql('select min(id) from orders')).toEqual([{ min: -1 }]);
+    expect(await server.sql('show archive_mode')).toEqual([{ archive_mode: 'on' }]);
+    expect(await server.sql('select * from items')).toEqual([{ id: 1 }]);
+    const again = await captureTo(path.join(server.folder, 'again'), server, storeAt(server));
+    expect(again.problems).toEqual([]);
+    expect(again.outcome.start.line).toBe(2);
+    const archived = path.join(server.folder, 'archive', '00000002.history');
+    await until(
+      async () => (await fs.readdir(path.dirname(archived))).includes('00000002.history'),
+      'the history to be archived by production again',
+    );
+  });
+});

@@ -1,0 +1,227 @@
+import fs from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { systemClock } from '#base';
+import type { RecoveredStore, RecoverRequest, SourceContext } from '../../source.ts';
+import { errors } from '../errors.ts';
+import { type BaseFacts, baseFactsOf } from '../facts.ts';
+import { formatLsn } from '../lsn.ts';
+import { parseHistory } from '../wal/history.ts';
+import { findBinaries } from './binaries.ts';
+import { writeCopyConfig } from './copy-config.ts';
+import { type CopyState, currentBootId, saveCopyState } from './copy-state.ts';
+import { checkIsolation } from './isolation-check.ts';
+import { type OriginalConfig, originalSettings } from './original-settings.ts';
+import { serverUser } from './os-user.ts';
+import { reloadPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { prepareTree } from './tree.ts';
+import { serviceUrl, socketUrl } from './url.ts';
+import { feedWal, prepareFeed, type WalFeedRequest } from './wal-feed.ts';
+import { planWal, type WalPlan } from './wal-plan.ts';
+
+/** Longest path of a Unix socket (sockaddr_un), with the name of the socket in it. */
+const LONGEST_SOCKET_FOLDER = 107 - '/.s.PGSQL.65535.lock'.length;
+
+/** Files of a copy outside its data directory, all in its scratch folder. */
+export function copyFolders(scratch: string) {
+  return {
+    config: path.join(scratch, 'config'),
+    configFile: path.join(scratch, 'config', 'postgresql.conf'),
+    log: path.join(scratch, 'server.log'),
+    baseWal: path.join(scratch, 'base-wal'),
+    wal: path.join(scratch, 'wal'),
+  };
+}
+
+/**
+ * Brings a restored base to life at a position: an isolated server on loopback that replays exactly the WAL up to there
+ * and then takes writes on a timeline of its own. It keeps running when this process ends.
+ */
+export async function recoverPostgres(
+  request: RecoverRequest,
+  context: SourceContext,
+): Promise<RecoveredStore> {
+  const facts = baseFactsOf(request.capture);
+  const directory = await fs.realpath(request.directory);
+  const folders = copyFolders(request.scratch);
+  const state = await planCopy({ ...request, directory }, facts);
+  const plan = await planWal({
+    baseStart: request.capture.start,
+    baseEnd: request.capture.end,
+    position: request.resolved?.position ?? request.capture.end,
+    segmentSizeBytes: facts.walSegmentSizeBytes,
+    journal: request.journal,
+  });
+  const original = await originalSettings(originalConfigOf(directory, facts));
+  await fs.chown(request.scratch, state.user.uid, state.user.gid);
+  await makeOwnFolder(folders.config, state);
+  await makeOwnFolder(state.socketFolder, state);
+  await stopPostmaster(directory, 'immediate');
+  await prepareTree(directory, facts.majorVersion, folders.baseWal, state.user);
+
+  const abort = new AbortController();
+  const feed: WalFeedRequest = {
+    plan,
+    journal: request.journal,
+    segmentSizeBytes: facts.walSegmentSizeBytes,
+    baseFolder: folders.baseWal,
+    folder: folders.wal,
+    user: state.user,
+    signal: AbortSignal.any([context.signal, abort.signal]),
+    onProgress: progressOf(plan, context),
+  };
+  const { restoreCommand } = await prepareFeed(feed);
+  await writeCopyConfig({
+    majorVersion: facts.majorVersion,
+    original,
+    binaries: state.binaries,
+    configFolder: folders.config,
+    socketFolder: state.socketFolder,
+    port: state.port,
+    restoreCommand,
+    recoveryTimeline:
+      plan.end.line === request.capture.end.line ? 'current' : String(plan.end.line),
+  });
+  await ownFiles(folders.config, state);
+  await checkIsolation({ ...state, directory, configFolder: folders.config });
+  const pid = await replay(feed, state, directory, folders, abort);
+  await fs.appendFile(folders.configFile, "fsync = 'on'\n");
+  reloadPostmaster(pid);
+  await fs.rm(folders.wal, { recursive: true, force: true });
+  await fs.rm(folders.baseWal, { recursive: true, force: true });
+  await saveCopyState(request.scratch, state);
+  return { ...recoveredStore(state, pid, request.own), pid };
+}
+
+export function recoveredStore(
+  state: CopyState,
+  pid: number,
+  own: Record<string, unknown> | undefined,
+): RecoveredStore {
+  return {
+    url: serviceUrl(state, own),
+    pid,
+    facts: { socketUrl: socketUrl(state), port: state.port, owner: state.user.name },
+  };
+}
+
+async function planCopy(request: RecoverRequest, facts: BaseFacts): Promise<CopyState> {
+  const user = await serverUser(request.owner, request.directory);
+  const { settings } = facts;
+  const configFiles = [settings.config_file, settings.hba_file, settings.ident_file];
+  return {
+    majorVersion: facts.majorVersion,
+    binaries: await findBinaries(facts.majorVersion, user, request.scratch),
+    user,
+    socketFolder: await socketFolderIn(request.scratch),
+    port: request.port ?? (await freeLoopbackPort()),
+    access: facts.access,
+    configFiles: configFiles.filter((file) => file !== undefined),
+    ...(settings.data_directory === undefined
+      ? {}
+      : { productionDirectory: settings.data_directory }),
+    bootId: await currentBootId(),
+  };
+}
+
+export function originalConfigOf(directory: string, facts: BaseFacts): OriginalConfig {
+  return {
+    directory,
+    productionDirectory: facts.settings.data_directory,
+    configFile: facts.settings.config_file,
+  };
+}
+
+/** Server and feed side by side; whichever fails ends the other. */
+async function replay(
+  feed: WalFeedRequest,
+  state: CopyState,
+  directory: string,
+  folders: ReturnType<typeof copyFolders>,
+  abort: AbortController,
+): Promise<number> {
+  const feeding = feedWal(feed);
+  let feedFailure: unknown;
+  feeding.catch((error: unknown) => {
+    feedFailure ??= error;
+  });
+  try {
+    const pid = await startPostmaster(
+      {
+        binaries: state.binaries,
+        directory,
+        configFile: folders.configFile,
+        logFile: folders.log,
+        user: state.user,
+      },
+      feed.signal,
+    );
+    await checkReached(directory, await feeding);
+    return pid;
+  } catch (error) {
+    // The server fails because the feed did, never the other way round.
+    const first = feedFailure ?? error;
+    abort.abort(first);
+    await feeding.catch(() => {});
+    await stopPostmaster(directory, 'immediate');
+    throw first;
+  }
+}
+
+/** The new timeline's history says where recovery ended. */
+async function checkReached(directory: string, wanted: bigint): Promise<void> {
+  const folder = path.join(directory, 'pg_wal');
+  const names = (await fs.readdir(folder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+  const newest = names.sort().at(-1);
+  const text = newest === undefined ? '' : await fs.readFile(path.join(folder, newest), 'utf8');
+  const reached = parseHistory(text)?.at(-1)?.forkOffset;
+  if (reached === wanted) return;
+  const place = reached === undefined ? 'nowhere' : formatLsn(reached);
+  throw errors.recoveredElsewhere([place, formatLsn(wanted)]);
+}
+
+function progressOf(plan: WalPlan, context: SourceContext): (doneBytes: number) => void {
+  const totalBytes = plan.segments
+    .flatMap((segment) => segment.pieces)
+    .reduce((sum, piece) => sum + Number(piece.end - piece.start), 0);
+  const begunMs = systemClock.monotonicMs();
+  return (doneBytes) => {
+    const isOver = doneBytes >= totalBytes;
+    context.progress({
+      step: 'replaying WAL',
+      doneBytes,
+      totalBytes,
+      ...(isOver ? { ended: { tookMs: systemClock.monotonicMs() - begunMs } } : {}),
+    });
+  };
+}
+
+/** In the scratch folder, unless its path is too long for a socket. */
+async function socketFolderIn(scratch: string): Promise<string> {
+  const folder = path.join(await fs.realpath(scratch), 'socket');
+  if (Buffer.byteLength(folder) <= LONGEST_SOCKET_FOLDER && !folder.includes(',')) return folder;
+  return fs.mkdtemp(path.join(os.tmpdir(), 'hf-'));
+}
+
+async function makeOwnFolder(folder: string, { user }: CopyState): Promise<void> {
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+  await fs.chown(folder, user.uid, user.gid);
+}
+
+async function ownFiles(folder: string, { user }: CopyState): Promise<void> {
+  for (const name of await fs.readdir(folder)) {
+    await fs.chown(path.join(folder, name), user.uid, user.gid);
+  }
+}
+
+export async function freeLoopbackPort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

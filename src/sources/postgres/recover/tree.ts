@@ -1,0 +1,135 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { systemCode } from '#base';
+import { errors } from '../errors.ts';
+import type { OsUser } from './os-user.ts';
+
+/** Tablespaces of a copy lie in its own data directory, under this. */
+const TABLESPACES = 'holdfast-tablespaces';
+export const AUTOMATIC_CONFIG = 'postgresql.auto.conf';
+/** Where production's postgresql.auto.conf waits: Postgres would read it whatever configuration it is given. */
+export const AUTOMATIC_CONFIG_ASIDE = 'postgresql.auto.conf.before-recovery';
+
+/** What belongs to the running server that was captured, and not to a copy. */
+const LEFTOVERS = [
+  'postmaster.pid',
+  'postmaster.opts',
+  'standby.signal',
+  'recovery.signal',
+  'tablespace_map',
+  'backup_manifest',
+];
+
+const WAL_FILE = /^[0-9A-F]{24}(\.partial)?$/;
+
+/**
+ * Makes a restored tree ready for recovery: leftovers gone, tablespaces within, its WAL moved to `walFolder`, all of it
+ * owned by the user. May be called again after it was cut short.
+ * @throws postgres/not-a-postgres-tree, postgres/points-outside
+ */
+export async function prepareTree(
+  directory: string,
+  majorVersion: number,
+  walFolder: string,
+  user: OsUser,
+): Promise<void> {
+  await checkVersion(directory, majorVersion);
+  for (const name of LEFTOVERS) await fs.rm(path.join(directory, name), { force: true });
+  await moveIfThere(
+    path.join(directory, AUTOMATIC_CONFIG),
+    path.join(directory, AUTOMATIC_CONFIG_ASIDE),
+  );
+  await linkTablespaces(directory, directory);
+  await moveWal(path.join(directory, 'pg_wal'), walFolder);
+  await fs.writeFile(path.join(directory, 'recovery.signal'), '', { mode: 0o600 });
+  await fs.chmod(directory, 0o700);
+  await ownAndInspect(directory, directory, user);
+}
+
+/** Gives back what a copy changed, so that it can be production's data directory at `home`. */
+export async function settleTree(directory: string, home: string, user: OsUser): Promise<void> {
+  await moveIfThere(
+    path.join(directory, AUTOMATIC_CONFIG_ASIDE),
+    path.join(directory, AUTOMATIC_CONFIG),
+  );
+  await linkTablespaces(directory, home);
+  await ownAndInspect(directory, home, user);
+}
+
+async function checkVersion(directory: string, majorVersion: number): Promise<void> {
+  const text = await fs.readFile(path.join(directory, 'PG_VERSION'), 'utf8').catch((error) => {
+    if (systemCode(error) === 'ENOENT') throw errors.notAPostgresTree(['PG_VERSION is missing']);
+    throw error;
+  });
+  if (Number.parseInt(text, 10) === majorVersion) return;
+  throw errors.notAPostgresTree([`PG_VERSION says ${text.trim()} instead of ${majorVersion}`]);
+}
+
+/**
+ * Folders and links in `pg_tblspc` become links to folders in the data directory, as they are named when it lies at
+ * `home`. Links never lead back to production's tablespaces.
+ */
+async function linkTablespaces(directory: string, home: string): Promise<void> {
+  const links = path.join(directory, 'pg_tblspc');
+  for (const oid of await fs.readdir(links)) {
+    const link = path.join(links, oid);
+    const folder = path.join(directory, TABLESPACES, oid);
+    await fs.mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
+    if ((await fs.lstat(link)).isSymbolicLink()) await fs.unlink(link);
+    else await fs.rename(link, folder);
+    await fs.symlink(path.join(home, TABLESPACES, oid), link);
+  }
+}
+
+/** The server is given WAL through its restore_command alone: here more may lie than recovery may read. */
+async function moveWal(from: string, to: string): Promise<void> {
+  await fs.mkdir(to, { recursive: true, mode: 0o700 });
+  for (const name of await fs.readdir(from)) {
+    if (WAL_FILE.test(name)) await move(path.join(from, name), path.join(to, name));
+  }
+  await fs.rm(path.join(from, 'archive_status'), { recursive: true, force: true });
+  await fs.mkdir(path.join(from, 'archive_status'), { mode: 0o700 });
+}
+
+/** Owner of every entry, and no link that leads out of the tree, wherever it came from. */
+async function ownAndInspect(directory: string, home: string, user: OsUser): Promise<void> {
+  const inside = `${home}/`;
+  const folders = [directory];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    await own(folder, user);
+    for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(file);
+      else await own(file, user);
+      if (!entry.isSymbolicLink()) continue;
+      const target = path.resolve(path.dirname(file), await fs.readlink(file));
+      if (!target.startsWith(inside)) {
+        throw errors.pointsOutside([`the link ${path.relative(directory, file)}`, target]);
+      }
+    }
+  }
+}
+
+async function own(file: string, user: OsUser): Promise<void> {
+  const { uid, gid } = await fs.lstat(file);
+  if (uid !== user.uid || gid !== user.gid) await fs.lchown(file, user.uid, user.gid);
+}
+
+async function moveIfThere(from: string, to: string): Promise<void> {
+  try {
+    await fs.rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** Over file systems too. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await fs.rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    await fs.copyFile(from, to);
+    await fs.unlink(from);
+  }
+}

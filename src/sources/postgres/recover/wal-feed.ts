@@ -1,0 +1,213 @@
+import fs, { type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { sleepMs } from '#base';
+import type { JournalAccess } from '../../source.ts';
+import { errors } from '../errors.ts';
+import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
+import { WalDecoder } from '../wal/decode.ts';
+import type { OsUser } from './os-user.ts';
+import { keepTablespaceInside } from './tablespace-record.ts';
+import type { PlannedSegment, SegmentPiece, WalPlan } from './wal-plan.ts';
+
+/** Written segments that may wait for the server: enough to keep it busy, little enough to bound the disk. */
+const AHEAD_BYTES = 256 * 2 ** 20;
+const POLL_MS = 10;
+
+export type WalFeedRequest = {
+  plan: WalPlan;
+  journal: JournalAccess | undefined;
+  segmentSizeBytes: number;
+  /** WAL files of the base, moved out of the server's way. */
+  baseFolder: string;
+  /** Segments are handed to the server here. */
+  folder: string;
+  user: OsUser;
+  signal: AbortSignal;
+  /** Bytes written so far. */
+  onProgress: (doneBytes: number) => void;
+};
+
+/**
+ * Makes the folder and the script that the server calls as its `restore_command`: it waits for a segment of the plan,
+ * moves it where the server wants it, and answers "no" at once to anything else. Where the feed has failed or died it
+ * answers with a status that makes Postgres give up instead of taking the gap for the end.
+ */
+export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCommand: string }> {
+  const { folder, plan, user } = request;
+  await fs.rm(folder, { recursive: true, force: true });
+  await fs.mkdir(folder, { mode: 0o700 });
+  await fs.chown(folder, user.uid, user.gid);
+  const names = plan.segments.map((segment) => `${segment.name}\n`).join('');
+  await give(path.join(folder, 'plan'), names, user);
+  for (const { line, raw } of plan.histories) {
+    if (line > 1) await give(path.join(folder, historyFileName(line)), raw, user);
+  }
+  const script = path.join(folder, 'restore-wal');
+  await give(script, restoreScript(folder, process.pid), user, 0o700);
+  return { restoreCommand: `${shellQuote(script).replaceAll('%', '%%')} "%f" "%p"` };
+}
+
+/**
+ * Writes the segments of the plan, in order, no further ahead than the server has taken them. Resolves to the end of
+ * the last whole record: there the server's recovery must end.
+ * @throws postgres/journal-broken where the WAL ends before the plan does
+ */
+export async function feedWal(request: WalFeedRequest): Promise<bigint> {
+  const marker = (name: string) => give(path.join(request.folder, name), '', request.user);
+  try {
+    const end = await new WalFeed(request).run();
+    await marker('complete');
+    return end;
+  } catch (error) {
+    await marker('failed');
+    throw error;
+  }
+}
+
+class WalFeed {
+  readonly #request: WalFeedRequest;
+  readonly #decoder: WalDecoder;
+  /** Records to rewrite that are whole by now. */
+  #tablespaces: bigint[] = [];
+  /** Written, and held back by one, because a record may end in the next. */
+  #held: { segment: PlannedSegment; file: string } | undefined;
+  readonly #handed: string[] = [];
+  #doneBytes = 0;
+
+  constructor(request: WalFeedRequest) {
+    this.#request = request;
+    const first = request.plan.segments[0]?.start ?? 0n;
+    this.#decoder = new WalDecoder(first, {
+      onEvent: () => {},
+      onTablespace: (start) => this.#tablespaces.push(start),
+      segmentSizeBytes: request.segmentSizeBytes,
+    });
+  }
+
+  async run(): Promise<bigint> {
+    for (const segment of this.#request.plan.segments) {
+      await this.#room();
+      const file = await this.#write(segment);
+      await this.#rewriteTablespaces(segment, file);
+      await this.#hand();
+      this.#held = { segment, file };
+    }
+    await this.#hand();
+    const { end, line = 0, recordEnd } = this.#decoder;
+    if (end) throw errors.journalBroken([formatLsn(end.at), line, end.because]);
+    return recordEnd ?? this.#request.plan.end.offset;
+  }
+
+  async #write(segment: PlannedSegment): Promise<string> {
+    const file = path.join(this.#request.folder, `${segment.name}.partial`);
+    const handle = await fs.open(file, 'w', 0o600);
+    try {
+      for (const piece of segment.pieces) {
+        let at = Number(piece.start - segment.start);
+        for await (const bytes of this.#bytesOf(piece)) {
+          this.#request.signal.throwIfAborted();
+          await handle.write(bytes, 0, bytes.length, at);
+          this.#decoder.push(bytes);
+          at += bytes.length;
+          this.#doneBytes += bytes.length;
+          this.#request.onProgress(this.#doneBytes);
+        }
+      }
+      await handle.truncate(this.#request.segmentSizeBytes);
+      await handle.chown(this.#request.user.uid, this.#request.user.gid);
+    } finally {
+      await handle.close();
+    }
+    return file;
+  }
+
+  #bytesOf(piece: SegmentPiece): AsyncIterable<Buffer> {
+    if (piece.from.kind === 'journal') {
+      const { journal } = this.#request;
+      if (!journal) throw new Error('a plan without a journal asks for none');
+      return journal.read(piece.from.line, piece.start, piece.end);
+    }
+    const begin = segmentStart(piece.start, this.#request.segmentSizeBytes);
+    const file = path.join(this.#request.baseFolder, piece.from.file);
+    return readSpan(file, Number(piece.start - begin), Number(piece.end - begin));
+  }
+
+  async #rewriteTablespaces(segment: PlannedSegment, file: string): Promise<void> {
+    if (this.#tablespaces.length === 0) return;
+    const open = new Map<string, FileHandle>();
+    const fileAt = async (lsn: bigint): Promise<FileHandle> => {
+      const name = lsn < segment.start && this.#held ? this.#held.file : file;
+      const handle = open.get(name) ?? (await fs.open(name, 'r+'));
+      open.set(name, handle);
+      return handle;
+    };
+    const { segmentSizeBytes } = this.#request;
+    try {
+      for (const start of this.#tablespaces) {
+        await keepTablespaceInside({ segmentSizeBytes, fileAt }, start);
+      }
+      this.#tablespaces = [];
+    } finally {
+      for (const handle of open.values()) await handle.close();
+    }
+  }
+
+  async #hand(): Promise<void> {
+    if (!this.#held) return;
+    const target = path.join(this.#request.folder, this.#held.segment.name);
+    await fs.rename(this.#held.file, target);
+    this.#handed.push(target);
+    this.#held = undefined;
+  }
+
+  /** Waits until the server has taken enough of what was handed over. */
+  async #room(): Promise<void> {
+    const most = Math.max(2, Math.floor(AHEAD_BYTES / this.#request.segmentSizeBytes));
+    while (this.#handed.length >= most) {
+      const oldest = this.#handed[0] as string;
+      if (await exists(oldest)) await sleepMs(POLL_MS, this.#request.signal);
+      else this.#handed.shift();
+    }
+  }
+}
+
+async function* readSpan(file: string, from: number, to: number): AsyncGenerator<Buffer> {
+  const handle = await fs.open(file, 'r');
+  try {
+    yield* handle.createReadStream({ start: from, end: to - 1, autoClose: false });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return fs.access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function give(file: string, text: string, user: OsUser, mode = 0o600): Promise<void> {
+  await fs.writeFile(file, text, { mode });
+  await fs.chown(file, user.uid, user.gid);
+}
+
+/** Statuses above 125 make Postgres stop the recovery (documentation of restore_command). */
+function restoreScript(folder: string, feederPid: number): string {
+  return `#!/bin/sh
+cd ${shellQuote(folder)} || exit 200
+take() { [ -e "$1" ] && mv "$1" "$2"; }
+case "$1" in *.history) [ -e "$1" ] && exec cp "$1" "$OLDPWD/$2"; exit 1 ;; esac
+grep -qx "$1" plan || exit 1
+until take "$1" "$OLDPWD/$2"; do
+  [ -e failed ] && exit 200
+  [ -e complete ] && { take "$1" "$OLDPWD/$2"; exit; }
+  [ -e /proc/${feederPid} ] || kill -0 ${feederPid} 2>/dev/null || exit 200
+  sleep 0.02
+done
+`;
+}
+
+export function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
