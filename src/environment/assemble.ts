@@ -37,7 +37,7 @@ export function assemble(
     objectives: { rpoMs: objectives.rpo, rtoMs: objectives.rto, proofMs: objectives.proof },
     consistency: withoutUndefined({ leader: consistency.leader, skewMs: consistency.skew }),
     stores: Object.entries(declared.stores).map(([name, store]) =>
-      assembleStore(name, store, own.get(name), objectives.rpo, addressOf(root, name)),
+      assembleStore(name, store, own.get(name), objectives.rpo, addressOf(root, name, folder)),
     ),
     services: inOrderOfNeeds(
       Object.entries(declared.services).map(([name, service]) =>
@@ -88,10 +88,13 @@ function assembleStore(
   };
 }
 
-function addressOf(root: Located, store: string): string | undefined {
+/** As it is written: of a store that isn't protected nothing else was looked at. */
+function addressOf(root: Located, store: string, folder: string): string | undefined {
   for (const field of ['url', 'path']) {
     const found = locate(root, ['stores', store, field])?.value;
-    if (found?.kind === 'scalar' && typeof found.value === 'string') return found.value;
+    if (found?.kind === 'scalar' && typeof found.value === 'string') {
+      return field === 'path' ? path.resolve(folder, found.value) : found.value;
+    }
   }
   return undefined;
 }

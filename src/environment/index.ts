@@ -30,7 +30,8 @@ export {
   type Undeclared,
 } from './plan/plan.ts';
 export { showPlan } from './plan/show.ts';
-export { lookAround, type Seen } from './plan/surroundings.ts';
+export { type StarterFacts, starterText } from './plan/starter.ts';
+export { COMPOSE_FILES, lookAround, type Seen } from './plan/surroundings.ts';
 export type { Place, Problem } from './problems.ts';
 export {
   createProcessRuntime,

@@ -146,7 +146,8 @@ checks:
 
   test('read again elsewhere needs no secret of production', () => {
     const environment = parse(GOOD, undefined, { variables: {}, missing: 'keep' });
-    expect(environment.stores[0]).toMatchObject({ name: 'orders' });
+    expect(environment.stores[0]).toMatchObject({ name: 'orders', own: {} });
+    expect(environment.stores[1]).toMatchObject({ own: { path: `${FOLDER}/media` } });
   });
 
   test('takes anchors and aliases, and $${ as plain text', () => {

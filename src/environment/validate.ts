@@ -36,6 +36,8 @@ export function validate(
     for (const [name, entry] of stores.entries) {
       if (entry.value.kind !== 'map') continue;
       described.push(...validateStore(root, name, sourceSchemas, folder, own));
+      // What holds a reference that nobody could look up is no setting to work with.
+      if ([...settings.unresolved].some((at) => at.startsWith(`stores.${name}.`))) own.delete(name);
     }
   }
   const problems = described

@@ -2,10 +2,13 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { Secret } from '#base';
+import { parseEnvironment } from '../load.ts';
 import type { Environment, Store } from '../model.ts';
 import { makePlan, type StoreInspection } from './plan.ts';
 import { showPlan } from './show.ts';
+import { starterText } from './starter.ts';
 import { lookAround } from './surroundings.ts';
 
 const GIB = 2 ** 30;
@@ -187,6 +190,35 @@ volumes:
       ],
     };
     expect(await lookAround(folder, { PGHOST: 'localhost', PGPORT: '6543' }, covering)).toEqual([]);
+  });
+
+  test('becomes a first file that is read without a problem', async () => {
+    const variables = { DATABASE_URL: 'postgresql://a:hush@db.example/x' };
+    const seen = await lookAround(folder, variables);
+    const text = starterText({
+      folder: '/srv/My Shop',
+      repository: '/var/lib/repository',
+      passwordFile: path.join(folder, 'compose.yaml'),
+      schema: '/schema.json',
+      imports: ['compose.yaml'],
+      seen: [...seen, { name: 'On', kind: 'mysql', seenAt: 'DATABASE_URL' }],
+    });
+    expect(text.replaceAll(folder, '<folder>')).toMatchSnapshot();
+    const started = parseEnvironment(
+      [{ path: path.join(folder, 'holdfast.yaml'), bytes: Buffer.from(text) }],
+      {
+        sourceSchemas: {
+          postgres: z.strictObject({ url: z.string() }),
+          files: z.strictObject({ path: z.string() }),
+        },
+        variables: { ...variables, DB_URL: 'postgresql://db' },
+      },
+    );
+    expect(started.name).toBe('my-shop');
+    const plan = makePlan(started, new Map(), await lookAround(folder, variables, started));
+    // What can't be protected yet goes on being named, until somebody gives the reason.
+    expect(plan.stores.filter((store) => store.verdict === 'unexplained')).toHaveLength(2);
+    expect(plan.stores.filter((store) => store.verdict === 'undeclared')).toEqual([]);
   });
 
   test('takes PGHOST and its like where there is no DATABASE_URL', async () => {

@@ -14,9 +14,16 @@ import type { Undeclared } from './plan.ts';
 export type Seen = Undeclared & {
   /** Own fields of a store that would protect it, where they are known. Hold secrets. */
   own?: { type: string; fields: Record<string, unknown> };
+  /** Of kind `folder`: where it lies. */
+  folder?: string;
 };
 
-const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+export const COMPOSE_FILES = [
+  'compose.yaml',
+  'compose.yml',
+  'docker-compose.yaml',
+  'docker-compose.yml',
+];
 
 /** What is around and not covered by a declared store. */
 export async function lookAround(
@@ -172,6 +179,7 @@ function boundFolders(service: Service, file: string, folder: string): Candidate
       kind: 'folder',
       seenAt: `${file}:${volume.line}`,
       addresses: [path.resolve(folder, volume.name)],
+      folder: path.resolve(folder, volume.name),
     }));
 }
 
