@@ -10,6 +10,7 @@ import { type Located, locate } from './yaml/located.ts';
 
 type Origin = {
   file: string;
+  folder: string;
   overlay: string | undefined;
   texts: { path: string; text: string }[];
 };
@@ -20,10 +21,11 @@ export function assemble(
   root: Located,
   origin: Origin,
 ): Environment {
-  const folder = path.dirname(origin.file);
+  const { folder } = origin;
   const { repository, objectives, consistency } = declared;
   return {
     file: origin.file,
+    folder,
     ...(origin.overlay !== undefined && { overlay: origin.overlay }),
     texts: origin.texts,
     name: declared.name,

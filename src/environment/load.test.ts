@@ -145,9 +145,13 @@ checks:
   });
 
   test('read again elsewhere needs no secret of production', () => {
-    const environment = parse(GOOD, undefined, { variables: {}, missing: 'keep' });
+    const environment = parse(`${GOOD}import: [not-here]\n`, undefined, {
+      variables: {},
+      missing: 'keep',
+      folder: '/elsewhere',
+    });
     expect(environment.stores[0]).toMatchObject({ name: 'orders', own: {} });
-    expect(environment.stores[1]).toMatchObject({ own: { path: `${FOLDER}/media` } });
+    expect(environment.stores[1]).toMatchObject({ own: { path: '/elsewhere/media' } });
   });
 
   test('takes anchors and aliases, and $${ as plain text', () => {

@@ -25,6 +25,8 @@ const MOST_SHOWN = 50;
 export type ParseOptions = {
   /** By default those of every source that Holdfast has. */
   sourceSchemas?: SourceSchemas;
+  /** Where relative paths begin; by default the folder of the file. For a file that was brought back elsewhere. */
+  folder?: string;
   /** `-e staging`: the stage asked for. */
   stage?: string;
   /** Where `${NAME}` is looked up; by default the environment of this process. */
@@ -73,7 +75,7 @@ export function parseEnvironment(
   const root = mergedRoot(files, read, options.stage, problems);
   if (root === undefined) throw invalid(files, problems);
 
-  const folder = path.dirname(main.path);
+  const folder = path.resolve(options.folder ?? path.dirname(main.path));
   const missing = options.missing ?? 'problem';
   const variables = options.variables ?? process.env;
   const settings = resolveSettings(root, { variables, folder }, missing);
@@ -85,6 +87,7 @@ export function parseEnvironment(
 
   return assemble(validated.declared, validated.own, settings.root, {
     file: main.path,
+    folder,
     overlay: overlay?.path,
     texts: files.map((file) => ({ path: file.path, text: new TextDecoder().decode(file.bytes) })),
   });

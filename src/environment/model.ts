@@ -8,6 +8,8 @@ export type Environment = {
   /** Absolute path of the file it was read from, and of the overlay where one was merged. */
   file: string;
   overlay?: string;
+  /** Absolute: relative paths of the file begin here, and its command lines run here. */
+  folder: string;
   /** The text as written, without secrets: it is captured with every recovery point. */
   texts: { path: string; text: string }[];
   name: string;

@@ -20,7 +20,6 @@ export const command: CommandSpec = {
       '#environment'
     );
     const { existsSync } = await import('node:fs');
-    const path = await import('node:path');
     const file = typeof options.file === 'string' ? options.file : undefined;
     const stage = typeof options.stage === 'string' ? options.stage : undefined;
 
@@ -28,7 +27,7 @@ export const command: CommandSpec = {
     const environment = isDeclared
       ? await loadEnvironment({ ...(file && { file }), ...(stage && { stage }) })
       : undefined;
-    const folder = environment ? path.dirname(environment.file) : process.cwd();
+    const folder = environment?.folder ?? process.cwd();
     const seen = await lookAround(folder, process.env, environment);
     const [inspections, undeclared] = await Promise.all([
       environment ? inspectStores(environment, io.signal) : new Map(),

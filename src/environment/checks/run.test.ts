@@ -64,6 +64,7 @@ type Unnamed = Check extends infer One ? (One extends Check ? Omit<One, 'name'> 
 async function see(check: Unnamed, timeoutMs = 20_000) {
   const environment: Environment = {
     file: path.join(folder, 'holdfast.yaml'),
+    folder,
     texts: [],
     name: 'shop',
     stage: 'production',

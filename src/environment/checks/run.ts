@@ -2,7 +2,6 @@
  * Runs the declared checks against a copy. A check fails where what was seen contradicts it, and is unknown where
  * nothing could be seen: no data is never a pass.
  */
-import path from 'node:path';
 import { messageOf, systemClock } from '#base';
 import type { CopyBindings } from '../bindings.ts';
 import type { Check, Environment } from '../model.ts';
@@ -29,7 +28,7 @@ export async function runChecks(
 ): Promise<CheckResult[]> {
   const context: CheckContext = {
     bindings,
-    folder: path.dirname(environment.file),
+    folder: environment.folder,
     variables: options.variables ?? process.env,
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     ...(options.signal && { signal: options.signal }),

@@ -18,6 +18,7 @@ const URL = 'postgresql://app:prodpass@db/shop';
 function controlsOf(stop: string, start = 'true', options = {}) {
   const environment: Environment = {
     file: path.join(folder, 'holdfast.yaml'),
+    folder,
     texts: [],
     name: 'shop',
     stage: 'production',

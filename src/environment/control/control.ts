@@ -1,5 +1,4 @@
 /** Stopping and starting production by the command lines of the file. */
-import path from 'node:path';
 import { errors } from '../errors.ts';
 import type { Control, Environment } from '../model.ts';
 import { productionAddresses } from '../runtimes/service-environment.ts';
@@ -53,7 +52,7 @@ function controlOf(
   const run = async (action: 'stop' | 'start') => {
     const result = await runShell({
       line: lines[action],
-      cwd: path.dirname(environment.file),
+      cwd: environment.folder,
       variables: withoutOurSecrets(options.variables ?? process.env),
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       ...(options.signal && { signal: options.signal }),

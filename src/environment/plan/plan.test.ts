@@ -15,6 +15,7 @@ const GIB = 2 ** 30;
 
 const environment: Environment = {
   file: '/srv/shop/holdfast.yaml',
+  folder: '/srv/shop',
   texts: [],
   name: 'shop',
   stage: 'production',

@@ -35,6 +35,7 @@ http.createServer((request, response) => {
 function environmentOf(service: Partial<Service>): Environment {
   return {
     file: path.join(folder, 'holdfast.yaml'),
+    folder,
     texts: [],
     name: 'shop',
     stage: 'production',

@@ -54,7 +54,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ProcessRun
   const { environment } = options;
   const surroundings: Surroundings = {
     variables: options.variables ?? process.env,
-    folder: path.dirname(environment.file),
+    folder: environment.folder,
   };
   return {
     async start(name, bindings) {
