@@ -3,4 +3,6 @@
 export * from './backup-paths.ts';
 export * from './capture-store.ts';
 export type * from './crash-point.ts';
+export type { JournalShippingOptions, ShippingStatus } from './journal/options.ts';
+export { JournalShipping, openJournalShipping } from './journal/shipping.ts';
 export { removeUnrecorded } from './snapshot/tags.ts';

@@ -78,10 +78,10 @@ describe('spool', () => {
     }
     const before = (await spoolFiles()).length;
     expect(before).toBe(5);
-    await spool.release(1, 2500n);
+    await spool.release({ line: 1, from: 0n, to: 2500n });
     expect(spool.stretches()).toMatchObject([{ from: 2400n, to: 6000n }]);
     expect((await spoolFiles()).length).toBe(3);
-    await spool.release(1, 6000n);
+    await spool.release({ line: 1, from: 2400n, to: 6000n });
     expect((await spoolFiles()).length).toBe(1);
     await spool.close();
   });

@@ -40,8 +40,8 @@ export interface Spool extends JournalSpool {
   goOn(): Position | undefined;
   /** Notes what is in the repository. */
   markShipped(position: Position): void;
-  /** Removes files that lie wholly before this offset of this line. The file in use stays. */
-  release(line: number, before: bigint): Promise<void>;
+  /** Removes files that lie wholly within this stretch. The file in use stays. */
+  release(within: { line: number; from: bigint; to: bigint }): Promise<void>;
   /** Waits for what is under way. What wasn't synced may be lost. */
   close(): Promise<void>;
 }
@@ -338,10 +338,14 @@ class FileSpool implements Spool {
     this.#shipped = position;
   }
 
-  async release(line: number, before: bigint): Promise<void> {
+  async release(within: { line: number; from: bigint; to: bigint }): Promise<void> {
     const inUse = this.#handle ? this.#files.at(-1) : undefined;
     const done = this.#files.filter(
-      (file) => file.line === line && file.to <= before && file !== inUse,
+      (file) =>
+        file.line === within.line &&
+        file.from >= within.from &&
+        file.to <= within.to &&
+        file !== inUse,
     );
     for (const file of done) {
       await fs.rm(file.path, { force: true });

@@ -64,15 +64,17 @@ async function readAll<K extends RecordKind>(
 // ---------------------------------------------------------------- captures
 
 /**
- * Durable when it resolves; only after the snapshot is. `latestMs` is the latest instant within a journal batch.
+ * Durable when it resolves, to the record's name; only after the snapshot is. `latestMs` is the latest instant within a journal batch.
  * Throws `repository/record-invalid` where a field couldn't be read again.
  */
 export async function writeCapture(
   home: RecordsHome,
   record: CaptureRecord,
   latestMs?: number,
-): Promise<void> {
-  await write(home, 'capture', captureName(record, latestMs), record);
+): Promise<string> {
+  const name = captureName(record, latestMs);
+  await write(home, 'capture', name, record);
+  return name;
 }
 
 /** All captures of one store by name alone, journal batches too, sorted by time within each kind's place. */

@@ -1,0 +1,137 @@
+/** Whole segments of a journal as one snapshot, so that thousands of pieces needn't be kept. */
+import { type FileMetadata, systemClock, timedId } from '#base';
+import {
+  type BatchSegment,
+  type CaptureRecord,
+  encodeTree,
+  type JournalBatch,
+  openJournalReader,
+  openWriter,
+  type Repository,
+  type RepositoryWriter,
+  type StoreAddress,
+  segmentFacts,
+  type TreeNode,
+  writeCapture,
+} from '#repository';
+import type { CrashPoint } from '../crash-point.ts';
+import { captureTags } from '../snapshot/tags.ts';
+
+export type BatchSpan = { line: number; from: bigint; to: bigint; latestMs: number };
+
+export type BatchOptions = {
+  repository: Repository;
+  address: StoreAddress;
+  /** Type of the source, for the record and the snapshot's path. */
+  source: string;
+  spoolFolder: string;
+  segmentSizeBytes: number;
+  /** File name of the segment that begins here; must sort as the offsets do. */
+  segmentName: (line: number, from: bigint) => string;
+  crashPoint: CrashPoint;
+};
+
+/** Of the segments: a range is then read with few blobs, and none is read for nothing. */
+const CHUNK_BYTES = 2 ** 20;
+const LOCK = { waitMs: 60_000 };
+
+/** The span must consist of whole segments that are all in the repository. Durable when it resolves. */
+export async function writeBatch(options: BatchOptions, span: BatchSpan): Promise<JournalBatch> {
+  const { repository, address, crashPoint } = options;
+  const lock = await repository.lock('shared', LOCK);
+  try {
+    const startedAtMs = systemClock.nowMs();
+    const id = timedId(startedAtMs);
+    const writer = await openWriter(repository, { workers: 1, lock: LOCK });
+    let saved: { tree: string; segments: BatchSegment[] };
+    let stats: Awaited<ReturnType<RepositoryWriter['finish']>>;
+    try {
+      saved = await saveSegments(options, writer, span);
+      stats = await writer.finish();
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
+    crashPoint('journal/batch-blobs-stored');
+    lock.signal.throwIfAborted();
+    const snapshot = await repository.snapshots.save({
+      time: startedAtMs,
+      tree: saved.tree,
+      paths: [`/${options.source}/${address.store}/journal`],
+      tags: captureTags(address, id),
+    });
+    crashPoint('journal/batch-snapshot-stored');
+    const record: CaptureRecord = {
+      id,
+      address,
+      source: options.source,
+      kind: 'journal-batch',
+      snapshot: snapshot.id,
+      startedAtMs,
+      endedAtMs: systemClock.nowMs(),
+      start: { line: span.line, offset: span.from },
+      end: { line: span.line, offset: span.to },
+      clock: { offsetMs: 0, uncertaintyMs: 0 },
+      chunkSizeBytes: CHUNK_BYTES,
+      facts: segmentFacts(saved.segments),
+      statistics: {
+        files: saved.segments.length,
+        directories: 0,
+        bytes: Number(span.to - span.from),
+        newBytes: stats.newBytes,
+        storedBytes: stats.storedBytes,
+      },
+      problems: [],
+      problemCount: 0,
+    };
+    const name = await writeCapture(repository, record, span.latestMs);
+    crashPoint('journal/batch-stored');
+    return { ...span, name, id };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function saveSegments(
+  options: BatchOptions,
+  writer: RepositoryWriter,
+  span: BatchSpan,
+): Promise<{ tree: string; segments: BatchSegment[] }> {
+  const { repository, address, spoolFolder, segmentName, segmentSizeBytes } = options;
+  const reader = openJournalReader(repository, address, { spoolFolder });
+  const nodes: TreeNode[] = [];
+  const segments: BatchSegment[] = [];
+  for (let from = span.from; from < span.to; from += BigInt(segmentSizeBytes)) {
+    const to = from + BigInt(segmentSizeBytes);
+    const bytes = reader.read(span.line, from, to);
+    const { ids } = await writer.saveStream(bytes, { kind: 'fixed', sizeBytes: CHUNK_BYTES });
+    const name = segmentName(span.line, from);
+    nodes.push({
+      ...segmentMetadata(segmentSizeBytes, span.latestMs),
+      name: Buffer.from(name),
+      content: ids,
+    });
+    segments.push({ name, from, sizeBytes: segmentSizeBytes });
+  }
+  return { tree: await writer.saveTree(encodeTree(nodes)), segments };
+}
+
+function segmentMetadata(sizeBytes: number, latestMs: number): FileMetadata {
+  const timeNs = BigInt(latestMs) * 1_000_000n;
+  return {
+    kind: 'file',
+    permissions: 0o600,
+    mtimeNs: timeNs,
+    atimeNs: timeNs,
+    ctimeNs: timeNs,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    user: '',
+    group: '',
+    inode: 0n,
+    deviceId: 0n,
+    links: 1n,
+    sizeBytes: BigInt(sizeBytes),
+    xattrs: [],
+  };
+}

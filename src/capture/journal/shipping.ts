@@ -1,0 +1,346 @@
+/**
+ * The journal of one store on its way: from the source into the spool, fsynced in groups, and from there into the
+ * repository as pieces and batches. A crash at any place loses nothing that was reported as flushed: it is in the spool
+ * or in the repository, and what lies in both is found out at the next start.
+ */
+import { EventEmitter } from 'node:events';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { type Clock, type FileLock, lockFile, systemClock } from '#base';
+import { openSpool, type Position, type Spool } from '#repository';
+import type { JournalSink } from '#sources';
+import { type CrashPoint, noCrash } from '../crash-point.ts';
+import { errors } from '../errors.ts';
+import { flushPosition, shippedEnd } from './flush.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { Lag } from './lag.ts';
+import { JournalNotes } from './notes.ts';
+import type { JournalShippingOptions, ShippingStatus } from './options.ts';
+import { PieceShipper } from './piece-shipper.ts';
+import { resumePosition } from './resume.ts';
+import { Shelf } from './shelf.ts';
+import { StreamHead } from './stream-head.ts';
+
+/** Memory for what isn't fsynced yet. */
+const PENDING_BOUND_BYTES = 16 * 2 ** 20;
+
+/**
+ * Finds out what is where and begins to ship what a crash left in the spool. Throws `capture/spool-busy` where another
+ * process has the spool.
+ */
+export async function openJournalShipping(
+  options: JournalShippingOptions,
+): Promise<JournalShipping> {
+  const { repository, address, spoolFolder, clock = systemClock } = options;
+  await fs.mkdir(spoolFolder, { recursive: true, mode: 0o700 });
+  const lock = await lockFile(path.join(spoolFolder, 'lock'));
+  if (!lock) throw errors.spoolBusy([spoolFolder]);
+  try {
+    const spool = await openSpool(spoolFolder);
+    const shelf = await Shelf.load(repository, address);
+    const notes = await JournalNotes.load(repository, address, clock);
+    return new JournalShipping(options, { lock, spool, shelf, notes });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+export class JournalShipping implements JournalSink {
+  readonly #options: JournalShippingOptions;
+  readonly #clock: Clock;
+  readonly #lock: FileLock;
+  readonly #spool: Spool;
+  readonly #shelf: Shelf;
+  readonly #notes: JournalNotes;
+  readonly #shipper: PieceShipper;
+  readonly #housekeeping: Housekeeping;
+  readonly #lag: Lag;
+  readonly #head: StreamHead;
+  readonly #events = new EventEmitter().setMaxListeners(100);
+  readonly #crashPoint: CrashPoint;
+  #timer: NodeJS.Timeout | undefined;
+  #syncing: Promise<void> | undefined;
+  #keeping: Promise<void> | undefined;
+  #failure: unknown;
+  #trouble: unknown;
+  #keepingTrouble: unknown;
+  #closed = false;
+  #flushable: Position | undefined;
+  #shippedAtMs: number | undefined;
+  #heard: { atMs: number; senderEnd: Position } | undefined;
+
+  constructor(
+    options: JournalShippingOptions,
+    parts: { lock: FileLock; spool: Spool; shelf: Shelf; notes: JournalNotes },
+  ) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#crashPoint = options.crashPoint ?? noCrash;
+    this.#lock = parts.lock;
+    this.#spool = parts.spool;
+    this.#shelf = parts.shelf;
+    this.#notes = parts.notes;
+    this.#lag = new Lag(this.#clock);
+    this.#head = new StreamHead(this.#notes, this.#clock);
+    const { repository, address, spoolFolder } = options;
+    const common = { repository, address, crashPoint: this.#crashPoint, shelf: this.#shelf };
+    this.#shipper = new PieceShipper({
+      ...common,
+      spool: this.#spool,
+      everyMs: options.shipEveryMs ?? 200,
+      onShipped: () => this.#onShipped(),
+      onTrouble: (error) => this.#onTrouble(error),
+    });
+    this.#housekeeping = new Housekeeping({
+      ...common,
+      spoolFolder,
+      source: options.source,
+      segmentSizeBytes: options.segmentSizeBytes ?? 16 * 2 ** 20,
+      segmentName: options.segmentName ?? hexSegmentName,
+      batchAfterMs: options.batchAfterMs ?? 300_000,
+      batchAtBytes: options.batchAtBytes ?? 2 ** 30,
+      joinAbove: options.joinAbove ?? 256,
+    });
+    this.#head.beginAt(this.#resume());
+    for (const stretch of this.#spool.stretches()) this.#lag.arrived(stretch.line, stretch.to);
+    this.#takeStock();
+    this.#shipper.wake();
+    const everyMs = options.housekeepEveryMs ?? 10_000;
+    if (everyMs > 0) {
+      this.#timer = setInterval(() => this.#housekeepAside(), everyMs);
+      this.#timer.unref();
+    }
+  }
+
+  // -------------------------------------------------------------- JournalSink
+
+  append(line: number, offset: bigint, bytes: Uint8Array, sentAtMs: number): void {
+    this.#spool.append(line, offset, bytes, sentAtMs);
+    const end = offset + BigInt(bytes.length);
+    this.#head.moved({ line, offset }, { line, offset: end });
+    this.#lag.arrived(line, end);
+    this.#startSyncing();
+  }
+
+  /** Rejects where the spool failed; the stream then begins again at `resumeFrom`. */
+  async ready(): Promise<void> {
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      if (this.#closed || this.#hasRoom()) return;
+      await this.#makeRoom();
+      if (this.#hasRoom() || this.#failure) continue;
+      await new Promise<void>((resolve) => this.#events.once('moved', resolve));
+    }
+  }
+
+  async lineStarted(line: Parameters<JournalSink['lineStarted']>[0]): Promise<void> {
+    await this.#notes.line(line);
+  }
+
+  async gap(gap: Parameters<JournalSink['gap']>[0]): Promise<void> {
+    await this.#head.noted;
+    await this.#notes.gap(gap, this.#heard?.atMs ?? this.#clock.nowMs());
+    this.#head.beginAt(undefined);
+  }
+
+  heard(at: Parameters<JournalSink['heard']>[0]): void {
+    this.#heard = { atMs: this.#clock.nowMs(), senderEnd: at.senderEnd };
+  }
+
+  resumeFrom(): Position | undefined {
+    if (this.#failure) {
+      this.#failure = undefined;
+      this.#spool.goOn();
+      this.#lag.forget();
+    }
+    const position = this.#resume();
+    this.#head.beginAt(position);
+    return position;
+  }
+
+  flushable(): Position | undefined {
+    return this.#flushable;
+  }
+
+  onFlushable(listener: () => void): () => void {
+    this.#events.on('flushable', listener);
+    return () => this.#events.off('flushable', listener);
+  }
+
+  // -------------------------------------------------------------- beside the contract
+
+  status(): ShippingStatus {
+    return {
+      ...this.#lag.figures(),
+      synced: this.#spool.synced,
+      shipped: this.#spool.shipped,
+      unshippedBytes: this.#unshippedBytes(),
+      spoolBytes: this.#spool.sizeBytes,
+      pieces: this.#shelf.pieceCount,
+      batches: this.#shelf.batches.length,
+      shippedAtMs: this.#shippedAtMs,
+      heardAtMs: this.#heard?.atMs,
+      trouble: this.#failure ?? this.#trouble ?? this.#keepingTrouble,
+    };
+  }
+
+  /** Resolves when everything appended so far is in the repository. Rejects with the first failure. */
+  async shipAll(): Promise<void> {
+    await this.#spool.sync();
+    await this.#head.noted;
+    while (this.#shipper.unshipped().length > 0) await this.#shipper.round();
+  }
+
+  /** Writes batches that are due, joins small pieces, notes a watermark where one is due. One at a time. */
+  async housekeep(): Promise<void> {
+    this.#keeping ??= this.#keepHouse().finally(() => {
+      this.#keeping = undefined;
+    });
+    await this.#keeping;
+  }
+
+  /** Notes now that the journal stands where it stands: instants up to now become recoverable though nothing changed. */
+  async noteWatermark(): Promise<void> {
+    const atMs = this.#heard?.atMs;
+    const position = this.#standing();
+    if (atMs !== undefined && position) await this.#notes.watermark({ atMs, position });
+  }
+
+  /** Syncs and stops; what isn't shipped is shipped after the next start. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#events.emit('moved');
+    try {
+      await this.#shipper.close();
+      await Promise.allSettled([this.#keeping, this.#head.noted]);
+      await this.#spool.sync();
+    } finally {
+      await this.#spool.close();
+      await this.#lock.release();
+    }
+  }
+
+  // -------------------------------------------------------------- syncing and shipping
+
+  #startSyncing(): void {
+    if (this.#syncing || this.#closed) return;
+    this.#syncing = this.#syncAll().finally(() => {
+      this.#syncing = undefined;
+      if (this.#spool.pendingBytes > 0 && !this.#failure) this.#startSyncing();
+    });
+  }
+
+  async #syncAll(): Promise<void> {
+    try {
+      await this.#head.noted;
+      await this.#spool.sync();
+      this.#crashPoint('journal/spooled');
+      this.#moved();
+      this.#shipper.wake();
+    } catch (error) {
+      this.#failure = error;
+      this.#options.log.error({ err: error, store: this.#options.address.store }, 'spool failed');
+      this.#events.emit('moved');
+    }
+  }
+
+  #onShipped(): void {
+    this.#shippedAtMs = this.#clock.nowMs();
+    this.#takeStock();
+  }
+
+  #takeStock(): void {
+    const shipped = shippedEnd(
+      this.#shelf.covered,
+      this.#shipper.unshipped(),
+      this.#spool.shipped,
+      () => this.#resume(),
+    );
+    if (shipped) {
+      this.#spool.markShipped(shipped);
+      this.#lag.reached(shipped.line, shipped.offset);
+    }
+    this.#moved();
+  }
+
+  #onTrouble(error: unknown): void {
+    const { log, address } = this.#options;
+    if (error && !this.#trouble) log.warn({ err: error, store: address.store }, 'shipping fails');
+    if (!error && this.#trouble) log.info({ store: address.store }, 'shipping goes on');
+    this.#trouble = error;
+  }
+
+  /** Works out anew what counts as flushed; it never goes back on one line. */
+  #moved(): void {
+    const { flush = 'shipped', slotBoundBytes = 2 ** 30 } = this.#options;
+    const spooled = flush === 'spooled' || this.#unshippedBytes() > slotBoundBytes;
+    const next = flushPosition(this.#flushable, spooled ? this.#resume() : this.#spool.shipped);
+    if (next !== this.#flushable) {
+      this.#flushable = next;
+      this.#events.emit('flushable');
+    }
+    this.#events.emit('moved');
+  }
+
+  #resume(): Position | undefined {
+    return resumePosition(this.#shelf.covered, this.#spool.stretches(), this.#notes.gaps);
+  }
+
+  #unshippedBytes(): number {
+    return this.#shipper.unshipped().reduce((sum, { from, to }) => sum + Number(to - from), 0);
+  }
+
+  // -------------------------------------------------------------- room and housekeeping
+
+  #hasRoom(): boolean {
+    const bound = this.#options.spoolBoundBytes ?? 2 * 2 ** 30;
+    return this.#spool.pendingBytes < PENDING_BOUND_BYTES && this.#spool.sizeBytes < bound;
+  }
+
+  async #makeRoom(): Promise<void> {
+    for (const stretch of this.#shelf.covered) await this.#spool.release(stretch);
+  }
+
+  #housekeepAside(): void {
+    this.housekeep().then(
+      () => {
+        this.#keepingTrouble = undefined;
+      },
+      (error) => {
+        const { log, address } = this.#options;
+        log.warn({ err: error, store: address.store }, 'housekeeping of the journal is put off');
+        this.#keepingTrouble = error;
+      },
+    );
+  }
+
+  async #keepHouse(): Promise<void> {
+    await this.#housekeeping.pass();
+    if (this.#spool.sizeBytes > (this.#options.spoolKeepBytes ?? 256 * 2 ** 20))
+      await this.#makeRoom();
+    else for (const stretch of this.#shelf.batched()) await this.#spool.release(stretch);
+    this.#events.emit('moved');
+    await this.#watermarkWhenIdle();
+  }
+
+  async #watermarkWhenIdle(): Promise<void> {
+    const everyMs = this.#options.watermarkEveryMs ?? 3_600_000;
+    const lastMs = Math.max(this.#notes.lastWatermark?.atMs ?? 0, this.#shippedAtMs ?? 0);
+    if (this.#clock.nowMs() - lastMs >= everyMs) await this.noteWatermark();
+  }
+
+  /** Where the journal stands, where all that the sender told of is in the repository. */
+  #standing(): Position | undefined {
+    const end = this.#heard?.senderEnd;
+    const shipped = this.#spool.shipped;
+    if (!end || !shipped || this.#shipper.unshipped().length > 0) return undefined;
+    return end.line === shipped.line && end.offset === shipped.offset ? shipped : undefined;
+  }
+}
+
+function hexSegmentName(line: number, from: bigint): string {
+  return `${line.toString(16).padStart(8, '0')}-${from.toString(16).padStart(16, '0')}`;
+}

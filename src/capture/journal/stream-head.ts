@@ -1,0 +1,47 @@
+/** Where the stream stands, and whether what comes follows it: a jump that nobody told of is recorded as a gap. */
+import type { Clock } from '#base';
+import type { Position } from '#repository';
+import type { JournalNotes } from './notes.ts';
+
+export class StreamHead {
+  readonly #notes: JournalNotes;
+  readonly #clock: Clock;
+  #head: Position | undefined;
+  #noted: Promise<void> = Promise.resolve();
+
+  constructor(notes: JournalNotes, clock: Clock) {
+    this.#notes = notes;
+    this.#clock = clock;
+  }
+
+  /** Resolves when what was noticed is recorded. Rejects where that failed: the stream must begin again. */
+  get noted(): Promise<void> {
+    return this.#noted;
+  }
+
+  /** The stream begins here, or anywhere (undefined): that is no jump. */
+  beginAt(position: Position | undefined): void {
+    this.#head = position;
+    this.#noted = this.#noted.catch(() => {
+      // It was told to whoever waited; the stream begins again before the jump, which then shows again.
+    });
+  }
+
+  /** Bytes came from `start` to `end`. */
+  moved(start: Position, end: Position): void {
+    const head = this.#head;
+    this.#head = end;
+    if (head && head.line === start.line && start.offset > head.offset) {
+      const because = 'the stream went on at a later place than it had ended';
+      const lostFromMs = this.#clock.nowMs();
+      this.#note(() => this.#notes.gap({ from: head, to: start, because }, lostFromMs));
+    }
+    if (this.#notes.hasOpenGap) this.#note(() => this.#notes.goesOn(start));
+  }
+
+  #note(write: () => Promise<void>): void {
+    this.#noted = this.#noted.then(write);
+    // Whoever waits for it before syncing is told.
+    this.#noted.catch(() => {});
+  }
+}
