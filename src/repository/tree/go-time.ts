@@ -27,11 +27,10 @@ export function formatGoTime(ns: bigint): string {
 
 /**
  * Minutes east of Greenwich on this machine at that instant. Zones of old counted seconds too, which RFC 3339 can't
- * say: such an instant is written in UTC rather than some seconds off.
+ * say: JavaScript gives whole minutes, and the instant stays exact (Go writes the seconds of the clock and loses them).
  */
 function localOffsetMinutes(utcMs: number): number {
-  const offset = -new Date(utcMs).getTimezoneOffset();
-  return Number.isInteger(offset) ? offset : 0;
+  return -new Date(utcMs).getTimezoneOffset();
 }
 
 function formatOffset(offsetMinutes: number): string {
