@@ -25,7 +25,7 @@ import type { Storage } from './storage/storage.ts';
 import { UnpackedFiles } from './unpacked-files.ts';
 
 /** Below this, starting threads takes longer than the work. */
-const BLOBS_WORTH_THREADS = 16;
+const BYTES_WORTH_THREADS = 8 * 1024 * 1024;
 
 const RELOAD_PAUSE_MS = 5_000;
 
@@ -102,10 +102,9 @@ export class OpenedRepository implements Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
-    const inline = ids.length < BLOBS_WORTH_THREADS * ID_BYTES;
-    const decode: Decode = inline
-      ? (job) => runDecodeJob(this.#sealer, job)
-      : (job) => this.#decodePool.decode(job);
+    const decode: Decode = this.#isWorthThreads(type, ids)
+      ? (job) => this.#decodePool.decode(job)
+      : (job) => runDecodeJob(this.#sealer, job);
     return readBlobs({ repository: this, type, decode, onBlob, options }, ids);
   }
 
@@ -120,6 +119,14 @@ export class OpenedRepository implements Repository {
 
   lock(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
     return this.locks.take(kind, options);
+  }
+
+  #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {
+    let plainBytes = 0;
+    for (let at = 0; at < ids.length && plainBytes < BYTES_WORTH_THREADS; at += ID_BYTES) {
+      plainBytes += this.index.lookup(type, ids, at)?.plainLength ?? 0;
+    }
+    return plainBytes >= BYTES_WORTH_THREADS;
   }
 
   /** Somebody else may have pruned. True where the index was looked at again; not too often, for a pack may be lost. */

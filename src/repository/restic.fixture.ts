@@ -31,6 +31,27 @@ export async function copyOfGolden(name: string): Promise<string> {
   return folder;
 }
 
+export const QUICK = 'quick password';
+
+const quickOnes = new Map<string, Promise<string>>();
+
+/** The same with one key alone, of the password QUICK, which opens at once: most tests open many times. */
+export async function quickGolden(name: string): Promise<string> {
+  const made = quickOnes.get(name) ?? makeQuick(name);
+  quickOnes.set(name, made);
+  const folder = path.join(await newFolder(), name);
+  await fs.cp(await made, folder, { recursive: true });
+  return folder;
+}
+
+async function makeQuick(name: string): Promise<string> {
+  const folder = await copyOfGolden(name);
+  const { keys } = await open(folder, 'first password');
+  await keys.change(new Secret(QUICK));
+  for (const { id, current } of await keys.list()) if (!current) await keys.remove(id);
+  return folder;
+}
+
 /** Standard output of restic; rejects (with `stderr`) where it fails. */
 export async function restic(
   repository: string,

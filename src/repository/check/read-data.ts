@@ -1,5 +1,6 @@
 /** The part of a check that reads every byte. */
 import { HoldfastError, messageOf, type ProgressListener } from '#base';
+import { inLanes } from '../in-lanes.ts';
 import type { Repository } from '../repository.ts';
 import { blobKey } from './affected.ts';
 
@@ -22,16 +23,12 @@ export async function readAllPacks(
   const totalBytes = [...packSizes.values()].reduce((sum, size) => sum + size, 0);
   let doneBytes = 0;
   const damage: DamagedCopies = new Map();
-  const next = packSizes.entries();
-  const lane = async () => {
-    for (const [packId, sizeBytes] of next) {
-      signal.throwIfAborted();
-      await readPack(repository, packId, sizeBytes, damage, reader);
-      doneBytes += sizeBytes;
-      progress({ step: 'reading packs', doneBytes, totalBytes });
-    }
-  };
-  await Promise.all(Array.from({ length: PACKS_AT_ONCE }, lane));
+  await inLanes(packSizes, PACKS_AT_ONCE, async ([packId, sizeBytes]) => {
+    signal.throwIfAborted();
+    await readPack(repository, packId, sizeBytes, damage, reader);
+    doneBytes += sizeBytes;
+    progress({ step: 'reading packs', doneBytes, totalBytes });
+  });
 }
 
 async function readPack(

@@ -62,7 +62,8 @@ type BlobJson = {
   uncompressed_length?: unknown;
 };
 
-function decodeBlob(fileName: string, json: BlobJson): PackedBlob {
+function decodeBlob(fileName: string, json: BlobJson | null): PackedBlob {
+  if (json === null) throw errors.fileDamaged([fileName, 'it tells of a blob that can not be']);
   const { id, type, offset, length } = json;
   const plain = json.uncompressed_length ?? 0;
   const valid =

@@ -1,4 +1,5 @@
 /** Index files into the table. */
+import { inLanes } from '../in-lanes.ts';
 import type { IndexedPack } from '../pack/header.ts';
 import type { UnpackedFiles } from '../unpacked-files.ts';
 import { BlobIndex } from './blob-index.ts';
@@ -49,11 +50,7 @@ export class LoadedIndex {
     const there = new Set(ids);
     if ([...this.#loaded].some((id) => !there.has(id))) this.drop();
     const fresh = ids.filter((id) => !this.#loaded.has(id));
-    const next = fresh.values();
-    const lane = async () => {
-      for (const id of next) await this.#loadFile(id);
-    };
-    await Promise.all(Array.from({ length: LOADS_AT_ONCE }, lane));
+    await inLanes(fresh, LOADS_AT_ONCE, (id) => this.#loadFile(id));
   }
 
   async #loadFile(id: string): Promise<void> {

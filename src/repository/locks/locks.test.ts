@@ -3,7 +3,7 @@ import os from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { newMasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
-import { copyOfGolden, open, restic } from '../restic.fixture.ts';
+import { open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
 import { MemoryStorage } from '../storage/memory.ts';
@@ -120,14 +120,14 @@ describe('locks', () => {
   });
 
   test('of ours stop restic, and the other way round', async () => {
-    const folder = await copyOfGolden('restic-0.14-off');
-    const repository = await open(folder, 'first password');
+    const folder = await quickGolden('restic-0.14-off');
+    const repository = await open(folder, QUICK);
     const lock = await repository.lock('shared');
-    expect(await restic(folder, 'first password', ['list', 'locks'])).toMatch(/[0-9a-f]{64}/);
-    await expect(restic(folder, 'first password', ['prune'])).rejects.toMatchObject({
+    expect(await restic(folder, QUICK, ['list', 'locks'])).toMatch(/[0-9a-f]{64}/);
+    await expect(restic(folder, QUICK, ['prune'])).rejects.toMatchObject({
       stderr: expect.stringContaining(`PID ${process.pid}`),
     });
     await lock.release();
-    await restic(folder, 'first password', ['prune']);
+    await restic(folder, QUICK, ['prune']);
   });
 });

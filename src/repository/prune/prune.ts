@@ -5,6 +5,7 @@
 import { type ProgressListener, silent } from '#base';
 import { storedPacks } from '../check/packs.ts';
 import { errors } from '../errors.ts';
+import { inLanes } from '../in-lanes.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
 import { readIndexFile } from '../index/load-index.ts';
 import { packName } from '../names.ts';
@@ -197,17 +198,13 @@ function* batches(packs: readonly IndexedPack[]): Iterable<IndexedPack[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function removeAll(
+function removeAll(
   names: readonly string[],
   signal: AbortSignal,
   remove: (name: string) => Promise<void>,
 ): Promise<void> {
-  const next = names.values();
-  const lane = async () => {
-    for (const name of next) {
-      signal.throwIfAborted();
-      await remove(name);
-    }
-  };
-  await Promise.all(Array.from({ length: REMOVALS_AT_ONCE }, lane));
+  return inLanes(names, REMOVALS_AT_ONCE, (name) => {
+    signal.throwIfAborted();
+    return remove(name);
+  });
 }

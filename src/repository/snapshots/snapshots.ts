@@ -1,6 +1,7 @@
 /** Snapshots: the roots of everything that is kept. */
 import { HoldfastError } from '#base';
 import { errors } from '../errors.ts';
+import { inLanes } from '../in-lanes.ts';
 import type { UnpackedFiles } from '../unpacked-files.ts';
 import {
   decodeSnapshot,
@@ -48,9 +49,7 @@ export class Snapshots {
         if (error.code !== 'repository/not-in-storage') onDamaged(id, error);
       }
     };
-    for (let at = 0; at < ids.length; at += READS_AT_ONCE) {
-      await Promise.all(ids.slice(at, at + READS_AT_ONCE).map(load));
-    }
+    await inLanes(ids, READS_AT_ONCE, load);
     return snapshots.sort((a, b) => b.timeMs - a.timeMs || (a.id < b.id ? -1 : 1));
   }
 

@@ -20,7 +20,8 @@ export type RepositoryStats = {
   indexBytes: number;
 };
 
-type Total = { files: number; bytes: number };
+/** Names of one file are counted once a snapshot: they are kept apart until a whole snapshot is known. */
+type Total = { files: number; bytes: number; linked: Map<string, number> };
 
 export async function repositoryStats(
   repository: Repository,
@@ -44,8 +45,9 @@ export async function repositoryStats(
   let restoreBytes = 0;
   for (const { tree } of snapshots) {
     const total = await totalOf(repository, tree, totals, options.signal);
-    restoreFiles += total.files;
+    restoreFiles += total.files + total.linked.size;
     restoreBytes += total.bytes;
+    for (const sizeBytes of total.linked.values()) restoreBytes += sizeBytes;
   }
   return {
     snapshots: snapshots.length,
@@ -71,18 +73,23 @@ async function totalOf(
   const known = totals.get(tree);
   if (known) return known;
   signal?.throwIfAborted();
-  const total = { files: 0, bytes: 0 };
+  const total: Total = { files: 0, bytes: 0, linked: new Map() };
   const subtrees: string[] = [];
   for (const node of decodeTree(await repository.readBlob('tree', tree))) {
     if (node.subtree !== undefined) subtrees.push(node.subtree);
     if (node.kind !== 'file') continue;
-    total.files += 1;
-    total.bytes += Number(node.sizeBytes);
+    const sizeBytes = Number(node.sizeBytes);
+    if (node.links > 1n) total.linked.set(`${node.deviceId}:${node.inode}`, sizeBytes);
+    else {
+      total.files += 1;
+      total.bytes += sizeBytes;
+    }
   }
   for (const subtree of subtrees) {
     const below = await totalOf(repository, subtree, totals, signal);
     total.files += below.files;
     total.bytes += below.bytes;
+    for (const [file, sizeBytes] of below.linked) total.linked.set(file, sizeBytes);
   }
   totals.set(tree, total);
   return total;

@@ -24,7 +24,7 @@ export type Fault =
   | { kind: 'wrong-bytes'; atByte: number };
 
 export type FaultRule = {
-  on: StorageOperation;
+  on: StorageOperation | readonly StorageOperation[];
   /** Names that it applies to; all without it. */
   name?: RegExp;
   fault: Fault;
@@ -135,7 +135,7 @@ export class FaultyStorage implements Storage {
 
   #faultFor(on: StorageOperation, name: string): Fault | undefined {
     for (const rule of this.#rules) {
-      if (rule.on !== on || (rule.name && !rule.name.test(name))) continue;
+      if (![rule.on].flat().includes(on) || (rule.name && !rule.name.test(name))) continue;
       rule.seen += 1;
       const nth = rule.seen - (rule.after ?? 0);
       if (nth >= 1 && nth <= (rule.times ?? 1)) return rule.fault;

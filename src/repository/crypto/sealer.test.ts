@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { newMasterKey } from './master-key.ts';
+import { SEAL_OVERHEAD_BYTES, Sealer } from './sealer.ts';
+
+const key = newMasterKey();
+
+test('what was sealed opens again, wherever it lies', () => {
+  const sealer = new Sealer(key);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 5_000 }), fc.nat(40), (plain, offset) => {
+      const target = Buffer.alloc(offset + plain.length + SEAL_OVERHEAD_BYTES + 7);
+      const length = sealer.sealInto(plain, target, offset);
+      expect(length).toBe(plain.length + SEAL_OVERHEAD_BYTES);
+      const opened = new Sealer(structuredClone(key)).open(
+        target.subarray(offset, offset + length),
+      );
+      expect(Buffer.compare(opened, plain)).toBe(0);
+    }),
+  );
+});
+
+test('a changed bit or another key is noticed', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(), (plain, bit) => {
+      const sealed = new Sealer(key).seal(plain);
+      const at = bit % (sealed.length * 8);
+      sealed[at >> 3] = (sealed[at >> 3] as number) ^ (1 << (at & 7));
+      expect(() => new Sealer(key).open(sealed)).toThrow('the bytes are not what was once written');
+    }),
+  );
+  const other = new Sealer(newMasterKey());
+  expect(() => other.open(new Sealer(key).seal(Buffer.from('x')))).toThrow();
+  expect(() => other.open(Buffer.alloc(31))).toThrow();
+});
+
+test('an IV is never used twice', () => {
+  const sealer = new Sealer(key);
+  const ivs = new Set<string>();
+  for (let i = 0; i < 2_000; i += 1) ivs.add(sealer.seal(Buffer.of(1)).toString('hex', 0, 16));
+  expect(ivs.size).toBe(2_000);
+});
