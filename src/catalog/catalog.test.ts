@@ -121,15 +121,15 @@ describe('the catalog', () => {
       note: "o'clock\n\u{1f680}",
       record: {},
     });
-    const before = await digestTables(catalog.pool);
+    const before = await digestTables(catalog.pool, capture);
     let text = '';
-    for await (const part of dumpTables(catalog.pool)) text += part.toString();
+    for await (const part of dumpTables(catalog.pool, capture)) text += part.toString();
     await catalog.pool.query('truncate environment, store, capture, point, mark, gap, recovery');
     const lines = async function* () {
       yield* text.split('\n');
     };
     expect(await loadTables(catalog.pool, lines())).toBeGreaterThan(2);
-    expect(await digestTables(catalog.pool)).toBe(before);
+    expect(await digestTables(catalog.pool, capture)).toBe(before);
     expect(await listEnvironments(catalog.pool)).toMatchObject([file]);
     expect(await listMarks(catalog.pool, capture, 5)).toMatchObject([
       { note: "o'clock\n\u{1f680}" },

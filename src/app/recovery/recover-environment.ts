@@ -93,6 +93,7 @@ export type RecoverEnvironmentOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
+  onBegun?: (state: RecoveryState) => void;
 };
 
 const captureOutcomes = (choice: Choice): Record<string, CaptureOutcome> =>
@@ -115,6 +116,7 @@ export async function recoverEnvironment(
     root: options.root,
     inPlace,
     ...(options.owner === undefined ? {} : { owner: options.owner }),
+    ...(options.onBegun === undefined ? {} : { onBegun: options.onBegun }),
     ...{ log, progress, signal },
   });
   if (inPlace && result.state.status === 'ready') {

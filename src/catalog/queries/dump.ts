@@ -1,9 +1,10 @@
 /**
- * The catalog's tables as one stream of text, and back: what `rebuild` needs besides the repository's own records. Not
+ * One environment's rows as a stream of text, and back: what `rebuild` needs besides the repository's own records. Not
  * the scheduler's tables: their work is found again from what is declared.
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
+import type { Scope } from './records.ts';
 
 const TABLES = ['environment', 'store', 'capture', 'point', 'mark', 'gap', 'recovery'] as const;
 const ROWS_PER_READ = 1000;
@@ -12,13 +13,16 @@ const ROWS_PER_READ = 1000;
  * One line a row: `["capture",{…}]`, read in one snapshot of the database, in an order that doesn't change. Memory is
  * bounded by a thousand rows.
  */
-export async function* dumpTables(pool: pg.Pool): AsyncGenerator<Buffer> {
+export async function* dumpTables(pool: pg.Pool, scope: Scope): AsyncGenerator<Buffer> {
   const client = await pool.connect();
   try {
     await client.query('begin isolation level repeatable read, read only');
     for (const table of TABLES) {
+      const environment = table === 'environment' ? 'name' : 'environment';
       await client.query(
-        `declare rows no scroll cursor for select to_jsonb(t)::text as row from ${table} t order by 1`,
+        `declare rows no scroll cursor for select to_jsonb(t)::text as row from ${table} t
+         where ${environment} = $1 and stage = $2 order by 1`,
+        [scope.environment, scope.stage],
       );
       for (;;) {
         const { rows } = await client.query<{ row: string }>(`fetch ${ROWS_PER_READ} from rows`);
@@ -36,9 +40,9 @@ export async function* dumpTables(pool: pg.Pool): AsyncGenerator<Buffer> {
 }
 
 /** Digest of what `dumpTables` gives: unchanged, nothing needs to be captured. */
-export async function digestTables(pool: pg.Pool): Promise<string> {
+export async function digestTables(pool: pg.Pool, scope: Scope): Promise<string> {
   const hash = createHash('sha256');
-  for await (const part of dumpTables(pool)) hash.update(part);
+  for await (const part of dumpTables(pool, scope)) hash.update(part);
   return hash.digest('hex');
 }
 

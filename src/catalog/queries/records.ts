@@ -181,6 +181,32 @@ export async function listGaps(pool: pg.Pool, scope: Scope, limit: number): Prom
   }));
 }
 
+/** By store. Bytes are those that the captures took in the repository when they were made. */
+export async function captureTotals(
+  pool: pg.Pool,
+  scope: Scope,
+): Promise<Map<string, { captures: number; storedBytes: number }>> {
+  const { rows } = await pool.query<{ store: string; captures: string; stored: string }>(
+    `select store, count(*) as captures, sum((record->'statistics'->>'storedBytes')::numeric) as stored
+     from capture where environment = $1 and stage = $2 group by store`,
+    [scope.environment, scope.stage],
+  );
+  return new Map(
+    rows.map(({ store, captures, stored }) => [
+      store,
+      { captures: Number(captures), storedBytes: Number(stored) },
+    ]),
+  );
+}
+
+export async function countPoints(pool: pg.Pool, scope: Scope): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>(
+    'select count(*) from point where environment = $1 and stage = $2',
+    [scope.environment, scope.stage],
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
 const TABLES = ['capture', 'point', 'mark', 'gap'] as const;
 
 /** Rows whose records the repository no longer holds, after retention. */

@@ -26,6 +26,8 @@ export type RecoverOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
+  /** Called once its folder and state are there: from then on it has an id and can be listed. */
+  onBegun?: (state: RecoveryState) => void;
 };
 
 /** What was too little of a store to be called whole. */
@@ -71,6 +73,7 @@ async function begin(options: RecoverOptions): Promise<RecoveryState> {
     bytesRead: 0,
   };
   await saveState(state);
+  options.onBegun?.(state);
   return state;
 }
 

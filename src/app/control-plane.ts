@@ -1,0 +1,108 @@
+/** The control plane without its socket: environments under protection, durable work, and the operations of the API. */
+import os from 'node:os';
+import { type Logger, shortId } from '#base';
+import { type Catalog, listEnvironments, takeOwnership } from '#catalog';
+import { loadEnvironment } from '#environment';
+import type { Operations } from '#server';
+import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
+import { errors } from './errors.ts';
+import { createOperations } from './operations/operations.ts';
+import { Environments } from './protection/environments.ts';
+import type { StateFolder } from './state/folder.ts';
+
+export type ControlPlaneOptions = {
+  state: StateFolder;
+  catalog: Catalog;
+  version: string;
+  startedAtMs: number;
+  log: Logger;
+  /** Asked to end through the API. */
+  onShutdown(): void;
+};
+
+export type ControlPlane = {
+  operations: Operations;
+  /** Takes up every environment that was applied before. What can't be is shown as trouble and tried again. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Jobs at once; captures are bounded again by what `Environments` allows side by side. */
+const JOBS_AT_ONCE = 4;
+const JOBS_KEPT_MS = 7 * 86_400_000;
+const CLOSE_WITHIN_MS = 20_000;
+
+export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { state, catalog, log } = options;
+  const holder = `${os.hostname()}, pid ${process.pid}`;
+  const ownership = await takeOwnership(catalog.pool, shortId('cp-', 12), holder);
+  let jobs: Jobs;
+  const environments = new Environments({
+    state,
+    catalog,
+    jobs: () => jobs,
+    ownership,
+    claim: {
+      controlPlane: ownership.id,
+      holder: `${os.hostname()}, ${state.root}`,
+      takeOver: process.env.HOLDFAST_TAKE_OVER === '1',
+    },
+    log,
+  });
+  jobs = await startJobs({
+    databaseUrl: catalog.url,
+    atOnce: JOBS_AT_ONCE,
+    log,
+    run: (job, createdAtMs) => runJob(job, createdAtMs, environments, () => jobs),
+  });
+  const shutdown = { dropSlots: false };
+  const operations = createOperations({
+    ...options,
+    environments,
+    jobs,
+    ownership,
+    onShutdown: (request) => {
+      shutdown.dropSlots = request.dropSlots;
+      options.onShutdown();
+    },
+  });
+  return {
+    operations,
+    async start() {
+      for (const { file, overlay, stage } of await listEnvironments(catalog.pool)) {
+        const load = () => loadEnvironment(overlay === undefined ? { file } : { file, stage });
+        await environments.takeUp(load, { file, stage });
+      }
+    },
+    async close() {
+      await environments.close({ dispose: shutdown.dropSlots });
+      await jobs.close(CLOSE_WITHIN_MS);
+    },
+  };
+}
+
+async function runJob(
+  job: Job,
+  createdAtMs: number,
+  environments: Environments,
+  jobs: () => Jobs,
+): Promise<unknown> {
+  if (job.task === 'clean-up') {
+    await jobs().cleanUp(createdAtMs - JOBS_KEPT_MS);
+    return undefined;
+  }
+  const protection = await environments.whenUp(job);
+  switch (job.task) {
+    case 'capture': {
+      const record = await protection.store(job.store).capture(createdAtMs);
+      const { id, statistics, problemCount, problems } = record;
+      return { capture: id, ...statistics, problemCount, problems: problems.slice(0, 20) };
+    }
+    case 'catalog':
+      return protection.captureCatalog();
+    case 'retention':
+      return protection.applyRetention();
+    default:
+      throw errors.runNotFound([String((job as { task: unknown }).task)]);
+  }
+}

@@ -1,0 +1,85 @@
+/** What can go wrong in wiring a control plane, and in what is asked of it. */
+import { errorCatalogue } from '#base';
+
+export const errors = errorCatalogue('app', {
+  alreadyRunning: {
+    kind: 'refused',
+    message: (who: string) => `a control plane runs on this state folder already: ${who}`,
+    guidance:
+      'Use it (holdfast status), stop it (holdfast down), or choose another folder with HOLDFAST_STATE.',
+  },
+  stateFolder: {
+    kind: 'refused',
+    message: (folder: string, what: string) => `the state folder ${folder} can't be used: ${what}`,
+    guidance: 'Choose one that this user may write: HOLDFAST_STATE=/some/folder.',
+  },
+  catalogEnded: {
+    kind: 'failed',
+    retryable: true,
+    message: () => "the catalog's Postgres ended by itself",
+    guidance: 'Its log lies in the state folder: catalog/postgres.log. Start again: holdfast up',
+  },
+  stopping: {
+    kind: 'interrupted',
+    message: () => 'the control plane is stopping',
+    guidance: 'It goes on from here at the next start.',
+  },
+  noEnvironment: {
+    kind: 'not-found',
+    message: () => 'nothing is protected here yet',
+    guidance: 'Declare it in holdfast.yaml, then: holdfast up',
+  },
+  environmentNotFound: {
+    kind: 'not-found',
+    message: (wanted: string, _known: string) => `no environment ${wanted} is protected here`,
+    guidance: (_wanted: string, known: string) => `Here are: ${known}.`,
+  },
+  environmentUnclear: {
+    kind: 'invalid',
+    message: (_known: string) => 'several environments are protected here',
+    guidance: (known: string) => `Name one with --environment (and --stage): ${known}.`,
+  },
+  environmentTrouble: {
+    kind: 'failed',
+    retryable: true,
+    message: (name: string, what: string) => `${name} isn't protected: ${what}`,
+    guidance: 'Mend what it says, then: holdfast apply',
+  },
+  storeNotFound: {
+    kind: 'not-found',
+    message: (store: string, _known: string) => `there is no protected store "${store}"`,
+    guidance: (_store: string, known: string) => `Protected are: ${known}.`,
+  },
+  runNotFound: {
+    kind: 'not-found',
+    message: (id: string) => `there is no capture "${id}"`,
+    guidance: 'It may have been cleaned up; what it made is shown by: holdfast points',
+  },
+  recoveryFailed: {
+    kind: 'failed',
+    message: (what: string) => what,
+    guidance: 'Nothing of production was touched. Remove it: holdfast recovery remove ID',
+  },
+  ownedElsewhere: {
+    kind: 'refused',
+    message: (holder: string) =>
+      `the repository's retention is owned by another control plane: ${holder}`,
+    guidance:
+      'Stop that one. If it is lost for good, start this one with HOLDFAST_TAKE_OVER=1: it becomes the owner.',
+  },
+  unknownSource: {
+    kind: 'invalid',
+    message: (store: string, type: string) => `store ${store}: there is no source "${type}"`,
+    guidance: 'Update Holdfast where holdfast.yaml was written for a later version.',
+  },
+  declarationMissing: {
+    kind: 'not-found',
+    message: (location: string) => `no holdfast.yaml was captured in ${location}`,
+    guidance: 'Name one with --file.',
+  },
+  declarationAmbiguous: {
+    kind: 'invalid',
+    message: (names: string) => `the repository holds several environments: ${names}`,
+    guidance: 'Name the holdfast.yaml of the one you mean with --file.',
+  },
+});

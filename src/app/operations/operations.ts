@@ -1,0 +1,83 @@
+/** The operations that the API's routes call, put together. */
+import type { Logger } from '#base';
+import { type Catalog, listMarks, listPoints, type Ownership, saveMark } from '#catalog';
+import { loadEnvironment } from '#environment';
+import type { RecoveryPoint } from '#repository';
+import type { Mark, Operations, Point, ShutdownRequest } from '#server';
+import type { Jobs } from '../durable/jobs.ts';
+import type { Environments } from '../protection/environments.ts';
+import type { StateFolder } from '../state/folder.ts';
+import { captureOperations } from './captures.ts';
+import { makeMark } from './marks.ts';
+import { recoveryOperations } from './recoveries.ts';
+import { statusOf } from './status.ts';
+
+export type OperationsOptions = {
+  state: StateFolder;
+  catalog: Catalog;
+  version: string;
+  startedAtMs: number;
+  log: Logger;
+  environments: Environments;
+  jobs: Jobs;
+  ownership: Ownership;
+  onShutdown(request: ShutdownRequest): void;
+};
+
+export function createOperations(options: OperationsOptions): Operations {
+  const { environments, catalog, state, ownership } = options;
+  const scopeOf = (scope: Parameters<Operations['status']>[0]) => {
+    const { name, stage } = environments.find(scope);
+    return { environment: name, stage };
+  };
+  return {
+    ...captureOperations(options),
+    ...recoveryOperations(options),
+    server: async () => ({
+      version: options.version,
+      pid: process.pid,
+      startedAtMs: options.startedAtMs,
+      stateFolder: state.root,
+      controlPlane: ownership.id,
+      epoch: ownership.epoch.toString(),
+    }),
+    // After the answer is on its way.
+    shutdown: async (request) => {
+      setImmediate(() => options.onShutdown(request));
+    },
+    environments: async () =>
+      environments.all().map(({ name, stage, file, appliedAtMs, trouble }) => ({
+        ...{ environment: name, stage, file, appliedAtMs },
+        ...(trouble === undefined ? {} : { trouble: trouble.what }),
+      })),
+    apply: async ({ file, stage }) => {
+      const environment = await loadEnvironment({
+        file,
+        ...(stage === undefined ? {} : { stage }),
+      });
+      const stores = await environments.apply(environment);
+      return { environment: environment.name, stage: environment.stage, stores };
+    },
+    status: (scope) => statusOf(catalog, environments.find(scope)),
+    points: async (scope, limit) =>
+      (await listPoints(catalog.pool, scopeOf(scope), limit)).map(pointOf),
+    marks: async (scope, limit) =>
+      (await listMarks(catalog.pool, scopeOf(scope), limit)).map((row) => row.record as Mark),
+    mark: async (scope, request) => {
+      const mark = await makeMark(environments.protected(scope), request);
+      await saveMark(catalog.pool, { ...mark, record: mark });
+      return mark;
+    },
+  };
+}
+
+function pointOf(row: { record: unknown }): Point {
+  const { id, atMs, stores, infrastructure, services } = row.record as RecoveryPoint;
+  return {
+    id,
+    atMs,
+    stores,
+    services,
+    ...(infrastructure === undefined ? {} : { infrastructure }),
+  };
+}

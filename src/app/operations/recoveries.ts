@@ -1,0 +1,194 @@
+/** Recoveries through the API. Their folders hold the truth of them; here is what goes on at the moment. */
+import { type Logger, type Progress, systemClock } from '#base';
+import { listRecoveries, loadRecovery, type RecoveryState, type When } from '#recovery';
+import type { Operations, Recovery, RecoveryRequest, Scope } from '#server';
+import { errors } from '../errors.ts';
+import { failureOf } from '../failure.ts';
+import type { EnvironmentProtection } from '../protection/environment-protection.ts';
+import { explained } from '../protection/keep-trying.ts';
+import {
+  changeRecovery,
+  chooseForEnvironment,
+  recoverEnvironment,
+  refuseUnacceptedSkew,
+} from '../recovery/index.ts';
+import { progressView } from './captures.ts';
+import type { OperationsOptions } from './operations.ts';
+
+type Run = {
+  ended: Promise<void>;
+  progress: Progress | undefined;
+  failure: Recovery['failure'] | undefined;
+};
+
+type RecoveryOperations = Pick<
+  Operations,
+  'recoveries' | 'recover' | 'recovery' | 'changeRecovery'
+>;
+
+export function recoveryOperations(options: OperationsOptions): RecoveryOperations {
+  const { environments, state, log } = options;
+  const runs = new Map<string, Run>();
+  const view = async (id: string) =>
+    recoveryView(await loadRecovery(state.recoveries, id), runs.get(id));
+  return {
+    recoveries: async (scope: Scope) => {
+      const all = await listRecoveries(state.recoveries);
+      return all
+        .filter(
+          (one) =>
+            (scope.environment ?? one.environment) === one.environment &&
+            (scope.stage ?? one.stage) === one.stage,
+        )
+        .map((one) => recoveryView(one, runs.get(one.id)));
+    },
+    recover: async (scope, request) => {
+      const protection = environments.protected(scope);
+      const choice = await choose(protection, request);
+      if (request.dryRun) return plannedView(protection, request, choice);
+      refuseUnacceptedSkew(choice, request.accept);
+      const id = await begin(protection, request, choice, { root: state.recoveries, runs, log });
+      return view(id);
+    },
+    recovery: async (id, waitMs) => {
+      const run = runs.get(id);
+      if (run && waitMs > 0) await Promise.race([run.ended, elapsed(waitMs)]);
+      return view(id);
+    },
+    changeRecovery: async (id, change) => {
+      const recovered = await loadRecovery(state.recoveries, id);
+      const { environment, stage } = recovered;
+      const changed = await changeRecovery(change, {
+        environment: environments.protected({ environment, stage }).environment,
+        state: recovered,
+        log,
+        progress: () => {},
+        signal: new AbortController().signal,
+      });
+      const shown = recoveryView(changed, undefined);
+      return change === 'remove' ? { ...shown, status: 'removed' } : shown;
+    },
+  };
+}
+
+type Choice = Awaited<ReturnType<typeof chooseForEnvironment>>;
+
+async function choose(
+  protection: EnvironmentProtection,
+  request: RecoveryRequest,
+): Promise<Choice> {
+  const nowMs = systemClock.nowMs();
+  const unchanged: [string, number][] = [];
+  for (const [name, store] of protection.stores) {
+    await store.journal?.noteWatermark();
+    if (store.watched && !store.trouble) unchanged.push([name, store.changedSinceMs ?? nowMs]);
+  }
+  return chooseForEnvironment({
+    environment: protection.environment,
+    repository: protection.context.repository,
+    when: whenOf(request.to),
+    ...(request.stores === undefined ? {} : { stores: request.stores }),
+    ...(request.timeline === undefined ? {} : { line: request.timeline }),
+    spoolFolder: (store) => protection.stores.get(store)?.journal?.spoolFolder,
+    unchangedUntilMs: Object.fromEntries(unchanged),
+  });
+}
+
+function whenOf(to: RecoveryRequest['to']): When {
+  if (to.kind === 'lsn') return { kind: 'lsn', lsn: BigInt(to.lsn) };
+  if (to.kind !== 'before-mark') return to;
+  const { kind, markKind, name } = to;
+  return { kind, markKind, ...(name === undefined ? {} : { name }) };
+}
+
+/** Resolves to the id as soon as it has one. Rejects where it ended before that. */
+function begin(
+  protection: EnvironmentProtection,
+  request: RecoveryRequest,
+  choice: Choice,
+  site: { root: string; runs: Map<string, Run>; log: Logger },
+): Promise<string> {
+  const begun = Promise.withResolvers<string>();
+  const run: Run = { ended: Promise.resolve(), progress: undefined, failure: undefined };
+  const work = recoverEnvironment({
+    environment: protection.environment,
+    repository: protection.context.repository,
+    choice,
+    root: site.root,
+    inPlace: request.inPlace,
+    ...(request.owner === undefined ? {} : { owner: request.owner }),
+    log: site.log,
+    progress: (progress) => {
+      run.progress = progress;
+    },
+    signal: protection.stopping,
+    onBegun: ({ id }) => {
+      site.runs.set(id, run);
+      begun.resolve(id);
+    },
+  });
+  run.ended = work.then(
+    () => {
+      run.progress = undefined;
+    },
+    (error: unknown) => {
+      run.progress = undefined;
+      run.failure = failureOf(error);
+      site.log.warn({ what: explained(error).what }, 'recovery failed');
+      begun.reject(error);
+    },
+  );
+  return begun.promise;
+}
+
+function elapsed(waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, waitMs).unref();
+  });
+}
+
+function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
+  const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder } = state;
+  const stores = Object.values(state.stores).map(({ selection, url, directory, replaced }) => ({
+    ...selectionView(selection),
+    ...{ url, directory },
+    ...(replaced === undefined ? {} : { replaced }),
+  }));
+  const failure =
+    run?.failure ??
+    (state.error === undefined ? undefined : failureOf(errors.recoveryFailed([state.error])));
+  return {
+    ...{ id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, stores },
+    services: state.services.map(({ name, url }) => ({ name, url })),
+    checks: state.checks,
+    phases: state.phases,
+    bytesRead: state.bytesRead,
+    ...(run?.progress && { progress: progressView(run.progress) }),
+    ...(failure && { failure }),
+  };
+}
+
+function plannedView(
+  protection: EnvironmentProtection,
+  request: RecoveryRequest,
+  choice: Choice,
+): Recovery {
+  return {
+    id: '',
+    environment: protection.environment.name,
+    stage: protection.environment.stage,
+    status: 'planned',
+    inPlace: request.inPlace,
+    createdAtMs: systemClock.nowMs(),
+    instantMs: choice.instantMs,
+    stores: choice.stores.map(({ selection }) => selectionView(selection)),
+    services: [],
+    checks: [],
+    phases: [],
+    bytesRead: 0,
+  };
+}
+
+function selectionView({ leftBehind, ...selection }: Choice['stores'][number]['selection']) {
+  return { ...selection, ...(leftBehind === undefined ? {} : { leftBehind }) };
+}

@@ -1,0 +1,206 @@
+/** One environment under protection: its repository, its stores, its schedules, its recovery points. */
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { isHoldfastError, type Logger, systemClock } from '#base';
+import type { Catalog } from '#catalog';
+import type { Environment } from '#environment';
+import {
+  type CaptureRecord,
+  createRepository,
+  openRepository,
+  openStorage,
+  type Repository,
+} from '#repository';
+import { findSource } from '#sources';
+import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
+import { errors } from '../errors.ts';
+import { environmentName, type ProtectionContext } from './context.ts';
+import { captureCatalog, captureInfrastructure } from './own-captures.ts';
+import { publishCapture, publishPoint } from './publish.ts';
+import { reconcile } from './reconcile.ts';
+import {
+  assertOwner,
+  claimRepository,
+  type OwnerClaim,
+  type RepositoryOwner,
+} from './repository-owner.ts';
+import { applyRetention } from './retention.ts';
+import type { Slots } from './slots.ts';
+import { BASE_EVERY_MS, type ProtectedStore, StoreProtection } from './store-protection.ts';
+
+export type EnvironmentProtectionOptions = {
+  environment: Environment;
+  catalog: Catalog;
+  jobs: Jobs;
+  slots: Slots;
+  /** Folder for the stores of all environments. */
+  storesFolder: string;
+  claim: OwnerClaim;
+  log: Logger;
+};
+
+const CATALOG_EVERY_MS = 5 * 60_000;
+const RETENTION_EVERY_MS = 86_400_000;
+
+export class EnvironmentProtection {
+  readonly environment: Environment;
+  readonly context: ProtectionContext;
+  readonly stores: ReadonlyMap<string, StoreProtection>;
+  catalogCapturedAtMs: number | undefined;
+  readonly #owner: RepositoryOwner;
+  readonly #stop = new AbortController();
+  #pointing: Promise<unknown> = Promise.resolve();
+
+  private constructor(context: ProtectionContext, owner: RepositoryOwner) {
+    this.context = context;
+    this.environment = context.environment;
+    this.#owner = owner;
+    this.stores = new Map(
+      protectedStores(context.environment).map((store) => [store.name, this.#protect(store)]),
+    );
+  }
+
+  /**
+   * Opens the repository (makes it where there is none), claims it, and brings the catalog up to it. Nothing is
+   * captured before `start`. Rejects with the repository's errors, `app/owned-elsewhere` or `app/unknown-source`.
+   */
+  static async open(options: EnvironmentProtectionOptions): Promise<EnvironmentProtection> {
+    const { environment, storesFolder, claim, ...shared } = options;
+    const repository = await openOrCreate(environment);
+    try {
+      const folder = path.join(storesFolder, environment.name, environment.stage);
+      await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const { name } of protectedStores(environment)) {
+        await fs.mkdir(path.join(folder, name), { recursive: true, mode: 0o700 });
+      }
+      const log = options.log.child({ environment: environmentName(environment) });
+      const context: ProtectionContext = { ...shared, environment, repository, folder, log };
+      const owner = await claimRepository(repository, environment, claim);
+      await reconcile(context);
+      return new EnvironmentProtection(context, owner);
+    } catch (error) {
+      await repository.close();
+      throw error;
+    }
+  }
+
+  /** Aborted when its protection ends. */
+  get stopping(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([...this.stores.values()].map((store) => store.start()));
+  }
+
+  /** What is to be started by the clock. */
+  schedules(): Schedule[] {
+    const { name, stage } = this.environment;
+    const scope = { environment: name, stage };
+    const named = environmentName(this.environment);
+    const captures = [...this.stores.values()].flatMap((store): Schedule[] => {
+      const everyMs = scheduledEveryMs(store);
+      if (everyMs === undefined) return [];
+      const job: Job = { task: 'capture', ...scope, store: store.store.name };
+      return [{ name: `capture:${named}/${store.store.name}`, everyMs, job }];
+    });
+    return [
+      ...captures,
+      { name: `catalog:${named}`, everyMs: CATALOG_EVERY_MS, job: { task: 'catalog', ...scope } },
+      {
+        name: `retention:${named}`,
+        everyMs: RETENTION_EVERY_MS,
+        job: { task: 'retention', ...scope },
+      },
+    ];
+  }
+
+  /** Throws `app/store-not-found`. */
+  store(name: string): StoreProtection {
+    const found = this.stores.get(name);
+    if (!found) throw errors.storeNotFound([name, [...this.stores.keys()].join(', ')]);
+    return found;
+  }
+
+  async captureCatalog(): Promise<void> {
+    await captureCatalog(this.context, this.#stop.signal).catch((error) => this.#stopped(error));
+    this.catalogCapturedAtMs = systemClock.nowMs();
+  }
+
+  async applyRetention(): Promise<unknown> {
+    await assertOwner(this.context.repository, this.environment, this.#owner);
+    return applyRetention(this.context, [...this.stores.values()], this.#stop.signal).catch(
+      (error) => this.#stopped(error),
+    );
+  }
+
+  /** `dispose`: also takes back what was put into the servers for Holdfast (slots). */
+  async close(options: { dispose: boolean }): Promise<void> {
+    this.#stop.abort(errors.stopping([]));
+    const stores = [...this.stores.values()];
+    await Promise.all(stores.map((store) => store.stop()));
+    await this.#pointing;
+    try {
+      if (options.dispose) await Promise.all(stores.map((store) => store.dispose()));
+    } finally {
+      await this.context.repository.close();
+    }
+  }
+
+  #stopped(error: unknown): never {
+    if (this.#stop.signal.aborted) throw errors.stopping([]);
+    throw error;
+  }
+
+  #protect(store: ProtectedStore): StoreProtection {
+    const source = findSource(store.type);
+    if (!source) throw errors.unknownSource([store.name, store.type]);
+    const onCaptured = (record: CaptureRecord) => this.#captured(record);
+    return new StoreProtection({ context: this.context, store, source, onCaptured });
+  }
+
+  /** One point after another, so that each holds the newest of all. */
+  async #captured(record: CaptureRecord): Promise<void> {
+    await publishCapture(this.context, record);
+    const turn = this.#pointing.then(() => this.point());
+    this.#pointing = turn.catch(() => {
+      // Told to the one who waits for this turn; the next one has its own.
+    });
+    await turn;
+  }
+
+  /** Notes a recovery point of all that is captured by now. */
+  async point(): Promise<void> {
+    const captures = new Map<string, CaptureRecord>();
+    for (const [name, store] of this.stores) {
+      if (store.newest) captures.set(name, store.newest);
+    }
+    const infrastructure = await captureInfrastructure(this.context, this.#stop.signal);
+    await publishCapture(this.context, infrastructure);
+    await publishPoint(this.context, captures, infrastructure.id);
+  }
+}
+
+export function protectedStores(environment: Environment): ProtectedStore[] {
+  return environment.stores.filter((store): store is ProtectedStore => 'own' in store);
+}
+
+/** Undefined where the store's own watcher says when. */
+function scheduledEveryMs(store: StoreProtection): number | undefined {
+  const { protect, rpoMs } = store.store;
+  if (protect.kind === 'every') return protect.everyMs;
+  if (store.journal) return BASE_EVERY_MS;
+  return store.watched ? undefined : Math.max(1_000, rpoMs);
+}
+
+async function openOrCreate(environment: Environment): Promise<Repository> {
+  const { url, password } = environment.repository;
+  const storage = await openStorage(url);
+  try {
+    return await openRepository({ storage, password });
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository/no-repository')) throw error;
+    return createRepository({ storage, password });
+  }
+}

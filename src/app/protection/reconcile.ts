@@ -1,0 +1,127 @@
+/**
+ * Makes the catalog agree with the repository: what a crash kept from it, or all of it when the catalog was lost.
+ * Rows of which the repository knows nothing go away.
+ */
+import {
+  listGaps,
+  listMarks,
+  listPoints as listPointRows,
+  listCaptures as listRows,
+  removeRecords,
+  saveCapture,
+  saveGap,
+  saveMark,
+  savePoint,
+} from '#catalog';
+import {
+  type JournalGap,
+  listCaptures,
+  listPoints,
+  listStores,
+  type Mark,
+  readCapture,
+  readGaps,
+  readMarks,
+  readPoint,
+} from '#repository';
+import type { ProtectionContext } from './context.ts';
+import { CATALOG_STORE } from './own-sources.ts';
+import { captureRow, pointRow } from './publish.ts';
+
+export type Reconciled = { captures: number; points: number; marks: number; gaps: number };
+
+/** Journal batches aren't in the catalog: there may be many, and nothing there asks for them. */
+const KINDS = ['base', 'files', 'infrastructure'] as const;
+const ALL = 10_000_000;
+
+export async function reconcile(context: ProtectionContext): Promise<Reconciled> {
+  const { name, stage } = context.environment;
+  const stores = (await listStores(context.repository)).filter(
+    (one) => one.environment === name && one.stage === stage && one.store !== CATALOG_STORE,
+  );
+  return {
+    captures: await reconcileCaptures(context, stores),
+    points: await reconcilePoints(context),
+    marks: await reconcileMarks(context),
+    gaps: await reconcileGaps(context, stores),
+  };
+}
+
+type Stores = Awaited<ReturnType<typeof listStores>>;
+
+const scopeOf = ({ environment: { name, stage } }: ProtectionContext) => ({
+  environment: name,
+  stage,
+});
+
+async function reconcileCaptures(context: ProtectionContext, stores: Stores): Promise<number> {
+  const { repository, catalog } = context;
+  const rows = await listRows(catalog.pool, scopeOf(context), ALL);
+  const missing = new Set(rows.map((row) => row.id));
+  const known = new Set(missing);
+  let added = 0;
+  for (const address of stores) {
+    for (const entry of await listCaptures(repository, address, KINDS)) {
+      missing.delete(entry.id);
+      if (known.has(entry.id)) continue;
+      await saveCapture(catalog.pool, captureRow(await readCapture(repository, entry)));
+      added += 1;
+    }
+  }
+  await removeRecords(catalog.pool, 'capture', [...missing]);
+  return added;
+}
+
+async function reconcilePoints(context: ProtectionContext): Promise<number> {
+  const { repository, catalog, environment } = context;
+  const rows = await listPointRows(catalog.pool, scopeOf(context), ALL);
+  const missing = new Set(rows.map((row) => row.id));
+  const known = new Set(missing);
+  let added = 0;
+  for (const { id } of await listPoints(repository, environment.name, environment.stage)) {
+    missing.delete(id);
+    if (known.has(id)) continue;
+    const point = await readPoint(repository, environment.name, environment.stage, id);
+    await savePoint(catalog.pool, pointRow(point));
+    added += 1;
+  }
+  await removeRecords(catalog.pool, 'point', [...missing]);
+  return added;
+}
+
+async function reconcileMarks(context: ProtectionContext): Promise<number> {
+  const { repository, catalog, environment } = context;
+  const known = new Set(
+    (await listMarks(catalog.pool, scopeOf(context), ALL)).map((row) => row.id),
+  );
+  let added = 0;
+  for (const mark of await readMarks(repository, environment.name, environment.stage)) {
+    if (known.has(mark.id)) continue;
+    await saveMark(catalog.pool, markRow(mark));
+    added += 1;
+  }
+  return added;
+}
+
+async function reconcileGaps(context: ProtectionContext, stores: Stores): Promise<number> {
+  const { repository, catalog } = context;
+  const known = new Set((await listGaps(catalog.pool, scopeOf(context), ALL)).map((row) => row.id));
+  let added = 0;
+  for (const address of stores) {
+    for (const gap of await readGaps(repository, address)) {
+      await saveGap(catalog.pool, gapRow(gap));
+      if (!known.has(gap.id)) added += 1;
+    }
+  }
+  return added;
+}
+
+export function markRow(mark: Mark) {
+  return { ...mark, record: mark };
+}
+
+export function gapRow(gap: JournalGap) {
+  const { environment, stage, store } = gap.address;
+  const { id, fromMs, toMs, because } = gap;
+  return { id, environment, stage, store, fromMs, toMs, because, record: gap };
+}

@@ -1,0 +1,285 @@
+/** One store under protection: its captures one at a time, its watcher or journal, and what is to be said of it. */
+import path from 'node:path';
+import { type Logger, type Progress, sleepMs, systemClock } from '#base';
+import { captureStore } from '#capture';
+import type { Store } from '#environment';
+import { type CaptureRecord, newestCapture, type StoreAddress } from '#repository';
+import type { Source, SourceContext, StoreSettings } from '#sources';
+import { errors } from '../errors.ts';
+import type { ProtectionContext } from './context.ts';
+import { JournalKeeper } from './journal-keeper.ts';
+import { explained, keepTrying, type Trouble } from './keep-trying.ts';
+import { PendingChanges } from './pending-changes.ts';
+import { createSlots } from './slots.ts';
+
+export type ProtectedStore = Extract<Store, { own: Record<string, unknown> }>;
+
+export type StoreProtectionOptions = {
+  context: ProtectionContext;
+  store: ProtectedStore;
+  source: Source;
+  /** Called after each capture, before the next may begin. */
+  onCaptured(record: CaptureRecord): Promise<void>;
+};
+
+/** The least time between two captures of a watched store: a quarter of what may be lost, within these bounds. */
+const GATHER_AT_LEAST_MS = 200;
+const GATHER_AT_MOST_MS = 2_000;
+
+const STREAM_WITHIN_MS = 30_000;
+
+export class StoreProtection {
+  readonly store: ProtectedStore;
+  readonly source: Source;
+  readonly address: StoreAddress;
+  readonly settings: StoreSettings;
+  /** Present where the source has a journal and protection is continuous. */
+  readonly journal: JournalKeeper | undefined;
+  readonly #context: ProtectionContext;
+  readonly #log: Logger;
+  readonly #onCaptured: StoreProtectionOptions['onCaptured'];
+  readonly #stop = new AbortController();
+  /** One capture at a time; the next one builds on it. */
+  readonly #turn = createSlots(1);
+  readonly #changes = new PendingChanges();
+  #loops: Promise<unknown>[] = [];
+  #newest: CaptureRecord | undefined;
+  #capturingSinceMs: number | undefined;
+  /** Since when changes of the capture under way weren't captured. */
+  #takenSinceMs: number | undefined;
+  #progress: Progress | undefined;
+  #captureTrouble: Trouble | undefined;
+  #watchTrouble: Trouble | undefined;
+
+  constructor(options: StoreProtectionOptions) {
+    const { context, store, source } = options;
+    const { name, stage } = context.environment;
+    this.store = store;
+    this.source = source;
+    this.address = { environment: name, stage, store: store.name };
+    this.settings = {
+      name: store.name,
+      environment: name,
+      stage,
+      rpoMs: store.rpoMs,
+      protect: store.protect,
+      own: store.own,
+    };
+    this.#context = context;
+    this.#log = context.log.child({ store: store.name });
+    this.#onCaptured = options.onCaptured;
+    if (source.journal && store.protect.kind === 'continuous') {
+      this.journal = new JournalKeeper({
+        context,
+        address: this.address,
+        folder: this.stateFolder,
+        sourceType: source.type,
+        source: source.journal(this.settings, this.#sourceContext()),
+        rpoMs: store.rpoMs,
+        log: this.#log,
+        signal: this.#stop.signal,
+        needsBase: (because) => this.#needsBase(because),
+      });
+    }
+  }
+
+  get stateFolder(): string {
+    return path.join(this.#context.folder, this.store.name);
+  }
+  get newest(): CaptureRecord | undefined {
+    return this.#newest;
+  }
+  get progress(): Progress | undefined {
+    return this.#progress;
+  }
+  get trouble(): Trouble | undefined {
+    return this.#captureTrouble ?? this.#watchTrouble;
+  }
+  get watched(): boolean {
+    return (
+      this.store.protect.kind === 'continuous' && !this.journal && this.source.watch !== undefined
+    );
+  }
+  /** Since when there are changes that no finished capture holds; undefined: none are known of. */
+  get changedSinceMs(): number | undefined {
+    return this.#takenSinceMs ?? this.#changes.sinceMs;
+  }
+
+  /** Goes on from what the repository holds. Resolves when its loops run. */
+  async start(): Promise<void> {
+    this.#newest = await newestCapture(this.#context.repository, this.address, ['base', 'files']);
+    if (this.journal) this.#loops.push(this.journal.run());
+    if (this.watched) this.#loops.push(this.#watch(), this.#captureChanges());
+    if (!this.watched) this.#loops.push(this.#catchUp());
+  }
+
+  /** Lets nothing be captured while the work goes on: it needs the repository for itself. */
+  async paused<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn.use(this.#stop.signal, work);
+  }
+
+  /** Resolves when nothing of it goes on any more. */
+  async stop(): Promise<void> {
+    this.#stop.abort(errors.stopping([]));
+    await Promise.allSettled(this.#loops);
+    await this.#turn.use(new AbortController().signal, async () => {});
+  }
+
+  /** Takes back what was put into the server for Holdfast. After `stop`. */
+  async dispose(): Promise<void> {
+    await this.journal?.dispose();
+  }
+
+  /**
+   * Captures now, unless a capture has begun since `notBeforeMs`: what was asked for twice is done once. Rejects with
+   * an `interrupted` error when protection stops meanwhile.
+   */
+  async capture(notBeforeMs: number): Promise<CaptureRecord> {
+    const { signal } = this.#stop;
+    return this.#turn.use(signal, async () => {
+      if (this.#newest && this.#newest.startedAtMs >= notBeforeMs) return this.#newest;
+      return this.#context.slots.use(signal, () => this.#captureInTurn(undefined));
+    });
+  }
+
+  async #captureInTurn(changed: ReadonlySet<string> | undefined): Promise<CaptureRecord> {
+    this.#capturingSinceMs = systemClock.nowMs();
+    try {
+      const record = await captureStore({
+        repository: this.#context.repository,
+        source: this.source,
+        store: this.settings,
+        context: this.#sourceContext(),
+        ...(this.#newest === undefined ? {} : { previous: this.#newest }),
+        ...(changed === undefined ? {} : { changedDirectories: changed }),
+      });
+      this.#newest = record;
+      await this.#onCaptured(record);
+      this.#captureTrouble = undefined;
+      return record;
+    } catch (error) {
+      if (this.#stop.signal.aborted) throw errors.stopping([]);
+      this.#captureTrouble = { ...explained(error), sinceMs: systemClock.nowMs() };
+      throw error;
+    } finally {
+      this.#capturingSinceMs = undefined;
+      this.#progress = undefined;
+    }
+  }
+
+  /** The first capture, and one for a slot that passed while nothing ran. */
+  async #catchUp(): Promise<void> {
+    await keepTrying(
+      {
+        signal: this.#stop.signal,
+        firstPauseMs: 2_000,
+        onTrouble: (trouble) => this.#noteCaptureTrouble(trouble),
+      },
+      async () => {
+        const { protect } = this.store;
+        const nowMs = systemClock.nowMs();
+        const everyMs = protect.kind === 'every' ? protect.everyMs : BASE_EVERY_MS;
+        const dueMs = this.#newest === undefined ? nowMs : this.#newest.startedAtMs + everyMs;
+        if (dueMs > nowMs) return;
+        await this.#untilStreaming();
+        await this.capture(nowMs);
+      },
+    );
+  }
+
+  /** A base from before the journal flows would have a gap behind it; but better such a base than none. */
+  async #untilStreaming(): Promise<void> {
+    const { signal } = this.#stop;
+    if (this.journal)
+      await Promise.race([this.journal.streaming, sleepMs(STREAM_WITHIN_MS, signal)]);
+  }
+
+  #needsBase(because: string): void {
+    this.#log.warn({ because }, 'a new base is needed');
+    const { signal } = this.#stop;
+    const askedAtMs = systemClock.nowMs();
+    const taken = keepTrying(
+      { signal, firstPauseMs: 2_000, onTrouble: (trouble) => this.#noteCaptureTrouble(trouble) },
+      () => this.capture(askedAtMs),
+    );
+    this.#loops.push(taken);
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    await keepTrying(
+      {
+        signal,
+        onTrouble: (trouble) => {
+          this.#watchTrouble = trouble;
+        },
+      },
+      async (wentWell) => {
+        const watch = this.source.watch?.(this.settings, this.#sourceContext());
+        if (!watch) return;
+        // Its first word is to look at everything: what happened while nobody watched isn't known.
+        for await (const changed of watch) {
+          wentWell();
+          this.#changes.add(changed, systemClock.nowMs());
+        }
+        signal.throwIfAborted();
+      },
+    );
+  }
+
+  async #captureChanges(): Promise<void> {
+    const { signal } = this.#stop;
+    const gatherMs = Math.min(
+      GATHER_AT_MOST_MS,
+      Math.max(GATHER_AT_LEAST_MS, this.store.rpoMs / 4),
+    );
+    let lastMs = Number.NEGATIVE_INFINITY;
+    while (!signal.aborted) {
+      await keepTrying(
+        { signal, onTrouble: (trouble) => this.#noteCaptureTrouble(trouble) },
+        async () => {
+          await this.#changes.any(signal);
+          await sleepMs(Math.max(0, lastMs + gatherMs - systemClock.monotonicMs()), signal);
+          lastMs = systemClock.monotonicMs();
+          await this.#captureTaken();
+        },
+      );
+    }
+  }
+
+  async #captureTaken(): Promise<void> {
+    const { signal } = this.#stop;
+    await this.#turn.use(signal, async () => {
+      const taken = this.#changes.take();
+      if (!taken) return;
+      this.#takenSinceMs = taken.sinceMs;
+      try {
+        await this.#context.slots.use(signal, () => this.#captureInTurn(taken.directories));
+      } catch (error) {
+        this.#changes.add(taken.directories, taken.sinceMs);
+        throw error;
+      } finally {
+        this.#takenSinceMs = undefined;
+      }
+    });
+  }
+
+  #noteCaptureTrouble(trouble: Trouble | undefined): void {
+    this.#captureTrouble = trouble;
+    if (trouble) this.#log.warn({ what: trouble.what }, 'capture failed');
+  }
+
+  #sourceContext(): SourceContext {
+    return {
+      log: this.#log,
+      progress: (progress) => {
+        if (this.#capturingSinceMs !== undefined) this.#progress = progress;
+      },
+      signal: this.#stop.signal,
+      stateFolder: this.stateFolder,
+    };
+  }
+}
+
+/** The longer ago a base, the more journal a recovery must replay. */
+export const BASE_EVERY_MS = 86_400_000;

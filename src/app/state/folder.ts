@@ -1,0 +1,96 @@
+/** Where a control plane keeps what must survive a restart of it. One folder, one control plane. */
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { messageOf, randomBytes, Secret, systemCode, writeFileDurably } from '#base';
+import { errors } from '../errors.ts';
+
+export type StateFolder = {
+  root: string;
+  /** Held by the kernel for the running control plane. */
+  lockFile: string;
+  /** Who runs: `RunningServer` as JSON. */
+  serverFile: string;
+  tokenFile: string;
+  portFile: string;
+  logFile: string;
+  catalog: string;
+  /** Below it a folder for each store. */
+  stores: string;
+  recoveries: string;
+};
+
+/** `HOLDFAST_STATE`; as root /var/lib/holdfast, which Postgres' own user can reach; else XDG's state folder. */
+export function stateFolder(variables: NodeJS.ProcessEnv = process.env): StateFolder {
+  const root = path.resolve(variables.HOLDFAST_STATE || defaultRoot(variables));
+  return {
+    root,
+    lockFile: path.join(root, 'lock'),
+    serverFile: path.join(root, 'server.json'),
+    tokenFile: path.join(root, 'token'),
+    portFile: path.join(root, 'port'),
+    logFile: path.join(root, 'server.log'),
+    catalog: path.join(root, 'catalog'),
+    stores: path.join(root, 'stores'),
+    recoveries: path.join(root, 'recoveries'),
+  };
+}
+
+function defaultRoot(variables: NodeJS.ProcessEnv): string {
+  if (process.getuid?.() === 0) return '/var/lib/holdfast';
+  const base = variables.XDG_STATE_HOME || path.join(os.homedir(), '.local/state');
+  return path.join(base, 'holdfast');
+}
+
+/** Makes it where absent. Others may pass through (databases run as a user of their own) but see no names. */
+export async function prepareStateFolder(folder: StateFolder): Promise<void> {
+  try {
+    await fs.mkdir(folder.root, { recursive: true, mode: 0o711 });
+    await fs.access(folder.root, fs.constants.W_OK | fs.constants.X_OK);
+    await fs.mkdir(folder.stores, { recursive: true, mode: 0o700 });
+    await fs.mkdir(folder.recoveries, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
+  }
+}
+
+export type RunningServer = {
+  pid: number;
+  url: string;
+  startedAtMs: number;
+  version: string;
+};
+
+export async function writeRunningServer(folder: StateFolder, server: RunningServer) {
+  await writeFileDurably(folder.serverFile, `${JSON.stringify(server)}\n`);
+}
+
+/** What the last control plane wrote: it may have ended since. Undefined where there was none. */
+export async function readRunningServer(folder: StateFolder): Promise<RunningServer | undefined> {
+  try {
+    return JSON.parse(await fs.readFile(folder.serverFile, 'utf8')) as RunningServer;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
+  }
+}
+
+/** Made once, readable by its owner alone. */
+export async function apiToken(folder: StateFolder): Promise<Secret> {
+  const known = await readToken(folder);
+  if (known) return known;
+  await writeFileDurably(folder.tokenFile, `${randomBytes(32).toString('base64url')}\n`, {
+    mode: 0o600,
+  });
+  return (await readToken(folder)) as Secret;
+}
+
+export async function readToken(folder: StateFolder): Promise<Secret | undefined> {
+  try {
+    const text = (await fs.readFile(folder.tokenFile, 'utf8')).trim();
+    return text === '' ? undefined : new Secret(text);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
+  }
+}
