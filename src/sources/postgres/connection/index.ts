@@ -6,5 +6,5 @@ export type {
   ReplicationMessage,
   ReplicationStream,
 } from './replication.ts';
-export { addressOf, type ConnectionSettings, parseConnectionUrl } from './settings.ts';
+export { addressOf, type ConnectionSettings, isThisHost, parseConnectionUrl } from './settings.ts';
 export type { SqlConnection } from './sql.ts';

@@ -88,6 +88,13 @@ export function addressOf(settings: Pick<ConnectionSettings, 'host' | 'port'>): 
     : `${settings.host}:${settings.port}`;
 }
 
+/** Whether this host is the one that a URL names. */
+export function isThisHost(host: string): boolean {
+  if (host.startsWith('/') || host === 'localhost' || host === os.hostname()) return true;
+  const addresses = Object.values(os.networkInterfaces()).flat();
+  return addresses.some((address) => address?.address === host);
+}
+
 function parseUrl(url: string): URL {
   let parsed: URL;
   try {

@@ -64,8 +64,23 @@ export async function settleCopy(request: SettleRequest): Promise<void> {
   }
   await settleTree(directory, home, state.user);
   await settleConfig(request, state);
+  await announceTimeline(directory, state);
   // Recovery ran without fsync; now every byte of it is made durable at once.
   await execute('sync', ['-f', directory]);
+}
+
+/**
+ * A copy archives nothing, so production's own archive hasn't got the history of the timeline that recovery began:
+ * marked as ready it is archived, where production archives.
+ */
+async function announceTimeline(directory: string, { user }: CopyState): Promise<void> {
+  const folder = path.join(directory, 'pg_wal');
+  const histories = (await fs.readdir(folder)).filter((name) => name.endsWith('.history')).sort();
+  const newest = histories.at(-1);
+  if (newest === undefined) return;
+  const mark = path.join(folder, 'archive_status', `${newest}.ready`);
+  await fs.writeFile(mark, '', { mode: 0o600 });
+  await fs.chown(mark, user.uid, user.gid);
 }
 
 async function settleConfig(request: SettleRequest, state: CopyState): Promise<void> {
