@@ -11,6 +11,7 @@ import type { RestoreRequest } from './request.ts';
 
 /** Places of a wave: bounds memory at a few tens of MB, and lets one file be larger than a wave. */
 const PLACES_PER_WAVE = 64 * 1024;
+const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
 
 type RestoringFile = WritableFile & {
   relative: string;
@@ -29,7 +30,8 @@ export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
   applyMetadata: (path: Buffer, node: TreeNode) => MetadataFailure[];
   /** A failure of one entry: told (returns) or so grave that everything must stop (throws). */
   entryFailed: (relative: string, error: unknown) => void;
-  onBytes: () => void;
+  /** Called between pieces: lets others have their turn, tells progress, rejects when aborted. */
+  giveWay: () => Promise<void>;
 };
 
 export class FileContents {
@@ -42,7 +44,7 @@ export class FileContents {
     this.#options = options;
   }
 
-  /** Makes the file at once; its content may come later, at the latest with `flush`. */
+  /** The file is made when its first content comes, and is complete at the latest after `flush`. */
   async add(path: Buffer, relative: string, node: TreeNode): Promise<void> {
     const ids = node.content ?? Buffer.alloc(0);
     const placesLeft = ids.length / ID_BYTES;
@@ -56,12 +58,6 @@ export class FileContents {
       failed: false,
       damage: [],
     };
-    try {
-      this.#files.create(file);
-    } catch (error) {
-      this.#options.entryFailed(relative, error);
-      return;
-    }
     if (placesLeft === 0) this.#finish(file);
     else await this.#addPlaces(file, ids);
   }
@@ -82,6 +78,7 @@ export class FileContents {
       (id, bytes) => this.#put(wave.get(id.toString('latin1')) ?? [], bytes),
       {
         ...(signal ? { signal } : {}),
+        maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
         onDamaged: (id) => this.#lose(wave.get(id.toString('latin1')) ?? [], id),
       },
     );
@@ -127,7 +124,7 @@ export class FileContents {
       if (!file.failed) this.#options.report.bytes += bytes.length;
       this.#placeDone(file);
     }
-    this.#options.onBytes();
+    await this.#options.giveWay();
   }
 
   async #writeAt(file: RestoringFile, offset: number, bytes: Buffer): Promise<void> {
@@ -163,15 +160,18 @@ export class FileContents {
   #finish(file: RestoringFile): void {
     const { report, applyMetadata, entryFailed } = this.#options;
     const { node, path, relative, damage } = file;
+    if (file.failed) {
+      this.#files.drop(file);
+      return;
+    }
     try {
       this.#files.finish(file, file.sizeBytes);
       report.metadataFailures(relative, applyMetadata(path, node));
+      report.files += 1;
     } catch (error) {
-      if (!file.failed) entryFailed(relative, error);
-      file.failed = true;
+      entryFailed(relative, error);
     }
     if (damage.length > 0) report.problem(relative, describeDamage(damage));
-    if (!file.failed) report.files += 1;
   }
 }
 

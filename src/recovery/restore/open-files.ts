@@ -31,11 +31,7 @@ export class OpenFiles {
   readonly #open = new Map<WritableFile, OpenFile>();
   #writesInThreads = 0;
 
-  /** Makes the file (EEXIST where the name is taken: nothing is followed or replaced) and leaves it open. */
-  create(file: WritableFile): void {
-    this.#acquire(file).users -= 1;
-  }
-
+  /** Makes the file where it is the first piece (EEXIST where the name is taken: nothing is followed or replaced). */
   async write(file: WritableFile, bytes: Buffer, position: number): Promise<void> {
     const open = this.#acquire(file);
     try {
@@ -57,6 +53,14 @@ export class OpenFiles {
     } finally {
       fs.closeSync(open.fd);
     }
+  }
+
+  /** Closes it as it is. */
+  drop(file: WritableFile): void {
+    const open = this.#open.get(file);
+    if (!open) return;
+    this.#open.delete(file);
+    fs.closeSync(open.fd);
   }
 
   close(): void {

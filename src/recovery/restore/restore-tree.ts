@@ -99,7 +99,7 @@ class TreeRestore {
       report: this.#report,
       applyMetadata: (path, node) => this.#applyMetadata(path, node),
       entryFailed: (relative, error) => this.#entryFailed(relative, error),
-      onBytes: () => this.#tellProgress(),
+      giveWay: () => this.#giveWay(),
     });
   }
 
