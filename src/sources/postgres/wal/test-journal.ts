@@ -2,10 +2,14 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { expect } from 'vitest';
 import { quietLogger } from '#base';
 import type { JournalSource, SourceContext, StoreSettings } from '../../source.ts';
 import { type PostgresConfig, postgresSchema } from '../config.ts';
+import { parseLsn } from '../lsn.ts';
+import { type TestServer, until } from '../test-server.ts';
 import { postgresJournal } from './stream.ts';
+import { walBytes } from './test-segments.ts';
 import { MemorySink } from './test-sink.ts';
 
 /** The product's, but that a test needn't wait long for a cut to be noticed. */
@@ -21,8 +25,10 @@ const QUICK = {
 export type TestJournal = {
   sink: MemorySink;
   source: JournalSource;
-  /** Starts to stream into the sink; what the stream ended with. */
-  run(sink?: MemorySink): { stopped: Promise<void>; stop(): Promise<void> };
+  /** Starts to stream into the sink, with these fields of the store changed; what the stream ended with. */
+  run(changes?: Record<string, unknown>): { stopped: Promise<void>; stop(): Promise<void> };
+  /** Ends what runs. */
+  stop(): Promise<void>;
   /** Ends what runs; removes the state folder. */
   close(): Promise<void>;
 };
@@ -32,14 +38,14 @@ export async function testJournal(
   own: Record<string, unknown> = {},
 ): Promise<TestJournal> {
   const stateFolder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-journal-'));
-  const store: StoreSettings<PostgresConfig> = {
+  const storeWith = (changes: Record<string, unknown>): StoreSettings<PostgresConfig> => ({
     name: 'orders',
     environment: 'shop',
     stage: 'test',
     rpoMs: 0,
     protect: { kind: 'continuous' },
-    own: postgresSchema.parse({ url, ...own }),
-  };
+    own: postgresSchema.parse({ url, ...own, ...changes }),
+  });
   const context = (signal: AbortSignal): SourceContext => ({
     log: quietLogger,
     progress: () => {},
@@ -48,15 +54,16 @@ export async function testJournal(
   });
   const sink = new MemorySink();
   const ending: (() => Promise<void>)[] = [];
+  const stopAll = async () => {
+    await Promise.allSettled(ending.map((stop) => stop()));
+  };
   return {
     sink,
-    source: postgresJournal(store, context(new AbortController().signal), QUICK),
-    run(into = sink) {
+    source: postgresJournal(storeWith({}), context(new AbortController().signal), QUICK),
+    run(changes = {}) {
       const abort = new AbortController();
-      const stopped = postgresJournal(store, context(abort.signal), QUICK).stream(
-        into,
-        into.onState,
-      );
+      const source = postgresJournal(storeWith(changes), context(abort.signal), QUICK);
+      const stopped = source.stream(sink, sink.onState);
       // Awaited by the test or at the end; until then it isn't unhandled.
       stopped.catch(() => {});
       const stop = async () => {
@@ -66,9 +73,43 @@ export async function testJournal(
       ending.push(stop);
       return { stopped, stop };
     },
+    stop: stopAll,
     async close() {
-      await Promise.allSettled(ending.map((stop) => stop()));
+      await stopAll();
       await fs.rm(stateFolder, { recursive: true, force: true });
     },
   };
+}
+
+export async function flushedLsn(server: TestServer): Promise<bigint> {
+  const [row] = await server.sql('select pg_current_wal_flush_lsn()::text as lsn');
+  return parseLsn(String(row?.lsn)) as bigint;
+}
+
+export async function caughtUp(server: TestServer, sink: MemorySink): Promise<bigint> {
+  const end = await flushedLsn(server);
+  await until(async () => (sink.end?.offset ?? 0n) >= end, 'the stream to catch up');
+  return end;
+}
+
+/** Every byte that came, against the files of the server; what came of a timeline is unbroken. */
+export async function expectServersBytes(
+  server: TestServer,
+  runs: MemorySink['runs'],
+  segmentSizeBytes = 2 ** 24,
+): Promise<void> {
+  for (const run of runs) {
+    const expected = await walBytes(server, { ...run, segmentSizeBytes });
+    expect(Buffer.concat(run.parts).equals(expected)).toBe(true);
+  }
+  for (const [index, run] of runs.entries()) {
+    const before = runs[index - 1];
+    if (before?.line === run.line) expect(run.from).toBeLessThanOrEqual(before.to);
+  }
+}
+
+export async function slots(server: TestServer): Promise<Record<string, unknown>[]> {
+  return await server.sql(
+    "select slot_name, active, restart_lsn::text from pg_replication_slots where slot_name like 'holdfast%'",
+  );
 }
