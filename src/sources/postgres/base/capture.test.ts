@@ -46,4 +46,31 @@ describe.each([15, 18] as const)('base backup of Postgres %i', (major) => {
       expect(stdout).toContain('backup successfully verified');
     }
   });
+
+  test('names a page that is damaged on production', async () => {
+    const [row] = await server.sql("select pg_relation_filepath('orders') as file");
+    const file = path.join(server.dataDirectory, String(row?.file));
+    const handle = await fs.open(file, 'r+');
+    const flipped = Buffer.alloc(1);
+    await handle.read(flipped, 0, 1, 3 * 8192 + 5000);
+    flipped[0] = (flipped[0] as number) ^ 1;
+    await handle.write(flipped, 0, 1, 3 * 8192 + 5000);
+    try {
+      const { problems } = await captureTo(
+        path.join(server.folder, 'damaged'),
+        server,
+        storeAt(server),
+      );
+      expect(problems).toEqual([
+        expect.stringContaining(`${row?.file}: page checksum wrong in block 3`),
+      ]);
+      const unchecked = storeAt(server, { verifyPages: false });
+      const again = await captureTo(path.join(server.folder, 'unchecked'), server, unchecked);
+      expect(again.problems).toEqual([]);
+    } finally {
+      flipped[0] = (flipped[0] as number) ^ 1;
+      await handle.write(flipped, 0, 1, 3 * 8192 + 5000);
+      await handle.close();
+    }
+  });
 });

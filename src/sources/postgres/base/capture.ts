@@ -101,6 +101,7 @@ class BaseCapture implements Capture {
     const command = baseBackupCommand(connection.serverVersion, {
       label: `holdfast ${store.environment}/${store.stage}/${store.name}`,
       checkpoint: store.own.checkpoint,
+      verifyChecksums: store.own.verifyPages,
       ...(store.own.maxRate === undefined ? {} : { maxRateBytes: store.own.maxRate }),
     });
     const stream = connection.stream(command, context.signal);

@@ -3,6 +3,8 @@ export type BaseBackupOptions = {
   label: string;
   checkpoint: 'fast' | 'spread';
   maxRateBytes?: number;
+  /** The server reads a page with a wrong checksum again, so that one torn by a write under way isn't taken for damage. */
+  verifyChecksums: boolean;
 };
 
 export function baseBackupCommand(serverVersion: number, options: BaseBackupOptions): string {
@@ -14,6 +16,7 @@ export function baseBackupCommand(serverVersion: number, options: BaseBackupOpti
       `BASE_BACKUP LABEL ${label}`,
       options.checkpoint === 'fast' ? 'FAST' : '',
       'WAL TABLESPACE_MAP',
+      options.verifyChecksums ? '' : 'NOVERIFY_CHECKSUMS',
       rateKilobytes === undefined ? '' : `MAX_RATE ${rateKilobytes}`,
       "MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'",
     ]
@@ -28,6 +31,7 @@ export function baseBackupCommand(serverVersion: number, options: BaseBackupOpti
     ...(rateKilobytes === undefined ? [] : [`MAX_RATE ${rateKilobytes}`]),
     "MANIFEST 'yes'",
     "MANIFEST_CHECKSUMS 'CRC32C'",
+    `VERIFY_CHECKSUMS ${options.verifyChecksums}`,
   ];
   return `BASE_BACKUP (${list.join(', ')})`;
 }

@@ -3,9 +3,9 @@ import type { CaptureEvent } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { CONFIG_FOLDER } from '../facts.ts';
 import { segmentName, segmentStart } from '../lsn.ts';
-import { CRC32C_START, crc32cEnd, crc32cUpdate } from '../wal/crc32c.ts';
 import type { Tablespace, WalPosition } from './archives.ts';
 import type { ConfigFiles } from './config-files.ts';
+import { EntryContentReader } from './entry-content.ts';
 import type { BackupItem } from './items.ts';
 import { ManifestCheck } from './manifest.ts';
 import { firstBlockOf, PageCheck } from './page-check.ts';
@@ -40,6 +40,7 @@ export class BackupEvents {
   #tablespaces: Tablespace[] = [];
   readonly #givenFolders = new Set<string>();
   #owner: Owner | undefined;
+  #pagesFound = false;
   /** Path of the archive's root within the snapshot: empty, or `pg_tblspc/<oid>/`. */
   #prefix = '';
 
@@ -55,6 +56,7 @@ export class BackupEvents {
       else if (item.kind === 'tablespaces') this.#tablespaces = item.tablespaces;
       else if (item.kind === 'archive') this.#archiveBegins(item.tablespace);
       else if (item.kind === 'manifest') this.#manifestArrives(item.bytes);
+      else if (item.kind === 'damage-confirmed') yield* this.#damageConfirmed();
       else if (item.kind === 'entry') yield* this.#entryEvents(item.entry, items);
     }
     yield* this.#manifestEvents();
@@ -95,6 +97,13 @@ export class BackupEvents {
     }
   }
 
+  /** Which pages is known from our own check; a problem is told in any case. */
+  *#damageConfirmed(): Generator<CaptureEvent> {
+    if (this.#pagesFound) return;
+    const what = 'the server found wrong page checksums; its log names the files';
+    yield { kind: 'problem', path: Buffer.alloc(0), what };
+  }
+
   #manifestArrives(bytes: Buffer): void {
     this.#manifest.take(bytes);
     this.#manifestBytes.push(bytes);
@@ -125,6 +134,7 @@ export class BackupEvents {
     this.#manifest.saw(path, { sizeBytes: content.sizeBytes, crc32c: content.crc32c });
     if (path.startsWith('pg_wal/')) this.#walFiles.add(path.slice('pg_wal/'.length));
     if (content.pageFinding !== undefined) {
+      this.#pagesFound = true;
       yield { kind: 'problem', path: Buffer.from(path, 'latin1'), what: content.pageFinding };
     }
   }
@@ -189,55 +199,6 @@ export class BackupEvents {
 }
 
 type Owner = { uid: number; gid: number };
-
-/** The content of the tar member that was just begun; taken from the shared flow of items. */
-class EntryContentReader {
-  readonly #items: AsyncGenerator<BackupItem>;
-  readonly #pages: PageCheck | undefined;
-  #crc = CRC32C_START;
-  #ended = false;
-  sizeBytes = 0;
-
-  constructor(items: AsyncGenerator<BackupItem>, pages: PageCheck | undefined) {
-    this.#items = items;
-    this.#pages = pages;
-  }
-
-  get crc32c(): number {
-    return crc32cEnd(this.#crc);
-  }
-
-  get pageFinding(): string | undefined {
-    return this.#pages?.finding;
-  }
-
-  async *slices(): AsyncGenerator<Buffer> {
-    for (let slice = await this.#next(); slice; slice = await this.#next()) yield slice;
-  }
-
-  /** Whatever the consumer left. */
-  async drain(): Promise<void> {
-    while (await this.#next()) {
-      // Checked, and dropped.
-    }
-  }
-
-  async #next(): Promise<Buffer | undefined> {
-    if (this.#ended) return undefined;
-    const { value, done } = await this.#items.next();
-    if (done || (value.kind !== 'content' && value.kind !== 'entry-ends')) {
-      throw errors.protocolBroken(['an archive is cut short']);
-    }
-    if (value.kind === 'entry-ends') {
-      this.#ended = true;
-      return undefined;
-    }
-    this.#crc = crc32cUpdate(this.#crc, value.bytes, 0, value.bytes.length);
-    this.#pages?.take(value.bytes);
-    this.sizeBytes += value.bytes.length;
-    return value.bytes;
-  }
-}
 
 function fileEvent(
   path: string,

@@ -1,4 +1,4 @@
-import type { ReplicationStream } from '../connection/index.ts';
+import { type ReplicationStream, sqlState } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import { BackupReader, type Tablespace, type WalPosition } from './archives.ts';
 import { type TarEntry, TarReader } from './tar.ts';
@@ -13,10 +13,32 @@ export type BackupItem =
   | { kind: 'content'; bytes: Buffer }
   | { kind: 'entry-ends' }
   | { kind: 'manifest'; bytes: Buffer }
-  | { kind: 'end'; at: WalPosition };
+  | { kind: 'end'; at: WalPosition }
+  /** After the end: the server, too, found pages with wrong checksums, reading each twice. */
+  | { kind: 'damage-confirmed' };
+
+/** SQLSTATE data_corrupted: with it the server ends a backup that came whole, but with damaged pages in it. */
+const DATA_CORRUPTED = 'XX001';
 
 /** Unpacks the answer to BASE_BACKUP. Pulls no faster than it is asked. */
 export async function* backupItems(
+  stream: ReplicationStream,
+  serverVersion: number,
+): AsyncGenerator<BackupItem> {
+  let hasEnded = false;
+  try {
+    for await (const item of unpack(stream, serverVersion)) {
+      hasEnded ||= item.kind === 'end';
+      yield item;
+    }
+  } catch (error) {
+    const isDamage = error instanceof Error && sqlState(error.cause) === DATA_CORRUPTED;
+    if (!hasEnded || !isDamage) throw error;
+    yield { kind: 'damage-confirmed' };
+  }
+}
+
+async function* unpack(
   stream: ReplicationStream,
   serverVersion: number,
 ): AsyncGenerator<BackupItem> {
