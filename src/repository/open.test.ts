@@ -75,6 +75,7 @@ describe('a repository that we make', () => {
     const repository = await create(new LocalStorage(folder));
     const content = path.join(await newFolder(), 'content');
     await fs.writeFile(content, 'hello');
+    await repository.sealed.write('points/a', Buffer.from('of no concern to restic'));
     await restic(folder, 'a password', ['backup', content, '--host', 'h']);
     expect(await restic(folder, 'a password', ['check', '--read-data'])).toContain('no errors');
     const [snapshot] = await repository.snapshots.list();

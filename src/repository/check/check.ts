@@ -14,16 +14,18 @@ import { readAllPacks, readOwnFiles } from './read-data.ts';
 export type CheckOptions = {
   /** Read every byte, too: packs against their hashes, blobs against theirs, Holdfast's own files. */
   readData?: boolean;
+  /** How long to wait where somebody else holds the repository. Default 0: refused at once. */
+  lockWaitMs?: number;
   signal?: AbortSignal;
   progress?: ProgressListener;
 };
 
-/** Under a shared lock: writers may go on, prune may not. The repository's index is read anew. */
+/** Under a shared lock: writers may go on, prune may not. Loads the index; throws where no lock is to be had. */
 export async function checkRepository(
   repository: Repository,
   options: CheckOptions = {},
 ): Promise<CheckReport> {
-  const lock = await repository.lock('shared');
+  const lock = await repository.lock('shared', { waitMs: options.lockWaitMs ?? 0 });
   const signal = options.signal ? AbortSignal.any([options.signal, lock.signal]) : lock.signal;
   try {
     return await new Check(repository, signal, options).run();
@@ -99,14 +101,17 @@ class Check {
 
   async #checkIndexes(): Promise<void> {
     this.#progress({ step: 'reading indexes' });
-    const { files } = this.#repository;
-    this.#repository.dropIndex();
+    // Forgets what somebody else has pruned. What is damaged is met again below, file by file, and named.
+    await this.#repository.loadIndex().catch((error: unknown) => {
+      if (!(error instanceof HoldfastError)) throw error;
+    });
+    const { files, index } = this.#repository;
     const ids = await files.list('index');
     for (const id of ids) {
       this.#signal.throwIfAborted();
       await this.#note('index-damaged', id, () =>
         readIndexFile(files, id, (pack, list) => {
-          if (list === 'packs') this.#repository.index.addPack(pack.id, pack.blobs);
+          if (list === 'packs') index.addPack(pack.id, pack.blobs);
         }),
       );
     }

@@ -7,6 +7,8 @@ export const COMPRESSION_LEVEL = 3;
 /** Windows above this are refused at reading, so that no frame makes us allocate without bound. */
 const MAX_WINDOW_LOG = 27;
 
+const PIECE_BYTES = 1024 * 1024;
+
 export function compress(plain: Uint8Array, level = COMPRESSION_LEVEL): Buffer {
   return zlib.zstdCompressSync(plain, {
     // One piece of output, of the most that zstd can need (ZSTD_COMPRESSBOUND): the default is 128 KiB for the smallest.
@@ -28,6 +30,7 @@ export function decompress(compressed: Uint8Array, maxBytes: number): Buffer {
 /** Plain bytes in pieces, for files that may be long. */
 export async function* decompressInPieces(compressed: Uint8Array): AsyncIterable<Buffer> {
   const stream = zlib.createZstdDecompress({
+    chunkSize: PIECE_BYTES,
     params: { [zlib.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
   });
   stream.end(compressed);

@@ -16,6 +16,8 @@ export type ForgetOptions = {
   dryRun?: boolean;
   /** A reason to keep a snapshot whatever the policy says: it is part of a recovery point, say. */
   protect?: (snapshot: Snapshot) => string | undefined;
+  /** How long to wait where somebody else holds the repository. Default 0: refused at once. */
+  lockWaitMs?: number;
   /** Server time, ms since 1970. */
   nowMs?: number;
 };
@@ -45,7 +47,7 @@ export async function forget(
   options: ForgetOptions = {},
 ): Promise<ForgetResult> {
   if (options.dryRun) return decide(repository, policy, options);
-  const lock = await repository.lock('exclusive');
+  const lock = await repository.lock('exclusive', { waitMs: options.lockWaitMs ?? 0 });
   try {
     const result = await decide(repository, policy, options);
     for (const { remove } of result.groups) {

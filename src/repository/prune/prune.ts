@@ -25,6 +25,8 @@ export type PruneOptions = {
   dryRun?: boolean;
   /** Unused bytes that may stay in partly used packs, as a fraction of the used ones. Default 0.05. */
   maxUnused?: number;
+  /** How long to wait where somebody else holds the repository. Default 0: refused at once. */
+  lockWaitMs?: number;
   signal?: AbortSignal;
   progress?: ProgressListener;
 };
@@ -52,7 +54,7 @@ export async function prune(
   if (repository.config.version < 2) {
     throw errors.olderFormat([repository.location, repository.config.version]);
   }
-  const lock = await repository.lock('exclusive');
+  const lock = await repository.lock('exclusive', { waitMs: options.lockWaitMs ?? 0 });
   const signal = options.signal ? AbortSignal.any([options.signal, lock.signal]) : lock.signal;
   try {
     return await pruneLocked(repository, signal, options);
