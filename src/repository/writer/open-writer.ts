@@ -38,6 +38,8 @@ export async function openWriter(
   }
   const lock = await repository.lock('shared', options.lock);
   try {
+    // A load that began before the lock may have seen what was pruned since, and the first call may share it.
+    await repository.loadIndex();
     await repository.loadIndex();
     return new SessionWriter(repository, lock, options);
   } catch (error) {
