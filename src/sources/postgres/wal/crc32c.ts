@@ -1,6 +1,6 @@
 /**
  * CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), as Postgres guards its WAL records and manifests.
- * Eight bytes a step by eight tables (Kounavis and Berry, "slicing-by-8"), for pure JS at memory-like speed.
+ * Eight or sixteen bytes a step by tables (Kounavis and Berry, "slicing-by-8" and 16), for pure JS at memory-like speed.
  */
 const POLYNOMIAL = 0x82f63b78;
 const TABLES = makeTables();
@@ -15,6 +15,11 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
   Int32Array,
 ];
 
+/** All tables in one, for whole words. */
+const WIDE = Int32Array.from(TABLES.flatMap((table) => [...table]));
+/** Below this a view of words costs more than it brings. */
+const WORTH_ALIGNING = 256;
+
 /** The state to begin with. */
 export const CRC32C_START = -1;
 
@@ -22,6 +27,15 @@ export const CRC32C_START = -1;
 export function crc32cUpdate(state: number, bytes: Uint8Array, from: number, to: number): number {
   let crc = state;
   let at = from;
+  if (to - from >= WORTH_ALIGNING) {
+    while ((bytes.byteOffset + at) % 4 !== 0) {
+      crc = (T0[(crc ^ (bytes[at] as number)) & 255] as number) ^ (crc >>> 8);
+      at += 1;
+    }
+    const wordCount = ((to - at) >>> 4) << 2;
+    crc = updateByWords(crc, new Int32Array(bytes.buffer, bytes.byteOffset + at, wordCount));
+    at += wordCount * 4;
+  }
   for (const lastWhole = to - 8; at <= lastWhole; at += 8) {
     const low =
       crc ^
@@ -45,6 +59,35 @@ export function crc32cUpdate(state: number, bytes: Uint8Array, from: number, to:
   return crc;
 }
 
+/** Sixteen bytes a step, where they can be read as words: nearly twice as fast. A multiple of 4 words. */
+function updateByWords(state: number, words: Int32Array): number {
+  let crc = state;
+  for (let at = 0; at < words.length; at += 4) {
+    const a = (words[at] as number) ^ crc;
+    const b = words[at + 1] as number;
+    const c = words[at + 2] as number;
+    const d = words[at + 3] as number;
+    crc =
+      (WIDE[0xf00 | (a & 255)] as number) ^
+      (WIDE[0xe00 | ((a >>> 8) & 255)] as number) ^
+      (WIDE[0xd00 | ((a >>> 16) & 255)] as number) ^
+      (WIDE[0xc00 | (a >>> 24)] as number) ^
+      (WIDE[0xb00 | (b & 255)] as number) ^
+      (WIDE[0xa00 | ((b >>> 8) & 255)] as number) ^
+      (WIDE[0x900 | ((b >>> 16) & 255)] as number) ^
+      (WIDE[0x800 | (b >>> 24)] as number) ^
+      (WIDE[0x700 | (c & 255)] as number) ^
+      (WIDE[0x600 | ((c >>> 8) & 255)] as number) ^
+      (WIDE[0x500 | ((c >>> 16) & 255)] as number) ^
+      (WIDE[0x400 | (c >>> 24)] as number) ^
+      (WIDE[0x300 | (d & 255)] as number) ^
+      (WIDE[0x200 | ((d >>> 8) & 255)] as number) ^
+      (WIDE[0x100 | ((d >>> 16) & 255)] as number) ^
+      (WIDE[d >>> 24] as number);
+  }
+  return crc;
+}
+
 /** The checksum as an unsigned number. */
 export function crc32cEnd(state: number): number {
   return ~state >>> 0;
@@ -62,7 +105,7 @@ function makeTables(): Int32Array[] {
     first[value] = crc;
   }
   const tables = [first];
-  for (let step = 1; step < 8; step += 1) {
+  for (let step = 1; step < 16; step += 1) {
     const before = tables[step - 1] as Int32Array;
     tables.push(before.map((crc) => (first[crc & 255] as number) ^ (crc >>> 8)));
   }
