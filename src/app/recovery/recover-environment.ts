@@ -69,6 +69,7 @@ function recoverableStores(options: ChooseOptions): RecoverableStore[] {
     return {
       name,
       source,
+      own: store.own,
       ...(spoolFolder === undefined ? {} : { spoolFolder }),
       ...(unchangedUntilMs === undefined ? {} : { unchangedUntilMs }),
     };

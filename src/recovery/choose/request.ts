@@ -6,6 +6,8 @@ import type { StoreSelection, When } from '../request.ts';
 export type RecoverableStore = {
   name: string;
   source: Source;
+  /** The store's own fields as declared, where they are at hand: with whose access services reach the copy. */
+  own?: Record<string, unknown>;
   /** Folder with journal bytes of this host that aren't in the repository yet. */
   spoolFolder?: string;
   /** A running watcher's word: nothing has changed since the newest capture until here (Holdfast's clock, ms). */

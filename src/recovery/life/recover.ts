@@ -188,6 +188,7 @@ async function startStore(
       ...(chosen.journal ? { journal: chosen.journal } : {}),
       ...(chosen.resolved ? { resolved: chosen.resolved } : {}),
       ...(options.owner === undefined ? {} : { owner: options.owner }),
+      ...(chosen.store.own === undefined ? {} : { own: chosen.store.own }),
       mode: 'beside',
     },
     contextFor(state, name, options),

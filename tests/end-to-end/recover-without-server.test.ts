@@ -1,0 +1,130 @@
+/** The keystone: repository and password are enough. No catalog, no server, no spool; production is gone. */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { holdfast, openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
+
+type Report = {
+  id: string;
+  status: string;
+  folder: string;
+  stores: { store: string; url: string; directory: string; leftBehind?: string }[];
+  checks: { name: string; verdict: string }[];
+};
+
+let site: ProtectedSite;
+let instantMs: number;
+
+async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const options = () => [
+  '--target',
+  path.join(site.folder, 'recoveries'),
+  '-f',
+  path.join(site.folder, 'holdfast.yaml'),
+];
+const run = (...words: string[]) =>
+  holdfast(site.folder, [...words, ...options()], site.environment);
+const storeOf = (report: Report, name: string) => report.stores.find(({ store }) => store === name);
+
+beforeAll(async () => {
+  site = await openProtectedSite(18);
+  await site.server.sql('insert into numbers select generate_series(1, 1000)');
+  await fs.writeFile(path.join(site.uploads, 'first.bin'), 'kept');
+  await site.captureFiles();
+  await site.server.sql('insert into numbers select generate_series(1001, 1500)');
+  const [row] = await site.server.sql('select extract(epoch from clock_timestamp()) * 1000 as at');
+  instantMs = Math.ceil(Number(row?.at));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await site.server.sql('delete from numbers', 'insert into numbers select generate_series(1, 3)');
+  await fs.writeFile(path.join(site.uploads, 'second.bin'), 'late');
+  await site.captureFiles();
+  await site.shipped();
+  await site.leave();
+  await site.server.stop('immediate');
+  await fs.rm(path.join(site.folder, 'state'), { recursive: true });
+}, 180_000);
+
+afterAll(() => site.remove());
+
+describe('with repository and password alone', () => {
+  let report: Report;
+
+  test('a dry run shows what it would do and starts nothing', async () => {
+    const shown = await run('recover', '--to', new Date(instantMs).toISOString(), '--dry-run');
+    expect(shown.stderr).toBe('');
+    expect(shown.code).toBe(0);
+    expect(shown.json).toMatchObject({ status: 'planned' });
+    expect(storeOf(shown.json as Report, 'numbers')?.leftBehind).toBe('2 commits');
+    await expect(fs.access(path.join(site.folder, 'recoveries'))).rejects.toThrow('ENOENT');
+  });
+
+  test('the environment comes back as it was at the instant', async () => {
+    const recovered = await run('recover', '--to', new Date(instantMs).toISOString());
+    expect(recovered.stderr).toBe('');
+    report = recovered.json as Report;
+    expect(report.checks).toMatchObject([{ name: 'dense', verdict: 'pass' }]);
+    expect(recovered.code).toBe(0);
+    const rows = await query(
+      storeOf(report, 'numbers')?.url ?? '',
+      'select count(*)::int as n from numbers',
+    );
+    expect(rows).toEqual([{ n: 1500 }]);
+    expect(await fs.readdir(storeOf(report, 'uploads')?.directory ?? '')).toEqual(['first.bin']);
+  });
+
+  test('the copy takes writes and is listed', async () => {
+    await query(storeOf(report, 'numbers')?.url ?? '', 'insert into numbers values (1501)');
+    const listed = await run('recovery', 'list');
+    expect(listed.json).toMatchObject({ recoveries: [{ id: report.id, status: 'ready' }] });
+  });
+
+  test('the end of the journal comes back too', async () => {
+    const recovered = await run('recover', '--to', 'latest', '--store', 'numbers');
+    expect(recovered.code, recovered.stderr).toBe(0);
+    const latest = recovered.json as Report;
+    const rows = await query(
+      storeOf(latest, 'numbers')?.url ?? '',
+      'select n from numbers order by n',
+    );
+    expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    expect(await run('recovery', 'remove', latest.id, '--yes')).toMatchObject({ code: 0 });
+    await expect(fs.access(latest.folder)).rejects.toThrow('ENOENT');
+  });
+
+  test("it takes production's place, and gives it back", async () => {
+    expect(await run('recovery', 'promote', report.id, '--yes')).toMatchObject({ code: 0 });
+    await site.server.start();
+    expect(await site.server.sql('select count(*)::int as n from numbers')).toEqual([{ n: 1501 }]);
+    expect(await fs.readdir(site.uploads)).toEqual(['first.bin']);
+    await site.server.stop();
+    expect(await run('recovery', 'undo', report.id, '--yes')).toMatchObject({ code: 0 });
+    await site.server.start();
+    expect(await site.server.sql('select count(*)::int as n from numbers')).toEqual([{ n: 3 }]);
+    expect(await fs.readdir(site.uploads)).toEqual(['first.bin', 'second.bin']);
+    await site.server.stop();
+  });
+
+  test('instants that cannot be had are refused with their reason', async () => {
+    const future = await run('recover', '--to', '2199-01-01T00:00:00Z');
+    expect(future).toMatchObject({
+      code: 2,
+      json: { error: { code: 'recovery/instant-in-future' } },
+    });
+    const before = await run('recover', '--to', '2001-01-01T00:00:00Z');
+    expect(before).toMatchObject({ code: 5, json: { error: { code: 'recovery/before-window' } } });
+    const mark = await run('recover', '--to', 'before deploy 4f2c1e');
+    expect(mark).toMatchObject({ code: 5, json: { error: { code: 'recovery/no-such-mark' } } });
+    const words = await run('recover', '--to', 'the day before');
+    expect(words).toMatchObject({ code: 2, json: { error: { code: 'cli/unparsable-when' } } });
+  });
+});

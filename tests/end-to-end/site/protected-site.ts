@@ -1,0 +1,181 @@
+/**
+ * A small production for tests: a Postgres with a table of numbered rows and a folder of files, captured into a
+ * repository by the data plane alone. No server of Holdfast's runs.
+ */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { quietLogger, Secret, silent } from '#base';
+import { captureStore, openJournalShipping } from '#capture';
+import { createRepository, openStorage, type Repository } from '#repository';
+import { findSource, type SourceContext, type StoreSettings } from '#sources';
+import { startTestServer, type TestServer } from '../../../src/sources/postgres/test-server.ts';
+
+export type ProtectedSite = {
+  folder: string;
+  server: TestServer;
+  uploads: string;
+  repository: Repository;
+  environment: Record<string, string>;
+  /** Captures the files now. */
+  captureFiles(): Promise<void>;
+  /** Resolves when the repository holds the journal up to what the server has written now. */
+  shipped(): Promise<void>;
+  /** Ends shipping and drops the slot: Holdfast is gone, only the repository remains. */
+  leave(): Promise<void>;
+  remove(): Promise<void>;
+};
+
+const PASSWORD = 'end-to-end';
+
+function yamlOf(site: { server: TestServer; folder: string; uploads: string }): string {
+  return `# yaml-language-server: $schema=./holdfast.schema.json
+apiVersion: holdfast/v1
+name: site
+stage: production
+repository: {url: ${site.folder}/repository, password: "\${SITE_PASSWORD}"}
+objectives: {rpo: 5s, rto: 2m}
+consistency: {leader: numbers, skew: 1h}
+stores:
+  numbers:
+    type: postgres
+    url: \${NUMBERS_URL}
+    protect: continuous
+    control: {stop: "true", start: "true"}
+  uploads:
+    type: files
+    path: ${site.uploads}
+    protect: continuous
+checks:
+  dense:
+    sql: numbers
+    query: "select 1 from (select count(*) c, max(n) m from numbers) t where c <> m"
+    expect: empty
+`;
+}
+
+export async function openProtectedSite(major: 15 | 18): Promise<ProtectedSite> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-site-'));
+  await fs.chmod(folder, 0o755);
+  const uploads = path.join(folder, 'uploads');
+  await fs.mkdir(uploads);
+  const server = await startTestServer({ major, initdbArguments: ['--data-checksums'] });
+  await server.sql('create table numbers (n int primary key)');
+  const storage = await openStorage(path.join(folder, 'repository'));
+  const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
+  await fs.writeFile(path.join(folder, 'holdfast.yaml'), yamlOf({ server, folder, uploads }));
+
+  const settings = (name: string, own: Record<string, unknown>): StoreSettings => ({
+    name,
+    environment: 'site',
+    stage: 'production',
+    rpoMs: 5_000,
+    protect: { kind: 'continuous' },
+    own,
+  });
+  const stop = new AbortController();
+  const context = (store: string): SourceContext => ({
+    log: quietLogger,
+    progress: silent,
+    signal: stop.signal,
+    stateFolder: path.join(folder, 'state', store),
+  });
+  const postgres = findSource('postgres');
+  const files = findSource('files');
+  if (!postgres?.journal || !files) throw new Error('sources are missing');
+  const own = postgres.schema.parse({ url: server.url() }) as Record<string, unknown>;
+  const numbers = settings('numbers', own);
+  const uploaded = settings(
+    'uploads',
+    files.schema.parse({ path: uploads }) as Record<string, unknown>,
+  );
+  const address = { environment: 'site', stage: 'production', store: 'numbers' };
+  await fs.mkdir(path.join(folder, 'state', 'numbers'), { recursive: true });
+  const shipping = await openJournalShipping({
+    repository,
+    address,
+    spoolFolder: path.join(folder, 'state', 'numbers', 'spool'),
+    source: 'postgres',
+    log: quietLogger,
+  });
+  const journal = postgres.journal(numbers, context('numbers'));
+  const streaming = journal
+    .stream(shipping, () => {})
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+  await captureStore({ repository, source: postgres, store: numbers, context: context('numbers') });
+
+  const captureFiles = async () => {
+    await captureStore({ repository, source: files, store: uploaded, context: context('uploads') });
+  };
+  await captureFiles();
+  return {
+    folder,
+    server,
+    uploads,
+    repository,
+    environment: { SITE_PASSWORD: PASSWORD, NUMBERS_URL: server.url() },
+    captureFiles,
+    async shipped() {
+      const [row] = await server.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as at");
+      const at = BigInt(String(row?.at));
+      await waitFor(async () => {
+        return (shipping.status().shipped?.offset ?? 0n) >= at;
+      }, `the journal to be shipped up to ${at}`);
+    },
+    async leave() {
+      stop.abort(new Error('left'));
+      await streaming;
+      await shipping.close();
+      await journal.dispose();
+    },
+    async remove() {
+      stop.abort(new Error('left'));
+      await streaming;
+      await repository.close();
+      await server.remove();
+      await fs.rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const DEADLINE_MS = 60_000;
+
+export async function waitFor(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+export type CommandResult = { code: number; stdout: string; stderr: string; json: unknown };
+
+const program = path.resolve(import.meta.dirname, '../../../bin/holdfast');
+
+/** Runs `holdfast … --json` in a folder, with these variables besides the machine's. */
+export function holdfast(
+  cwd: string,
+  words: readonly string[],
+  env: Record<string, string>,
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      [...words, '--json'],
+      { cwd, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        const code = typeof error?.code === 'number' ? error.code : error ? 1 : 0;
+        const line = stdout.trim().split('\n').at(-1) ?? '';
+        resolve({
+          code,
+          stdout,
+          stderr,
+          json: line.startsWith('{') ? JSON.parse(line) : undefined,
+        });
+      },
+    );
+  });
+}
