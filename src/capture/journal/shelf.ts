@@ -12,7 +12,7 @@ import {
 
 export class Shelf {
   readonly #pieces: Map<string, JournalPiece>;
-  readonly #batches: JournalBatch[];
+  #batches: JournalBatch[];
   /** Joined: as good as always one stretch a line. */
   #covered: Stretch[];
 
@@ -66,6 +66,14 @@ export class Shelf {
   /** Only for a piece whose bytes lie elsewhere in the repository too: what is covered stays covered. */
   dropPiece(name: string): void {
     this.#pieces.delete(name);
+  }
+
+  /** What lay wholly before this was removed from the repository. It counts as covered: it isn't to be shipped again. */
+  forget(before: { line: number; offset: bigint }): void {
+    const isKept = (span: Stretch) =>
+      span.line > before.line || (span.line === before.line && span.to > before.offset);
+    this.#batches = this.#batches.filter(isKept);
+    for (const piece of this.pieces()) if (!isKept(piece)) this.#pieces.delete(piece.name);
   }
 
   /** Pieces whose bytes all lie in one batch, or in one larger piece: a crash came before they were removed. */

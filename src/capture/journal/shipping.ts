@@ -12,6 +12,7 @@ import type { JournalSink } from '#sources';
 import { type CrashPoint, noCrash } from '../crash-point.ts';
 import { errors } from '../errors.ts';
 import { flushPosition, shippedEnd } from './flush.ts';
+import type { ForgottenJournal } from './forget.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Lag } from './lag.ts';
 import { JournalNotes } from './notes.ts';
@@ -20,6 +21,7 @@ import { PieceShipper } from './piece-shipper.ts';
 import { resumePosition } from './resume.ts';
 import { Shelf } from './shelf.ts';
 import { StreamHead } from './stream-head.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** Memory for what isn't fsynced yet. */
 const PENDING_BOUND_BYTES = 16 * 2 ** 20;
@@ -54,17 +56,14 @@ export class JournalShipping implements JournalSink {
   readonly #shelf: Shelf;
   readonly #notes: JournalNotes;
   readonly #shipper: PieceShipper;
-  readonly #housekeeping: Housekeeping;
+  readonly #upkeep: Upkeep;
   readonly #lag: Lag;
   readonly #head: StreamHead;
   readonly #events = new EventEmitter().setMaxListeners(100);
   readonly #crashPoint: CrashPoint;
-  #timer: NodeJS.Timeout | undefined;
   #syncing: Promise<void> | undefined;
-  #keeping: Promise<void> | undefined;
   #failure: unknown;
   #trouble: unknown;
-  #keepingTrouble: unknown;
   #closed = false;
   #flushable: Position | undefined;
   #shippedAtMs: number | undefined;
@@ -83,34 +82,37 @@ export class JournalShipping implements JournalSink {
     this.#notes = parts.notes;
     this.#lag = new Lag(this.#clock);
     this.#head = new StreamHead(this.#notes, this.#clock);
-    const { repository, address, spoolFolder } = options;
-    const common = { repository, address, crashPoint: this.#crashPoint, shelf: this.#shelf };
+    const { repository, address } = options;
     this.#shipper = new PieceShipper({
-      ...common,
+      repository,
+      address,
+      crashPoint: this.#crashPoint,
+      shelf: this.#shelf,
       spool: this.#spool,
       everyMs: options.shipEveryMs ?? 200,
       onShipped: () => this.#onShipped(),
       onTrouble: (error) => this.#onTrouble(error),
     });
-    this.#housekeeping = new Housekeeping({
-      ...common,
-      spoolFolder,
-      source: options.source,
-      segmentSizeBytes: options.segmentSizeBytes ?? 16 * 2 ** 20,
-      segmentName: options.segmentName ?? hexSegmentName,
-      batchAfterMs: options.batchAfterMs ?? 300_000,
-      batchAtBytes: options.batchAtBytes ?? 2 ** 30,
-      joinAbove: options.joinAbove ?? 256,
+    this.#upkeep = new Upkeep({
+      repository,
+      address,
+      log: options.log,
+      clock: this.#clock,
+      spool: this.#spool,
+      shelf: this.#shelf,
+      notes: this.#notes,
+      housekeeping: housekeepingOf(options, this.#shelf),
+      spoolKeepBytes: options.spoolKeepBytes ?? 256 * 2 ** 20,
+      watermarkEveryMs: options.watermarkEveryMs ?? 3_600_000,
+      everyMs: options.housekeepEveryMs ?? 10_000,
+      shippedAtMs: () => this.#shippedAtMs,
+      standing: () => this.#standing(),
+      onRoom: () => this.#events.emit('moved'),
     });
     this.#head.beginAt(this.#resume());
     for (const stretch of this.#spool.stretches()) this.#lag.arrived(stretch.line, stretch.to);
     this.#takeStock();
     this.#shipper.wake();
-    const everyMs = options.housekeepEveryMs ?? 10_000;
-    if (everyMs > 0) {
-      this.#timer = setInterval(() => this.#housekeepAside(), everyMs);
-      this.#timer.unref();
-    }
   }
 
   // -------------------------------------------------------------- JournalSink
@@ -128,7 +130,7 @@ export class JournalShipping implements JournalSink {
     for (;;) {
       if (this.#failure) throw this.#failure;
       if (this.#closed || this.#hasRoom()) return;
-      await this.#makeRoom();
+      await this.#upkeep.makeRoom();
       if (this.#hasRoom() || this.#failure) continue;
       await new Promise<void>((resolve) => this.#events.once('moved', resolve));
     }
@@ -181,7 +183,7 @@ export class JournalShipping implements JournalSink {
       batches: this.#shelf.batches.length,
       shippedAtMs: this.#shippedAtMs,
       heardAtMs: this.#heard?.atMs,
-      trouble: this.#failure ?? this.#trouble ?? this.#keepingTrouble,
+      trouble: this.#failure ?? this.#trouble ?? this.#upkeep.trouble,
     };
   }
 
@@ -192,30 +194,31 @@ export class JournalShipping implements JournalSink {
     while (this.#shipper.unshipped().length > 0) await this.#shipper.round();
   }
 
-  /** Writes batches that are due, joins small pieces, notes a watermark where one is due. One at a time. */
+  /** Writes batches that are due, joins small pieces, notes a watermark where one is due. */
   async housekeep(): Promise<void> {
-    this.#keeping ??= this.#keepHouse().finally(() => {
-      this.#keeping = undefined;
-    });
-    await this.#keeping;
+    await this.#upkeep.pass();
   }
 
   /** Notes now that the journal stands where it stands: instants up to now become recoverable though nothing changed. */
   async noteWatermark(): Promise<void> {
-    const atMs = this.#heard?.atMs;
-    const position = this.#standing();
-    if (atMs !== undefined && position) await this.#notes.watermark({ atMs, position });
+    await this.#upkeep.noteWatermark();
+  }
+
+  /** As `forgetJournal`, which must not be called beside a running stream. */
+  async forget(before: Position): Promise<ForgottenJournal> {
+    return await this.#upkeep.forget(before);
   }
 
   /** Syncs and stops; what isn't shipped is shipped after the next start. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#timer);
     this.#events.emit('moved');
     try {
       await this.#shipper.close();
-      await Promise.allSettled([this.#keeping, this.#head.noted]);
+      await this.#upkeep.close();
+      // Where it failed, `ready` has told.
+      await this.#head.noted.catch(() => {});
       await this.#spool.sync();
     } finally {
       await this.#spool.close();
@@ -293,52 +296,36 @@ export class JournalShipping implements JournalSink {
     return this.#shipper.unshipped().reduce((sum, { from, to }) => sum + Number(to - from), 0);
   }
 
-  // -------------------------------------------------------------- room and housekeeping
-
   #hasRoom(): boolean {
     const bound = this.#options.spoolBoundBytes ?? 2 * 2 ** 30;
     return this.#spool.pendingBytes < PENDING_BOUND_BYTES && this.#spool.sizeBytes < bound;
   }
 
-  async #makeRoom(): Promise<void> {
-    for (const stretch of this.#shelf.covered) await this.#spool.release(stretch);
-  }
-
-  #housekeepAside(): void {
-    this.housekeep().then(
-      () => {
-        this.#keepingTrouble = undefined;
-      },
-      (error) => {
-        const { log, address } = this.#options;
-        log.warn({ err: error, store: address.store }, 'housekeeping of the journal is put off');
-        this.#keepingTrouble = error;
-      },
-    );
-  }
-
-  async #keepHouse(): Promise<void> {
-    await this.#housekeeping.pass();
-    if (this.#spool.sizeBytes > (this.#options.spoolKeepBytes ?? 256 * 2 ** 20))
-      await this.#makeRoom();
-    else for (const stretch of this.#shelf.batched()) await this.#spool.release(stretch);
-    this.#events.emit('moved');
-    await this.#watermarkWhenIdle();
-  }
-
-  async #watermarkWhenIdle(): Promise<void> {
-    const everyMs = this.#options.watermarkEveryMs ?? 3_600_000;
-    const lastMs = Math.max(this.#notes.lastWatermark?.atMs ?? 0, this.#shippedAtMs ?? 0);
-    if (this.#clock.nowMs() - lastMs >= everyMs) await this.noteWatermark();
-  }
-
-  /** Where the journal stands, where all that the sender told of is in the repository. */
-  #standing(): Position | undefined {
-    const end = this.#heard?.senderEnd;
+  /** Known only where all that the sender told of is in the repository. */
+  #standing(): { atMs: number; position: Position } | undefined {
+    const heard = this.#heard;
     const shipped = this.#spool.shipped;
-    if (!end || !shipped || this.#shipper.unshipped().length > 0) return undefined;
-    return end.line === shipped.line && end.offset === shipped.offset ? shipped : undefined;
+    if (!heard || !shipped || this.#shipper.unshipped().length > 0) return undefined;
+    const { line, offset } = heard.senderEnd;
+    if (line !== shipped.line || offset !== shipped.offset) return undefined;
+    return { atMs: heard.atMs, position: shipped };
   }
+}
+
+function housekeepingOf(options: JournalShippingOptions, shelf: Shelf): Housekeeping {
+  return new Housekeeping({
+    repository: options.repository,
+    address: options.address,
+    source: options.source,
+    spoolFolder: options.spoolFolder,
+    shelf,
+    segmentSizeBytes: options.segmentSizeBytes ?? 16 * 2 ** 20,
+    segmentName: options.segmentName ?? hexSegmentName,
+    batchAfterMs: options.batchAfterMs ?? 300_000,
+    batchAtBytes: options.batchAtBytes ?? 2 ** 30,
+    joinAbove: options.joinAbove ?? 256,
+    crashPoint: options.crashPoint ?? noCrash,
+  });
 }
 
 function hexSegmentName(line: number, from: bigint): string {

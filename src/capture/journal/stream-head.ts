@@ -31,12 +31,12 @@ export class StreamHead {
   moved(start: Position, end: Position): void {
     const head = this.#head;
     this.#head = end;
-    if (head && head.line === start.line && start.offset > head.offset) {
+    if (this.#notes.hasOpenGap) this.#note(() => this.#notes.goesOn(start));
+    else if (head && head.line === start.line && start.offset > head.offset) {
       const because = 'the stream went on at a later place than it had ended';
       const lostFromMs = this.#clock.nowMs();
       this.#note(() => this.#notes.gap({ from: head, to: start, because }, lostFromMs));
     }
-    if (this.#notes.hasOpenGap) this.#note(() => this.#notes.goesOn(start));
   }
 
   #note(write: () => Promise<void>): void {

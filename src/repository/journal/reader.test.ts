@@ -155,7 +155,7 @@ describe('journal reader', () => {
           else await expect(read).rejects.toMatchObject({ facts: { offset: `${end}` } });
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });

@@ -2,20 +2,13 @@
  * The local, fsynced part of a store's journal. Appends are gathered in memory and written, then fsynced, as a group:
  * while one group is on its way to the disk the next one gathers. Nothing here blocks the event loop.
  */
-import fs from 'node:fs/promises';
-import { messageOf, syncDirectory, systemCode } from '#base';
+import { messageOf, systemCode } from '#base';
 import { errors } from '../errors.ts';
 import type { Position } from '../records/records.ts';
 import type { JournalSpool } from './journal.ts';
-import { joinStretches, type Stretch, unbrokenEnd } from './spans.ts';
-import {
-  newSpoolFile,
-  noteFrame,
-  readStretch,
-  type SpoolFile,
-  scanSpoolFolder,
-} from './spool-file.ts';
-import { FRAME_HEADER_BYTES, type Frame, frameHeader, MAX_FRAME_BYTES } from './spool-frame.ts';
+import { type Stretch, unbrokenEnd } from './spans.ts';
+import { type Gathered, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
+import { type Frame, MAX_FRAME_BYTES } from './spool-frame.ts';
 
 export type SpoolOptions = {
   /** A file is closed and a new one begun at this size; files are removed whole. Default 16 MiB. */
@@ -51,46 +44,21 @@ export interface Spool extends JournalSpool {
  * counts as synced, because it is fsynced again here.
  */
 export async function openSpool(folder: string, options: SpoolOptions = {}): Promise<Spool> {
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-  const files = await scanSpoolFolder(folder);
-  const kept: SpoolFile[] = [];
-  for (const file of files) {
-    if (file.sizeBytes === 0) {
-      await fs.rm(file.path, { force: true });
-      continue;
-    }
-    const handle = await fs.open(file.path, 'r+');
-    try {
-      await handle.truncate(file.sizeBytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    kept.push(file);
-  }
-  await syncDirectory(folder);
-  return new FileSpool(folder, kept, options.fileSizeBytes ?? 16 * 2 ** 20);
+  const files = await openSpoolFiles(folder, options.fileSizeBytes ?? 16 * 2 ** 20);
+  return new FileSpool(folder, files);
 }
-
-type Pending = { line: number; offset: bigint; sentAtMs: number; parts: Buffer[]; length: number };
 
 class FileSpool implements Spool {
   readonly folder: string;
-  readonly #fileSizeBytes: number;
-  /** All files, oldest first. The last one is in use while `#handle` is there. */
-  readonly #files: SpoolFile[];
-  /** How far each file is fsynced. */
-  readonly #syncedTo = new Map<SpoolFile, bigint>();
-  #handle: fs.FileHandle | undefined;
-  #nextSerial: number;
-
-  #pending: Pending[] = [];
+  readonly #files: SpoolFiles;
+  #pending: Gathered[] = [];
   #pendingBytes = 0;
   /** Where the newest append ended: what comes next follows it, or begins a new run. */
   #head: Position | undefined;
   #flushing: Promise<void> | undefined;
   /** The group on its way to the disk. */
-  #group: readonly Pending[] = [];
+  #group: readonly Gathered[] = [];
+  #groupBytes = 0;
   /** Count of appends so far, and of those whose group has ended: tells `sync` which group to wait for. */
   #appended = 0;
   #flushed = 0;
@@ -99,12 +67,9 @@ class FileSpool implements Spool {
   #synced: Position | undefined;
   #shipped: Position | undefined;
 
-  constructor(folder: string, files: SpoolFile[], fileSizeBytes: number) {
+  constructor(folder: string, files: SpoolFiles) {
     this.folder = folder;
     this.#files = files;
-    this.#fileSizeBytes = fileSizeBytes;
-    this.#nextSerial = (files.at(-1)?.serial ?? 0) + 1;
-    for (const file of files) this.#syncedTo.set(file, file.to);
     const newest = this.stretches().at(-1);
     if (newest) this.#synced = { line: newest.line, offset: newest.to };
     this.#head = this.#synced;
@@ -117,7 +82,7 @@ class FileSpool implements Spool {
     return this.#shipped;
   }
   get sizeBytes(): number {
-    return this.#files.reduce((sum, file) => sum + file.sizeBytes, this.#pendingBytes);
+    return this.#files.sizeBytes + this.#pendingBytes + this.#groupBytes;
   }
   get pendingBytes(): number {
     return this.#pendingBytes;
@@ -151,12 +116,7 @@ class FileSpool implements Spool {
   #coveredEnd(line: number, offset: bigint): bigint {
     const head = this.#head;
     if (head && head.line === line && head.offset === offset) return offset;
-    const here: Stretch[] = this.#files.map((file) => ({
-      line: file.line,
-      from: file.from,
-      to: file.to,
-      latestMs: 0,
-    }));
+    const here = this.#files.written();
     for (const one of [...this.#group, ...this.#pending])
       here.push({
         line: one.line,
@@ -202,6 +162,7 @@ class FileSpool implements Spool {
     this.#flushing = this.#flush().finally(() => {
       this.#flushing = undefined;
       this.#group = [];
+      this.#groupBytes = 0;
     });
     return this.#flushing;
   }
@@ -209,12 +170,13 @@ class FileSpool implements Spool {
   async #flush(): Promise<void> {
     const ends = this.#appended;
     this.#group = this.#pending;
+    this.#groupBytes = this.#pendingBytes;
     this.#pending = [];
     this.#pendingBytes = 0;
     try {
       for (let next = 0; next < this.#group.length; )
-        next += await this.#writeRun(this.#group, next);
-      await this.#syncCurrent();
+        next += await this.#files.writeRun(this.#group, next);
+      this.#synced = (await this.#files.sync()) ?? this.#synced;
       this.#flushed = ends;
     } catch (error) {
       this.#failure = await this.#giveUp(error);
@@ -222,80 +184,14 @@ class FileSpool implements Spool {
     }
   }
 
-  /** Writes the frames from `start` on that belong into one file; returns how many. */
-  async #writeRun(group: readonly Pending[], start: number): Promise<number> {
-    const first = group[start] as Pending;
-    const file = await this.#fileFor(first.line, first.offset);
-    const frames: Frame[] = [];
-    const buffers: Buffer[] = [];
-    let size = 0;
-    let expected = first.offset;
-    for (const one of group.slice(start)) {
-      if (one.line !== file.line || one.offset !== expected) break;
-      if (frames.length > 0 && file.sizeBytes + size >= this.#fileSizeBytes) break;
-      const frame = { offset: one.offset, sentAtMs: one.sentAtMs, bytes: Buffer.concat(one.parts) };
-      frames.push(frame);
-      buffers.push(frameHeader(frame), frame.bytes);
-      size += FRAME_HEADER_BYTES + one.length;
-      expected += BigInt(one.length);
-    }
-    await writeWhole(this.#handle as fs.FileHandle, buffers, file.sizeBytes);
-    for (const frame of frames) noteFrame(file, frame);
-    return frames.length;
-  }
-
-  /** The file in use where these bytes continue it and it isn't full, else a new one. */
-  async #fileFor(line: number, offset: bigint): Promise<SpoolFile> {
-    const current = this.#files.at(-1);
-    const continues =
-      this.#handle !== undefined &&
-      current !== undefined &&
-      current.line === line &&
-      current.to === offset &&
-      current.sizeBytes < this.#fileSizeBytes;
-    if (continues) return current;
-    await this.#syncCurrent();
-    await this.#handle?.close();
-    this.#handle = undefined;
-    const file = newSpoolFile(this.folder, line, offset, this.#nextSerial++);
-    this.#handle = await fs.open(file.path, 'wx', 0o600);
-    await syncDirectory(this.folder);
-    this.#files.push(file);
-    this.#syncedTo.set(file, file.from);
-    return file;
-  }
-
-  async #syncCurrent(): Promise<void> {
-    const file = this.#files.at(-1);
-    if (!this.#handle || !file || this.#syncedTo.get(file) === file.to) return;
-    await this.#handle.datasync();
-    this.#syncedTo.set(file, file.to);
-    this.#synced = { line: file.line, offset: file.to };
-  }
-
-  /**
-   * After a failed write or fsync nothing that isn't known to be fsynced counts: what was gathered is forgotten, the
-   * file is cut back, and what comes after `goOn` begins a new one.
-   */
+  /** What wasn't fsynced is forgotten, what is gathered behind it too. */
   async #giveUp(cause: unknown): Promise<Error> {
-    const file = this.#files.at(-1);
-    const handle = this.#handle;
-    this.#handle = undefined;
-    if (handle && file) {
-      const whole = await wholeUpTo(file, this.#syncedTo.get(file) ?? file.from);
-      // Where cutting fails too, the checksums of the frames keep readers from what isn't whole.
-      await handle.truncate(whole.sizeBytes).catch(() => {});
-      await handle.close().catch(() => {});
-      this.#files.pop();
-      this.#syncedTo.delete(file);
-      if (whole.sizeBytes > 0) {
-        this.#files.push(whole);
-        this.#syncedTo.set(whole, whole.to);
-      } else await fs.rm(file.path, { force: true }).catch(() => {});
-    }
+    await this.#files.cutBack();
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#flushed = this.#appended;
+    const newest = this.stretches().at(-1);
+    this.#synced = newest && { line: newest.line, offset: newest.to };
     const full = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(cause) ?? '');
     return full
       ? errors.spoolFull([this.folder], { cause })
@@ -303,96 +199,28 @@ class FileSpool implements Spool {
   }
 
   stretches(): Stretch[] {
-    return joinStretches(
-      this.#files.flatMap((file) => {
-        const to = this.#syncedTo.get(file) ?? file.from;
-        return to > file.from
-          ? [{ line: file.line, from: file.from, to, latestMs: file.latestMs }]
-          : [];
-      }),
-    );
+    return this.#files.stretches();
   }
 
   unbrokenEnd(from: Position): bigint {
     return unbrokenEnd(this.stretches(), from.line, from.offset);
   }
 
-  async *read(line: number, from: bigint, to: bigint): AsyncGenerator<Frame> {
-    let at = from;
-    while (at < to) {
-      const file = this.#files.find(
-        (one) => one.line === line && one.from <= at && (this.#syncedTo.get(one) ?? one.from) > at,
-      );
-      if (!file) return;
-      const end = this.#syncedTo.get(file) as bigint;
-      const before = at;
-      for await (const frame of readStretch(file, at, end < to ? end : to)) {
-        yield frame;
-        at = frame.offset + BigInt(frame.bytes.length);
-      }
-      if (at === before) return;
-    }
+  read(line: number, from: bigint, to: bigint): AsyncGenerator<Frame> {
+    return this.#files.read(line, from, to);
+  }
+
+  release(within: { line: number; from: bigint; to: bigint }): Promise<void> {
+    return this.#files.release(within);
   }
 
   markShipped(position: Position): void {
     this.#shipped = position;
   }
 
-  async release(within: { line: number; from: bigint; to: bigint }): Promise<void> {
-    const inUse = this.#handle ? this.#files.at(-1) : undefined;
-    const done = this.#files.filter(
-      (file) =>
-        file.line === within.line &&
-        file.from >= within.from &&
-        file.to <= within.to &&
-        file !== inUse,
-    );
-    for (const file of done) {
-      await fs.rm(file.path, { force: true });
-      this.#files.splice(this.#files.indexOf(file), 1);
-      this.#syncedTo.delete(file);
-    }
-  }
-
   async close(): Promise<void> {
     // A failed group was already told to whoever waits for `sync`.
     await this.#flushing?.catch(() => {});
-    await this.#handle?.close();
-    this.#handle = undefined;
+    await this.#files.close();
   }
-}
-
-/** What is left of a file when everything after `to` is cut off. Frames end where a sync ended. */
-async function wholeUpTo(file: SpoolFile, to: bigint): Promise<SpoolFile> {
-  const whole: SpoolFile = { ...file, to: file.from, sizeBytes: 0, latestMs: 0, landmarks: [] };
-  if (to === file.from) return whole;
-  for await (const frame of readStretch(file, file.from, to)) noteFrame(whole, frame);
-  return whole;
-}
-
-async function writeWhole(
-  handle: fs.FileHandle,
-  buffers: readonly Buffer[],
-  at: number,
-): Promise<void> {
-  let left = [...buffers];
-  let place = at;
-  while (left.length > 0) {
-    // The kernel takes 1024 buffers in one call.
-    const { bytesWritten } = await handle.writev(left.slice(0, 1024), place);
-    place += bytesWritten;
-    left = afterBytes(left, bytesWritten);
-  }
-}
-
-function afterBytes(buffers: readonly Buffer[], written: number): Buffer[] {
-  let skip = written;
-  let index = 0;
-  while (index < buffers.length && skip >= (buffers[index] as Buffer).length) {
-    skip -= (buffers[index] as Buffer).length;
-    index += 1;
-  }
-  const left = buffers.slice(index);
-  if (skip > 0 && left[0]) left[0] = left[0].subarray(skip);
-  return left;
 }
