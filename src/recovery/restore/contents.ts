@@ -9,8 +9,8 @@ import { OpenFiles, type WritableFile } from './open-files.ts';
 import type { RestoreReport } from './report.ts';
 import type { RestoreRequest } from './request.ts';
 
-/** Places of a wave: bounds memory at a few tens of MB, and lets one file be larger than a wave. */
-const PLACES_PER_WAVE = 64 * 1024;
+/** Places of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
+const PLACES_PER_WAVE = 16 * 1024;
 const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
 
 type RestoringFile = WritableFile & {
