@@ -1,4 +1,5 @@
-/** zstd as restic writes and reads it. Synchronous: for worker threads and for small files. */
+/** zstd as restic writes and reads it. Mostly synchronous: for worker threads and for small files. */
+import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
 /** zstd's own default; restic's `auto` is the same level. */
@@ -12,6 +13,16 @@ const PIECE_BYTES = 1024 * 1024;
 export function compress(plain: Uint8Array, level = COMPRESSION_LEVEL): Buffer {
   return zlib.zstdCompressSync(plain, {
     // One piece of output, of the most that zstd can need (ZSTD_COMPRESSBOUND): the default is 128 KiB for the smallest.
+    chunkSize: plain.length + (plain.length >>> 8) + 128,
+    params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+  });
+}
+
+const zstdCompress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
+
+/** The same in a thread of Node's pool, for larger files that are written from the main thread. */
+export function compressAside(plain: Uint8Array, level = COMPRESSION_LEVEL): Promise<Buffer> {
+  return zstdCompress(plain, {
     chunkSize: plain.length + (plain.length >>> 8) + 128,
     params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
   });

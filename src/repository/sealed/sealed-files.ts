@@ -4,7 +4,7 @@
  * the name (uint16-LE), the name and the content as zstd, or as it is where that is no shorter.
  */
 import { HoldfastError, isHoldfastError, messageOf } from '#base';
-import { compress, decompress } from '../crypto/compression.ts';
+import { compress, compressAside, decompress } from '../crypto/compression.ts';
 import type { Sealer } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -73,7 +73,7 @@ export async function writeSealed(
   const nameBytes = Buffer.from(name, 'utf8');
   const header = Buffer.alloc(3);
   header.writeUInt16LE(nameBytes.length, 0);
-  const packed = compress(bytes, bytes.length > FAST_ABOVE_BYTES ? 1 : undefined);
+  const packed = bytes.length > FAST_ABOVE_BYTES ? await compressAside(bytes, 1) : compress(bytes);
   const useful = packed.length < bytes.length;
   header[2] = useful ? ZSTD : STORED;
   const sealed = sealer.seal(Buffer.concat([header, nameBytes, useful ? packed : bytes]));
