@@ -16,6 +16,7 @@ export const filesSource: Source<FilesSettings> = {
   capture: captureFiles,
   watch: watchFiles,
   recover: recoverFiles,
+  home: (store) => store.own.path,
 };
 
 /** A restored folder needs nothing to live; it is only given to an owner where one is asked for. */
