@@ -45,7 +45,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     claim: {
       controlPlane: ownership.id,
       holder: `${os.hostname()}, ${state.root}`,
-      takeOver: process.env.HOLDFAST_TAKE_OVER === '1',
     },
     log,
   });
@@ -69,9 +68,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
   return {
     operations,
     async start() {
-      for (const { file, overlay, stage } of await listEnvironments(catalog.pool)) {
+      for (const known of await listEnvironments(catalog.pool)) {
+        const { file, overlay, stage } = known;
         const load = () => loadEnvironment(overlay === undefined ? { file } : { file, stage });
-        await environments.takeUp(load, { file, stage });
+        environments.takeUp(known, load);
       }
     },
     async close() {

@@ -64,8 +64,7 @@ export const errors = errorCatalogue('app', {
     kind: 'refused',
     message: (holder: string) =>
       `the repository's retention is owned by another control plane: ${holder}`,
-    guidance:
-      'Stop that one. If it is lost for good, start this one with HOLDFAST_TAKE_OVER=1: it becomes the owner.',
+    guidance: 'Stop that one. If it is lost for good, become the owner: holdfast up --take-over',
   },
   unknownSource: {
     kind: 'invalid',

@@ -7,4 +7,3 @@ export * from './queries/dump.ts';
 export * from './queries/environments.ts';
 export * from './queries/owner.ts';
 export * from './queries/records.ts';
-export * from './queries/recoveries.ts';

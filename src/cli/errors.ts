@@ -58,4 +58,41 @@ export const errors = errorCatalogue('cli', {
     message: (what: string) => `not carried out: ${what}`,
     guidance: 'Nothing was changed. Run it again and answer, or use --yes.',
   },
+  noControlPlane: {
+    kind: 'not-found',
+    message: () => 'no control plane runs here',
+    guidance: 'Start one: holdfast up -d. Another one is named by HOLDFAST_URL and HOLDFAST_TOKEN.',
+  },
+  tokenMissing: {
+    kind: 'invalid',
+    message: (url: string) => `HOLDFAST_URL names ${url}, but there is no token for it`,
+    guidance: 'Set HOLDFAST_TOKEN; it lies in the state folder of that server: token.',
+  },
+  controlPlaneUnreachable: {
+    kind: 'failed',
+    retryable: true,
+    message: (url: string, why: string) => `the control plane at ${url} can't be reached: ${why}`,
+    guidance: 'See whether it runs: holdfast status. Start it: holdfast up -d',
+  },
+  controlPlaneStrange: {
+    kind: 'failed',
+    message: (url: string, status: number) =>
+      `${url} answered ${status}, but not as a control plane does`,
+    guidance: 'Check HOLDFAST_URL: something else may serve there.',
+  },
+  serverEnded: {
+    kind: 'failed',
+    message: (_log: string) => 'the control plane ended while it was starting',
+    guidance: (log: string) => `What it said lies in ${log}.`,
+  },
+  stillRunning: {
+    kind: 'failed',
+    message: (pid: number) => `the control plane (pid ${pid}) takes longer than a minute to stop`,
+    guidance: 'Wait, or end it by its pid: whatever is cut goes on at the next start.',
+  },
+  declinedPurge: {
+    kind: 'refused',
+    message: () => 'nothing was removed',
+    guidance: 'Answer yes, or use --yes.',
+  },
 });

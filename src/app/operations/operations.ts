@@ -46,16 +46,17 @@ export function createOperations(options: OperationsOptions): Operations {
       setImmediate(() => options.onShutdown(request));
     },
     environments: async () =>
-      environments.all().map(({ name, stage, file, appliedAtMs, trouble }) => ({
+      environments.all().map(({ name, stage, file, appliedAtMs, trouble, protection }) => ({
         ...{ environment: name, stage, file, appliedAtMs },
+        state: protection ? 'protected' : trouble ? 'trouble' : 'starting',
         ...(trouble === undefined ? {} : { trouble: trouble.what }),
       })),
-    apply: async ({ file, stage }) => {
+    apply: async ({ file, stage, takeOver }) => {
       const environment = await loadEnvironment({
         file,
         ...(stage === undefined ? {} : { stage }),
       });
-      const stores = await environments.apply(environment);
+      const stores = await environments.apply(environment, takeOver);
       return { environment: environment.name, stage: environment.stage, stores };
     },
     status: (scope) => statusOf(catalog, environments.find(scope)),

@@ -51,12 +51,14 @@ async function storeStatus(
   const journal = await protecting.journal?.view();
   const lagMs = lagOf(protecting, nowMs);
   const { newest, progress } = protecting;
-  const { captures = 0, storedBytes } = totals.get(store.name) ?? {};
+  const { captures = 0, storedBytes, sinceMs } = totals.get(store.name) ?? {};
+  const recoverableSinceMs = protecting.journal ? journal?.windows[0]?.fromMs : sinceMs;
   return {
     ...base,
     ...judged(protecting, journal, lagMs),
     rpoMs: protecting.store.rpoMs,
     ...(lagMs === undefined ? {} : { lagMs }),
+    ...(recoverableSinceMs === undefined ? {} : { recoverableSinceMs }),
     windows: journal?.windows.map(({ fromMs, toMs }) => ({ fromMs, toMs })) ?? [],
     gaps: journal?.gaps.map(gapView) ?? [],
     captures,

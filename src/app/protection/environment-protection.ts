@@ -37,6 +37,8 @@ export type EnvironmentProtectionOptions = {
   /** Folder for the stores of all environments. */
   storesFolder: string;
   claim: OwnerClaim;
+  /** Claim the repository from another control plane, which is lost. */
+  takeOver: boolean;
   log: Logger;
 };
 
@@ -66,7 +68,7 @@ export class EnvironmentProtection {
    * captured before `start`. Rejects with the repository's errors, `app/owned-elsewhere` or `app/unknown-source`.
    */
   static async open(options: EnvironmentProtectionOptions): Promise<EnvironmentProtection> {
-    const { environment, storesFolder, claim, ...shared } = options;
+    const { environment, storesFolder, claim, takeOver, ...shared } = options;
     const repository = await openOrCreate(environment);
     try {
       const folder = path.join(storesFolder, environment.name, environment.stage);
@@ -76,7 +78,7 @@ export class EnvironmentProtection {
       }
       const log = options.log.child({ environment: environmentName(environment) });
       const context: ProtectionContext = { ...shared, environment, repository, folder, log };
-      const owner = await claimRepository(repository, environment, claim);
+      const owner = await claimRepository(repository, environment, claim, takeOver);
       await reconcile(context);
       return new EnvironmentProtection(context, owner);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** All environments of one control plane: taken up, changed by `apply`, tried again while something is in their way. */
-import { type Logger, messageOf, systemClock } from '#base';
+import { type Logger, systemClock } from '#base';
 import { assertOwnership, type Catalog, type Ownership, saveEnvironment } from '#catalog';
 import type { Environment } from '#environment';
 import type { Jobs, Schedule } from '../durable/jobs.ts';
@@ -101,31 +101,27 @@ export class Environments {
   }
 
   /** At a start: goes on trying in the background until it works. */
-  async takeUp(
+  takeUp(
+    known: { name: string; stage: string; file: string },
     load: () => Promise<Environment>,
-    known: { file: string; stage: string },
-  ): Promise<void> {
-    const first = await load().catch((error: unknown) => {
-      this.#options.log.warn(
-        { file: known.file, what: messageOf(error) },
-        'environment not taken up',
-      );
-      return undefined;
+  ): void {
+    this.#openInBackground(this.#enter(known), async () => {
+      const environment = await load();
+      if (environmentName(environment) === environmentName(known)) return environment;
+      const what = `${known.file} declares ${environmentName(environment)} now`;
+      throw errors.environmentTrouble([environmentName(known), what]);
     });
-    if (!first) return this.#noteUnreadable(load, known);
-    const entry = this.#enter(first);
-    this.#openInBackground(entry, async () => first);
   }
 
   /** `apply`: what is declared is protected from now on. Rejects where that can't be, and leaves what was. */
-  async apply(environment: Environment): Promise<StoreChange[]> {
+  async apply(environment: Environment, takeOver: boolean): Promise<StoreChange[]> {
     return this.#turn.use(this.#stop.signal, async () => {
       const before = this.#entries.get(environmentName(environment));
       const changes = changesBetween(before?.protection?.environment, environment);
       const isSame =
         before?.protection !== undefined &&
         declarationDigest(before.protection.environment) === declarationDigest(environment);
-      if (!isSame) await this.#replace(before, environment);
+      if (!isSame) await this.#replace(before, environment, takeOver);
       await this.#save(environment);
       return changes;
     });
@@ -138,12 +134,16 @@ export class Environments {
     await Promise.all(entries.map((entry) => entry.protection?.close(options)));
   }
 
-  async #replace(before: Entry | undefined, environment: Environment): Promise<void> {
+  async #replace(
+    before: Entry | undefined,
+    environment: Environment,
+    takeOver: boolean,
+  ): Promise<void> {
     before?.giveUp.abort(errors.stopping([]));
     await before?.protection?.close({ dispose: false });
     const entry = this.#enter(environment);
     try {
-      await this.#open(entry, environment);
+      await this.#open(entry, environment, takeOver);
     } catch (error) {
       entry.trouble = { ...explained(error), sinceMs: systemClock.nowMs() };
       if (before?.protection) {
@@ -156,8 +156,7 @@ export class Environments {
     }
   }
 
-  #enter(environment: Environment): Entry {
-    const { name, stage, file } = environment;
+  #enter({ name, stage, file }: { name: string; stage: string; file: string }): Entry {
     const up = Promise.withResolvers<EnvironmentProtection>();
     const entry: Entry = {
       ...{ name, stage, file },
@@ -167,7 +166,7 @@ export class Environments {
       giveUp: new AbortController(),
       up,
     };
-    this.#entries.set(environmentName(environment), entry);
+    this.#entries.set(environmentName(entry), entry);
     return entry;
   }
 
@@ -180,17 +179,17 @@ export class Environments {
           if (trouble) this.#options.log.warn({ what: trouble.what }, 'environment not taken up');
         },
       },
-      async () => this.#open(entry, await load()),
+      async () => this.#open(entry, await load(), false),
     );
     // It never rejects: what is wrong is the entry's trouble.
     opening.catch(() => {});
   }
 
-  async #open(entry: Entry, environment: Environment): Promise<void> {
+  async #open(entry: Entry, environment: Environment, takeOver: boolean): Promise<void> {
     const { catalog, jobs, state, claim, log, ownership } = this.#options;
     await assertOwnership(catalog.pool, ownership);
     const protection = await EnvironmentProtection.open({
-      ...{ environment, catalog, claim, log },
+      ...{ environment, catalog, claim, takeOver, log },
       jobs: jobs(),
       slots: this.#slots,
       storesFolder: state.stores,
@@ -201,20 +200,6 @@ export class Environments {
     await protection.start();
     await this.#schedule();
     entry.up.resolve(protection);
-  }
-
-  /** A declaration that can't be read at a start: its name is known from the file's last reading alone. */
-  #noteUnreadable(load: () => Promise<Environment>, known: { file: string; stage: string }): void {
-    const waiting = new AbortController();
-    this.#stop.signal.addEventListener('abort', () => waiting.abort(), { once: true });
-    const trying = keepTrying({ signal: waiting.signal, onTrouble: () => {} }, async () => {
-      const environment = await load();
-      // An `apply` may have brought it meanwhile.
-      if (this.#entries.has(environmentName(environment))) return;
-      this.#openInBackground(this.#enter(environment), async () => environment);
-    });
-    trying.catch(() => {});
-    this.#options.log.warn({ file: known.file }, 'the declaration is tried again');
   }
 
   async #schedule(): Promise<void> {

@@ -2,11 +2,14 @@
  * Makes the catalog agree with the repository: what a crash kept from it, or all of it when the catalog was lost.
  * Rows of which the repository knows nothing go away.
  */
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import {
   listGaps,
   listMarks,
   listPoints as listPointRows,
   listCaptures as listRows,
+  loadTables,
   removeRecords,
   saveCapture,
   saveGap,
@@ -14,11 +17,13 @@ import {
   savePoint,
 } from '#catalog';
 import {
+  decodeTree,
   type JournalGap,
   listCaptures,
   listPoints,
   listStores,
   type Mark,
+  newestCapture,
   readCapture,
   readGaps,
   readMarks,
@@ -35,6 +40,7 @@ const KINDS = ['base', 'files', 'infrastructure'] as const;
 const ALL = 10_000_000;
 
 export async function reconcile(context: ProtectionContext): Promise<Reconciled> {
+  await loadCaptured(context);
   const { name, stage } = context.environment;
   const stores = (await listStores(context.repository)).filter(
     (one) => one.environment === name && one.stage === stage && one.store !== CATALOG_STORE,
@@ -46,6 +52,32 @@ export async function reconcile(context: ProtectionContext): Promise<Reconciled>
     gaps: await reconcileGaps(context, stores),
   };
 }
+
+/** An empty catalog begins with the one that was captured: one read instead of one for each record. */
+async function loadCaptured({
+  repository,
+  catalog,
+  environment,
+}: ProtectionContext): Promise<void> {
+  const { name, stage } = environment;
+  const known = await listRows(catalog.pool, { environment: name, stage }, 1);
+  if (known.length > 0) return;
+  const address = { environment: name, stage, store: CATALOG_STORE };
+  const newest = await newestCapture(repository, address, ['catalog']);
+  if (!newest) return;
+  await repository.loadIndex();
+  const { tree } = await repository.snapshots.load(newest.snapshot);
+  const [file] = decodeTree(await repository.readBlob('tree', tree));
+  const content = file?.content ?? Buffer.alloc(0);
+  async function* blobs() {
+    for (let at = 0; at < content.length; at += ID_BYTES) {
+      yield repository.readBlob('data', content.subarray(at, at + ID_BYTES));
+    }
+  }
+  await loadTables(catalog.pool, createInterface({ input: Readable.from(blobs()) }));
+}
+
+const ID_BYTES = 32;
 
 type Stores = Awaited<ReturnType<typeof listStores>>;
 

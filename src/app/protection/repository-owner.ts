@@ -16,7 +16,7 @@ const ownerSchema = z.object({
 
 export type RepositoryOwner = z.infer<typeof ownerSchema>;
 
-export type OwnerClaim = { controlPlane: string; holder: string; takeOver: boolean };
+export type OwnerClaim = { controlPlane: string; holder: string };
 
 const fileOf = (scope: { name: string; stage: string }) => `owners/${scope.name}/${scope.stage}`;
 
@@ -28,9 +28,10 @@ export async function claimRepository(
   repository: Repository,
   scope: { name: string; stage: string },
   claim: OwnerClaim,
+  takeOver: boolean,
 ): Promise<RepositoryOwner> {
   const current = await readOwner(repository, scope);
-  if (current && current.controlPlane !== claim.controlPlane && !claim.takeOver) {
+  if (current && current.controlPlane !== claim.controlPlane && !takeOver) {
     throw errors.ownedElsewhere([current.holder], { where: repository.location });
   }
   const mine: RepositoryOwner = {

@@ -76,12 +76,3 @@ create table gap (
   record      jsonb not null
 );
 create index gap_by_store on gap (environment, stage, store, from_at desc);
-
-create table recovery (
-  id          text primary key,
-  environment text not null,
-  stage       text not null,
-  status      text not null,
-  created_at  timestamptz not null,
-  state       jsonb not null
-);

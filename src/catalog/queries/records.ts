@@ -185,16 +185,21 @@ export async function listGaps(pool: pg.Pool, scope: Scope, limit: number): Prom
 export async function captureTotals(
   pool: pg.Pool,
   scope: Scope,
-): Promise<Map<string, { captures: number; storedBytes: number }>> {
-  const { rows } = await pool.query<{ store: string; captures: string; stored: string }>(
-    `select store, count(*) as captures, sum((record->'statistics'->>'storedBytes')::numeric) as stored
+): Promise<Map<string, { captures: number; storedBytes: number; sinceMs: number }>> {
+  const { rows } = await pool.query<{
+    store: string;
+    captures: string;
+    stored: string;
+    since: Date;
+  }>(
+    `select store, count(*) as captures, min(ended_at) as since, sum((record->'statistics'->>'storedBytes')::numeric) as stored
      from capture where environment = $1 and stage = $2 group by store`,
     [scope.environment, scope.stage],
   );
   return new Map(
-    rows.map(({ store, captures, stored }) => [
+    rows.map(({ store, captures, stored, since }) => [
       store,
-      { captures: Number(captures), storedBytes: Number(stored) },
+      { captures: Number(captures), storedBytes: Number(stored), sinceMs: since.getTime() },
     ]),
   );
 }

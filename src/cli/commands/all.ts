@@ -1,8 +1,13 @@
 /** Every command, one line each. What a command needs is imported when it runs, never here. */
 import type { CommandSpec } from '../command.ts';
+import { command as apply } from './apply.ts';
 import { completionOf } from './completion.ts';
+import { command as down } from './down.ts';
 import { command as init } from './init.ts';
+import { command as mark } from './mark.ts';
 import { command as plan } from './plan.ts';
+import { command as points } from './points.ts';
+import { command as protect } from './protect.ts';
 import { command as recover } from './recover.ts';
 import { command as recoveryList } from './recovery-list.ts';
 import { command as recoveryOpen } from './recovery-open.ts';
@@ -20,11 +25,22 @@ import { command as repoRestore } from './repo-restore.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
 import { command as repoStats } from './repo-stats.ts';
 import { command as repoUnlock } from './repo-unlock.ts';
+import { command as serve } from './serve.ts';
+import { command as status } from './status.ts';
+import { command as up } from './up.ts';
 
 export const commands: readonly CommandSpec[] = [
   // One line for each command, by its words.
   init,
   plan,
+  apply,
+  up,
+  down,
+  status,
+  points,
+  protect,
+  mark,
+  serve,
   recover,
   recoveryList,
   recoveryOpen,

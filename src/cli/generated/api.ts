@@ -293,6 +293,8 @@ export interface components {
             stage: string;
             file: string;
             appliedAtMs: number;
+            /** @enum {string} */
+            state: "starting" | "protected" | "trouble";
             trouble?: string;
         };
         Mark: {
@@ -418,6 +420,7 @@ export interface components {
             says?: string;
             rpoMs?: number;
             lagMs?: number;
+            recoverableSinceMs?: number;
             windows: {
                 fromMs: number;
                 toMs: number;
@@ -538,6 +541,8 @@ export interface operations {
                 "application/json": {
                     file: string;
                     stage?: string;
+                    /** @default false */
+                    takeOver?: boolean;
                 };
             };
         };

@@ -7,6 +7,8 @@ export const applyRequestSchema = z.object({
   /** Absolute path of holdfast.yaml on the server's host. */
   file: z.string().min(1).max(4096),
   stage: nameSchema.optional(),
+  /** Become the owner of a repository whose control plane is lost for good. */
+  takeOver: z.boolean().default(false),
 });
 
 export const appliedSchema = z
@@ -28,6 +30,7 @@ export const environmentSchema = z
     stage: nameSchema,
     file: z.string(),
     appliedAtMs: instantSchema,
+    state: z.enum(['starting', 'protected', 'trouble']),
     /** Why it isn't protected at the moment. */
     trouble: z.string().optional(),
   })
