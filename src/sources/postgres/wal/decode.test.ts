@@ -122,7 +122,7 @@ describe('WAL of Postgres 15, against pg_waldump', () => {
           expect(decode(START, part, pieces)).toEqual(expected);
         },
       ),
-      { numRuns: 20 },
+      { numRuns: 10 },
     );
     expect(decode(START, part.subarray(0, 200_000), Array(200_000).fill(1))).toEqual(
       decode(START, part.subarray(0, 200_000)),
@@ -144,7 +144,7 @@ describe('WAL of Postgres 15, against pg_waldump', () => {
         expect(some.events).toEqual(whole.events.filter((event) => event.start >= from));
         expect(some.recordEnd).toBe(to);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 
@@ -163,7 +163,7 @@ describe('WAL of Postgres 15, against pg_waldump', () => {
           expect(found.recordEnd ?? START).toBeLessThanOrEqual(START + BigInt(at));
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 

@@ -11,13 +11,15 @@ const OBJECT_IN_USE = '55006';
 const UNDEFINED_OBJECT = '42704';
 const CONFIGURATION_LIMIT = '53400';
 
-/** `holdfast_<environment>_<stage>_<store>`, in the letters that slots may have; long ones end in a digest. */
+/**
+ * `holdfast_<environment>_<stage>_<store>` in the letters that slots may have. It ends in a digest where it would be too
+ * long, or where a `-` that had to be written as `_` could make two addresses alike.
+ */
 export function slotName(address: { environment: string; stage: string; name: string }): string {
-  const name = `holdfast_${address.environment}_${address.stage}_${address.name}`
-    .toLowerCase()
-    .replace(/[^a-z0-9_]/g, '_');
-  if (name.length <= LONGEST_NAME) return name;
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  const exact = `holdfast_${address.environment}_${address.stage}_${address.name}`;
+  const name = exact.toLowerCase().replace(/[^a-z0-9_]/g, '_');
+  if (name === exact && name.length <= LONGEST_NAME) return name;
+  const digest = createHash('sha256').update(exact).digest('hex').slice(0, 8);
   return `${name.slice(0, LONGEST_NAME - 9)}_${digest}`;
 }
 

@@ -8,15 +8,16 @@ import type { JournalSource, SourceContext, StoreSettings } from '../../source.t
 import { type PostgresConfig, postgresSchema } from '../config.ts';
 import { parseLsn } from '../lsn.ts';
 import { type TestServer, until } from '../test-server.ts';
+import type { StreamTiming } from './receive.ts';
 import { postgresJournal } from './stream.ts';
 import { walBytes } from './test-segments.ts';
 import { MemorySink } from './test-sink.ts';
 
-/** The product's, but that a test needn't wait long for a cut to be noticed. */
-const QUICK = {
+/** The product's but quicker, so that a test needn't wait long. */
+const QUICK: StreamTiming = {
   statusMs: 100,
   pingAfterMs: 300,
-  deadAfterMs: 1500,
+  deadAfterMs: 20_000,
   shutdownGraceMs: 500,
   limitCheckMs: 200,
   backoffMs: { first: 50, longest: 400 },
@@ -36,7 +37,9 @@ export type TestJournal = {
 export async function testJournal(
   url: string,
   own: Record<string, unknown> = {},
+  changedTiming: Partial<StreamTiming> = {},
 ): Promise<TestJournal> {
+  const timing = { ...QUICK, ...changedTiming };
   const stateFolder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-journal-'));
   const storeWith = (changes: Record<string, unknown>): StoreSettings<PostgresConfig> => ({
     name: 'orders',
@@ -59,10 +62,10 @@ export async function testJournal(
   };
   return {
     sink,
-    source: postgresJournal(storeWith({}), context(new AbortController().signal), QUICK),
+    source: postgresJournal(storeWith({}), context(new AbortController().signal), timing),
     run(changes = {}) {
       const abort = new AbortController();
-      const source = postgresJournal(storeWith(changes), context(abort.signal), QUICK);
+      const source = postgresJournal(storeWith(changes), context(abort.signal), timing);
       const stopped = source.stream(sink, sink.onState);
       // Awaited by the test or at the end; until then it isn't unhandled.
       stopped.catch(() => {});
