@@ -1,31 +1,36 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JournalAccess, RecoveredStore } from '../../source.ts';
+import type {
+  JournalAccess,
+  RecoveredStore,
+  RecoverRequest,
+  ResolvedTarget,
+} from '../../source.ts';
 import { connectSql, parseConnectionUrl } from '../connection/index.ts';
 import { parseLsn, segmentName } from '../lsn.ts';
 import { startTestServer, type TestServer, until } from '../test-server.ts';
 import { type CapturedFolder, captureTo, contextIn, storeAt } from '../testing.ts';
 import { settleCopy, startCopy, stopCopy } from './life.ts';
+import { runningPostmaster } from './postmaster.ts';
 import { recoverPostgres } from './recover.ts';
 
 const SEGMENT_BYTES = 2 ** 24;
 
-/** The WAL that the server still has, as a journal would hold it. */
-function journalOf(server: TestServer): JournalAccess {
+/** The WAL that data directories still have, as a journal would hold it. */
+function journalOf(
+  directories: Record<number, string>,
+  lines: Awaited<ReturnType<JournalAccess['lines']>> = [],
+): JournalAccess {
   return {
     contiguousEnd: async () => 0n,
-    lines: async () => [],
+    lines: async () => lines,
     async *read(line, from, to) {
       for (let at = from; at < to; ) {
-        const file = path.join(
-          server.dataDirectory,
-          'pg_wal',
-          segmentName(line, at, SEGMENT_BYTES),
-        );
+        const folder = path.join(directories[line] as string, 'pg_wal');
         const inSegment = Number(at % BigInt(SEGMENT_BYTES));
         const length = Math.min(SEGMENT_BYTES - inSegment, Number(to - at), 1_000_000);
-        const handle = await fs.open(file);
+        const handle = await fs.open(path.join(folder, segmentName(line, at, SEGMENT_BYTES)));
         const bytes = Buffer.alloc(length);
         await handle.read(bytes, 0, length, inSegment);
         await handle.close();
@@ -33,6 +38,15 @@ function journalOf(server: TestServer): JournalAccess {
         at += BigInt(length);
       }
     },
+  };
+}
+
+function exactly(line: number, offset: bigint): ResolvedTarget {
+  return {
+    position: { line, offset },
+    isEnd: false,
+    leftBehindCommits: 0,
+    leftBehindIsMore: false,
   };
 }
 
@@ -65,6 +79,21 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
     } finally {
       await connection.close();
     }
+  };
+
+  /** A copy of its own of the restored tree, and what recovering it is asked with. */
+  const another = async (name: string): Promise<RecoverRequest> => {
+    const target = path.join(server.folder, name);
+    await fs.cp(path.join(server.folder, 'restored'), target, {
+      recursive: true,
+      preserveTimestamps: true,
+    });
+    return {
+      capture: base.outcome,
+      directory: target,
+      scratch: await own(`${name}-scratch`),
+      mode: 'beside',
+    };
   };
 
   beforeAll(async () => {
@@ -110,6 +139,7 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
       server,
       storeAt(server, { url: server.url('shop', 'a b%2Fc') }),
     );
+    await fs.cp(directory, path.join(server.folder, 'restored'), { recursive: true });
     await server.sql(
       'insert into orders select generate_series(1001, 2000)',
       `create tablespace late location '${late}'`,
@@ -135,13 +165,8 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
         capture: base.outcome,
         directory,
         scratch,
-        journal: journalOf(server),
-        resolved: {
-          position: { line: 1, offset: position },
-          isEnd: false,
-          leftBehindCommits: 2,
-          leftBehindIsMore: false,
-        },
+        journal: journalOf({ 1: server.dataDirectory }),
+        resolved: exactly(1, position),
         mode: 'beside',
         own: { url: server.url('shop', 'a b%2Fc') },
       },
@@ -203,5 +228,96 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
       async () => (await fs.readdir(path.dirname(archived))).includes('00000002.history'),
       'the history to be archived by production again',
     );
+  });
+
+  test('follows the fork of a timeline', async () => {
+    const raw = await fs.readFile(path.join(server.dataDirectory, 'pg_wal', '00000002.history'));
+    const lines = [{ line: 2, parent: 1, forkOffset: position, raw: raw.toString() }];
+    await server.sql('insert into orders values (-2)');
+    const onSecond = await currentLsn();
+    const request = await another('forked');
+    const forked = await recoverPostgres(
+      {
+        ...request,
+        journal: journalOf(
+          { 1: `${server.dataDirectory}.replaced`, 2: server.dataDirectory },
+          lines,
+        ),
+        resolved: exactly(2, onSecond),
+      },
+      contextIn(request.scratch),
+    );
+    const socket = String(forked.facts.socketUrl).replace('//shop@', '//postgres@');
+    expect(await ask(socket, 'select min(id) from orders')).toEqual([{ min: -2 }]);
+    const [file] = await ask(socket, 'select pg_walfile_name(pg_current_wal_lsn()) as name');
+    expect(String(file?.name)).toMatch(/^00000003/);
+    await stopCopy(request.directory);
+  });
+
+  test('a base alone comes back as it was at its end', async () => {
+    const request = await another('alone');
+    const alone = await recoverPostgres(request, contextIn(request.scratch));
+    const socket = String(alone.facts.socketUrl).replace('//shop@', '//postgres@');
+    expect(await ask(socket, 'select max(id) from orders')).toEqual([{ max: 1000 }]);
+    await stopCopy(request.directory);
+  });
+
+  test.runIf(major === 15)('a journal that breaks off brings no server up', async () => {
+    const request = await another('broken');
+    const journal = journalOf({ 1: `${server.dataDirectory}.replaced` });
+    const broken: JournalAccess = {
+      ...journal,
+      async *read(line, from, to) {
+        yield* journal.read(line, from, from + (to - from) / 2n);
+        throw new Error('the second half is missing');
+      },
+    };
+    await expect(
+      recoverPostgres(
+        { ...request, journal: broken, resolved: exactly(1, position) },
+        contextIn(request.scratch),
+      ),
+    ).rejects.toThrow('the second half is missing');
+    expect(await runningPostmaster(request.directory)).toBeUndefined();
+  });
+
+  test.runIf(major === 15)('damaged WAL is told, not taken for the end', async () => {
+    const request = await another('damaged');
+    const journal = journalOf({ 1: `${server.dataDirectory}.replaced` });
+    const damaged: JournalAccess = {
+      ...journal,
+      async *read(line, from, to) {
+        for await (const bytes of journal.read(line, from, to)) {
+          bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+          yield bytes;
+        }
+      },
+    };
+    await expect(
+      recoverPostgres(
+        { ...request, journal: damaged, resolved: exactly(1, position) },
+        contextIn(request.scratch),
+      ),
+    ).rejects.toMatchObject({ code: 'postgres/journal-broken' });
+    expect(await runningPostmaster(request.directory)).toBeUndefined();
+  });
+
+  test.runIf(major === 15)('a link that leads outside keeps it from being started', async () => {
+    const request = await another('linked');
+    await fs.symlink(server.dataDirectory, path.join(request.directory, 'pg_stat_tmp', 'odd'));
+    await expect(recoverPostgres(request, contextIn(request.scratch))).rejects.toMatchObject({
+      code: 'postgres/points-outside',
+      kind: 'refused',
+    });
+  });
+
+  test.runIf(major === 15)('an instant before the end of the base is refused', async () => {
+    const request = await another('early');
+    await expect(
+      recoverPostgres(
+        { ...request, resolved: exactly(1, base.outcome.end.offset - 8n) },
+        contextIn(request.scratch),
+      ),
+    ).rejects.toMatchObject({ code: 'postgres/before-base-end' });
   });
 });
