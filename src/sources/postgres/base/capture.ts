@@ -1,4 +1,4 @@
-import { randomBytes } from '#base';
+import { isHoldfastError, messageOf, randomBytes } from '#base';
 import type {
   Capture,
   CaptureEvent,
@@ -14,6 +14,7 @@ import {
   parseConnectionUrl,
   type ReplicationConnection,
   type SqlConnection,
+  sqlState,
 } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import type { BaseFacts } from '../facts.ts';
@@ -27,6 +28,11 @@ import { copyNeeds, type ServerFacts, serverFacts } from './server-facts.ts';
 
 /** Without SQL the clocks can't be compared well: a day covers any zone mistake. */
 const UNKNOWN_CLOCK: ClockOffset = { offsetMs: 0, uncertaintyMs: 86_400_000 };
+
+/** A role that may only replicate is enough; whatever else keeps it from SQL would stop replication too. */
+const NO_SQL_NEEDED = ['postgres/no-host-entry', 'postgres/database-missing'];
+/** SQLSTATE configuration_limit_exceeded: all replication slots are in use. */
+const CONFIGURATION_LIMIT = '53400';
 
 /** What is asked by SQL before a base backup; a role without access to any database can do without. */
 type AskedBySql = {
@@ -148,7 +154,9 @@ async function holdWal(connection: ReplicationConnection, context: SourceContext
   try {
     await connection.query(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
   } catch (error) {
-    context.log.warn({ error }, 'no slot free to hold WAL during the base backup');
+    const isFull = error instanceof Error && sqlState(error.cause) === CONFIGURATION_LIMIT;
+    if (!isFull) throw error;
+    context.log.warn({ slot: name }, 'no slot free to hold WAL during the base backup');
   }
 }
 
@@ -161,7 +169,12 @@ async function askBySql(
   try {
     sql = await connectSql(settings);
   } catch (error) {
-    context.log.warn({ error }, 'no SQL connection: clock, configuration and size stay unknown');
+    const isAllowed = NO_SQL_NEEDED.some((code) => isHoldfastError(error, code));
+    if (!isAllowed) throw error;
+    context.log.warn(
+      { reason: messageOf(error) },
+      'no SQL connection: clock, configuration and size stay unknown',
+    );
     return {
       clock: UNKNOWN_CLOCK,
       configFiles: { files: [], unreadable: [] },
