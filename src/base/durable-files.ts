@@ -1,7 +1,9 @@
 /** Writing local files so that what was acknowledged survives a power cut. */
 
+import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { randomBytes } from './clock.ts';
 
 /** Makes a directory's entries durable. Errors of file systems that can't (EINVAL) are ignored. */
@@ -44,4 +46,9 @@ export async function writeFileDurably(
     throw error;
   }
   await syncDirectory(path.dirname(file));
+}
+
+/** Makes everything written to the file system of this folder durable: for whole trees, where single fsyncs would crawl. */
+export async function syncFileSystem(folder: string): Promise<void> {
+  await promisify(execFile)('sync', ['-f', '--', folder]);
 }

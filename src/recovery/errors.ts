@@ -112,6 +112,12 @@ export const errors = errorCatalogue('recovery', {
     message: (path: string) => `the snapshot holds no "${path}"`,
     guidance: 'See what it holds with `holdfast repo ls SNAPSHOT`.',
   },
+  directoryLost: {
+    kind: 'failed',
+    message: (id: string) => `a folder of the snapshot can't be found (tree ${id} is in no index)`,
+    guidance:
+      'Its pack or an index is missing: `holdfast repo check` says which. Packs without an index get one by `restic rebuild-index`.',
+  },
   unsafeName: {
     kind: 'failed',
     message: (name: string) => `"${name}" can't be the name of an entry`,

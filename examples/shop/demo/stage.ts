@@ -33,13 +33,13 @@ export async function setStage(signal: AbortSignal): Promise<Stage> {
   const folder = await makeFolder();
   const shop = await openShop(await subfolder(folder, 'shop'));
   const repository = path.join(folder, 'repository');
-  const control = path.join(shopFolder, 'production', 'control.ts');
+  const control = await writeControl(shop);
   const environment = {
     HOLDFAST_STATE: path.join(folder, 'holdfast'),
     SHOP_REPOSITORY: repository,
     SHOP_REPOSITORY_PASSWORD: randomBytes(18).toString('base64url'),
     SHOP_DATA: shop.folder,
-    SHOP_CONTROL: [process.execPath, control, shop.folder].map(quoted).join(' '),
+    SHOP_CONTROL: control,
     ORDERS_URL: shopUrl(shop),
   };
   return {
@@ -51,6 +51,15 @@ export async function setStage(signal: AbortSignal): Promise<Stage> {
     environment,
     customers: undefined,
   };
+}
+
+/** One program that starts and stops the shop's parts, as an init system would offer it. */
+async function writeControl(shop: Shop): Promise<string> {
+  const file = path.join(shop.folder, 'control');
+  const script = path.join(shopFolder, 'production', 'control.ts');
+  const words = [process.execPath, script, shop.folder].map(quoted).join(' ');
+  await fs.writeFile(file, `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+  return file;
 }
 
 async function subfolder(folder: string, name: string): Promise<string> {
@@ -92,7 +101,7 @@ export async function strikeStage(stage: Stage): Promise<void> {
     .catch(() => ({ recoveries: [] }))) as { recoveries: { id: string }[] };
   for (const { id } of recoveries)
     await quiet.show(['recovery', 'remove', id, '--yes']).catch(() => '');
-  await quiet.show(['down', '--purge']).catch(() => '');
+  await quiet.show(['down', '--purge', '--yes']).catch(() => '');
   await closeShop(stage.shop);
   await fs.rm(stage.folder, { recursive: true, force: true });
 }

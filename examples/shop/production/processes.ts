@@ -14,7 +14,7 @@ export type ProcessPlan = {
   stopSignal: NodeJS.Signals;
 };
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 120_000;
 const POLL_MS = 25;
 
 const pidFile = (folder: string, name: string) => path.join(folder, 'run', `${name}.pid`);

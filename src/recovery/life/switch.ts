@@ -4,7 +4,14 @@
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { type Logger, type ProgressListener, syncDirectory, systemClock, systemCode } from '#base';
+import {
+  type Logger,
+  type ProgressListener,
+  syncDirectory,
+  syncFileSystem,
+  systemClock,
+  systemCode,
+} from '#base';
 import type { Source, SourceContext } from '#sources';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
@@ -133,7 +140,10 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
   await saveState(state);
   if (!(await exists(entry.replaced)) && (await exists(directory)))
     await move(directory, entry.replaced);
-  if (await exists(entry.directory)) await move(entry.directory, directory);
+  if (!(await exists(entry.directory))) return;
+  // A restore leaves its bytes to the kernel; what becomes production must be on the disk.
+  await syncFileSystem(entry.directory);
+  await move(entry.directory, directory);
 }
 
 async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {

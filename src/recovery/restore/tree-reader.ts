@@ -36,7 +36,7 @@ export async function readTrees(
   for (const id of new Set(ids)) {
     const bytes = Buffer.from(id, 'hex');
     if (reader.index.has('tree', bytes)) known.push(bytes);
-    else trees.set(id, new Error(`tree blob ${id} is in no index`));
+    else trees.set(id, errors.directoryLost([id.slice(0, 12)]));
   }
   await reader.readBlobs(
     'tree',
