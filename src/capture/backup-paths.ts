@@ -29,6 +29,8 @@ export type BackupPathsOptions = {
   host?: string;
   /** Reads everything again, whatever the snapshot before says. */
   force?: boolean;
+  /** Told where another program holds the repository alone: its end is waited for, a minute at most. */
+  onWait?: (why: Error) => void;
   progress?: ProgressListener;
   signal?: AbortSignal;
   writer?: WriterOptions;
@@ -62,11 +64,15 @@ export async function backupPaths(
   const startedAtMs = systemClock.nowMs();
   const absolute = withoutNested(paths.map((given) => path.resolve(given)));
   const host = options.host ?? os.hostname();
-  const lock = await repository.lock('shared', LOCK);
+  const lock = await repository.lock('shared', {
+    ...LOCK,
+    ...(options.onWait && { onWait: options.onWait }),
+    ...(options.signal && { signal: options.signal }),
+  });
   try {
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
     const parent = options.force ? undefined : await findParent(repository, absolute, host);
-    const writer = await openWriter(repository, { lock: LOCK, ...options.writer });
+    const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
     let captured: CapturedTree;
     let stats: WriterStats;
     try {

@@ -6,6 +6,7 @@ import {
   openWriter,
   type Position,
   type Repository,
+  type RepositoryLock,
   type RootMetadata,
   type StoreAddress,
   type WriterStats,
@@ -59,7 +60,7 @@ export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Prom
       context,
     );
     try {
-      const record = await storeCapture(options, context, capture);
+      const record = await storeCapture(options, context, capture, lock);
       await capture.close();
       return record;
     } catch (error) {
@@ -76,6 +77,7 @@ async function storeCapture<Own>(
   options: CaptureStoreOptions<Own>,
   context: SourceContext,
   capture: Capture,
+  heldLock: RepositoryLock,
 ): Promise<CaptureRecord> {
   const { repository, store, previous, crashPoint = noCrash } = options;
   const startedAtMs = systemClock.nowMs();
@@ -87,7 +89,7 @@ async function storeCapture<Own>(
   };
   const before = previous && (await repository.snapshots.load(previous.snapshot));
   const blockMap = openBlockMapWriter(repository, address, id);
-  const writer = await openWriter(repository, { lock: LOCK });
+  const writer = await openWriter(repository, { heldLock });
   let captured: CapturedTree;
   let outcome: CaptureOutcome;
   let stats: WriterStats;

@@ -42,7 +42,7 @@ export async function writeBatch(options: BatchOptions, span: BatchSpan): Promis
   try {
     const startedAtMs = systemClock.nowMs();
     const id = timedId(startedAtMs);
-    const writer = await openWriter(repository, { workers: 1, lock: LOCK });
+    const writer = await openWriter(repository, { workers: 1, heldLock: lock });
     let saved: { tree: string; segments: BatchSegment[] };
     let stats: Awaited<ReturnType<RepositoryWriter['finish']>>;
     try {

@@ -1,7 +1,7 @@
 /** From a source's events to one tree in the repository. */
 import type { FileMetadata, ProgressListener } from '#base';
 import { systemClock } from '#base';
-import type { BlockMapWriter, Repository, RepositoryWriter } from '#repository';
+import type { BlockMapWriter, Repository, RepositoryWriter, SavedContent } from '#repository';
 import type { CaptureEvent } from '#sources';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
@@ -37,6 +37,8 @@ export type CapturedTree = {
 };
 
 const PROGRESS_EVERY_MS = 200;
+/** Streams whose bytes were taken and are being hashed, compressed and stored. */
+const MAX_STREAMS_IN_FLIGHT = 32;
 
 /**
  * Takes all events. Memory holds the directories that aren't complete yet. Rejects where the capture as a whole can't
@@ -58,6 +60,8 @@ class TreeCapture {
   readonly #previous: PreviousTree | undefined;
   readonly #contents: FileContents;
   #root: FileMetadata | undefined;
+  readonly #streamsInFlight = new Set<Promise<void>>();
+  #failure: { error: unknown } | undefined;
   #chunkSizeBytes = 0;
   #reused = 0;
   #doneBytes = 0;
@@ -123,9 +127,34 @@ class TreeCapture {
     bytes: AsyncIterable<Uint8Array>,
     chunkSizeBytes: number,
   ): Promise<void> {
+    while (this.#streamsInFlight.size >= MAX_STREAMS_IN_FLIGHT)
+      await Promise.race(this.#streamsInFlight);
+    const consumed = Promise.withResolvers<void>();
+    const saving = this.#saveStream(path, this.#counted(bytes, consumed.resolve), chunkSizeBytes);
+    const ended = saving.then(
+      () => {
+        this.#streamsInFlight.delete(ended);
+      },
+      (error) => {
+        this.#streamsInFlight.delete(ended);
+        this.#failure ??= { error };
+      },
+    );
+    this.#streamsInFlight.add(ended);
+    this.#builder.addEntry(path, metadata, saving);
+    // The source goes on as soon as its bytes are taken: thousands of small files needn't wait for each other.
+    await Promise.race([consumed.promise, ended]);
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  async #saveStream(
+    path: string,
+    bytes: AsyncIterable<Uint8Array>,
+    chunkSizeBytes: number,
+  ): Promise<SavedContent> {
     const { writer, blockMap } = this.#options;
     const saved = await writer.saveStream(
-      this.#counted(bytes),
+      bytes,
       chunkSizeBytes > 0 ? { kind: 'fixed', sizeBytes: chunkSizeBytes } : { kind: 'content' },
     );
     if (chunkSizeBytes > 0) {
@@ -133,16 +162,20 @@ class TreeCapture {
       const name = Buffer.from(path, 'latin1');
       await blockMap?.add(name, BigInt(saved.sizeBytes), chunkSizeBytes, saved.ids);
     }
-    this.#builder.addEntry(path, metadata, Promise.resolve(saved));
+    return saved;
   }
 
-  async *#counted(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *#counted(
+    bytes: AsyncIterable<Uint8Array>,
+    consumed: () => void,
+  ): AsyncGenerator<Uint8Array> {
     for await (const part of bytes) {
       this.#options.signal.throwIfAborted();
       this.#doneBytes += part.length;
       this.#tell();
       yield part;
     }
+    consumed();
   }
 
   async #reuse(path: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** The tree of the capture before, looked up by path. Keeps the directories looked at last, so memory is bounded. */
+import { HoldfastError } from '#base';
 import { decodeTree, type Repository, type TreeNode } from '#repository';
 import { baseName, parentPath } from './tree-builder.ts';
 
@@ -40,9 +41,21 @@ export class PreviousTree {
   async #read(path: string): Promise<Names | undefined> {
     const subtree = path === '' ? this.#root : (await this.find(path))?.subtree;
     if (subtree === undefined) return undefined;
-    return await readNames(this.#repository, subtree);
+    try {
+      return await readNames(this.#repository, subtree);
+    } catch (error) {
+      if (error instanceof HoldfastError && DAMAGE.has(error.code)) return undefined;
+      throw error;
+    }
   }
 }
+
+/** A damaged past must not stop protection: what can't be looked up there is read again from the source. */
+const DAMAGE: ReadonlySet<string> = new Set([
+  'repository/blob-missing',
+  'repository/blob-damaged',
+  'repository/tree-damaged',
+]);
 
 async function readNames(
   repository: Pick<Repository, 'readBlob'>,

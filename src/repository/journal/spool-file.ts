@@ -30,7 +30,9 @@ export type SpoolFile = {
 
 const NAME = /^([0-9a-f]{8})-([0-9a-f]{16})-([0-9a-f]{1,12})\.spool$/;
 const LANDMARK_BYTES = 256 * 1024;
-const READ_BYTES = 2 * (MAX_FRAME_BYTES + FRAME_HEADER_BYTES);
+/** Enough for the frames of most groups; the largest frame needs more. */
+const WINDOW_BYTES = 128 * 1024;
+const MAX_WINDOW_BYTES = 2 * (MAX_FRAME_BYTES + FRAME_HEADER_BYTES);
 
 export function newSpoolFile(
   folder: string,
@@ -69,7 +71,7 @@ export async function* framesFrom(filePath: string, at: number): AsyncGenerator<
   const handle = await openIfThere(filePath);
   if (!handle) return;
   try {
-    const window = Buffer.allocUnsafe(READ_BYTES);
+    let window = Buffer.allocUnsafe(WINDOW_BYTES);
     let place = at;
     for (;;) {
       const { bytesRead } = await handle.read(window, 0, window.length, place);
@@ -81,9 +83,11 @@ export async function* framesFrom(filePath: string, at: number): AsyncGenerator<
         used += frameSize(frame);
         yield frame;
       }
-      // Even the largest frame fits into the window twice: none found means that there is no whole one.
-      if (used === 0) return;
       place += used;
+      if (used > 0) continue;
+      // Even the largest frame fits into the largest window: none found there means that there is no whole one.
+      if (bytesRead < window.length || window.length === MAX_WINDOW_BYTES) return;
+      window = Buffer.allocUnsafe(MAX_WINDOW_BYTES);
     }
   } finally {
     await handle.close();

@@ -16,6 +16,8 @@ export type WriterOptions = {
   /** Packs are stored when they have grown to this. Default 16 MiB, restic's. */
   packSizeBytes?: number;
   lock?: LockOptions;
+  /** A shared lock that the caller holds and goes on holding; without it the session takes and releases its own. */
+  heldLock?: RepositoryLock;
 };
 
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
@@ -25,7 +27,7 @@ const MAX_PACKS_IN_FLIGHT = 8;
 const LARGE_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Begins a session of writing under a shared lock, which is held until `finish` or `abort`. Throws
+ * Begins a session of writing under a shared lock, which is held until `finish` or `abort` (a lock of the caller stays). Throws
  * `repository/locked` and what `loadIndex` throws. Whatever fails later ends the session: every promise rejects with
  * the first failure (`repository/storage-full`, `repository/writer-stopped`…), and the lock is released.
  */
@@ -36,7 +38,9 @@ export async function openWriter(
   if (repository.config.version < 2) {
     throw errors.olderFormat([repository.location, repository.config.version]);
   }
-  const lock = await repository.lock('shared', options.lock);
+  const lock = options.heldLock
+    ? borrowed(options.heldLock)
+    : await repository.lock('shared', options.lock);
   try {
     // A load that began before the lock may have seen what was pruned since, and the first call may share it.
     await repository.loadIndex();
@@ -46,6 +50,11 @@ export async function openWriter(
     await lock.release();
     throw error;
   }
+}
+
+/** The session watches it and leaves its end to whoever holds it. */
+function borrowed({ kind, signal }: RepositoryLock): RepositoryLock {
+  return { kind, signal, release: async () => {} };
 }
 
 class SessionWriter implements RepositoryWriter {
