@@ -106,14 +106,17 @@ export interface JournalSink {
   append(line: number, offset: bigint, bytes: Uint8Array, sentAtMs: number): void;
   /** Resolves when more may be appended (the spool keeps up). */
   ready(): Promise<void>;
-  /** A new line (timeline) begins, with its history. Resolves when durable. */
+  /** A new line (timeline) begins, with its history. Resolves when durable. May be told again after a restart. */
   lineStarted(line: {
     line: number;
     parent: number;
     forkOffset: bigint;
     raw: string;
   }): Promise<void>;
-  /** A span is lost for good. Resolves when durable; the caller takes a new base. */
+  /**
+   * A span is lost for good. Without `to` it ends where the next `append` begins. Resolves when durable; the caller
+   * takes a new base.
+   */
   gap(gap: { from: JournalPosition; to?: JournalPosition; because: string }): Promise<void>;
   /** The sender's clock and end of journal, at each message: feeds lag and watermarks. */
   heard(at: { sentAtMs: number; senderEnd: JournalPosition }): void;
@@ -162,7 +165,7 @@ export type Target =
 export type ResolvedTarget = {
   /** Recovery goes up to here and not to the record that begins here. */
   position: JournalPosition;
-  /** True where the journal ends before the target's time: everything there is, is taken. */
+  /** True where the journal ends before the target's time: everything there is, is taken. No record follows then. */
   isEnd: boolean;
   /** Time (store's clock) of the last commit that is in, and of the first that is left behind. */
   lastCommitMs?: number;

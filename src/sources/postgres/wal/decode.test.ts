@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLsn } from '../lsn.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
-import { WalDecoder, type WalEnd, type WalEvent } from './decode.ts';
+import { WalDecoder } from './decode.ts';
+import type { WalEnd, WalEvent } from './event.ts';
 import { pgbench, walBytes, waldump } from './test-segments.ts';
 
 const SEGMENT = 2 ** 24;

@@ -4,6 +4,7 @@
  * itself does on recovery. Memory is constant whatever the bytes say.
  */
 import { CRC32C_START, crc32cUpdate } from './crc32c.ts';
+import type { WalEnd, WalEvent } from './event.ts';
 import {
   LONG_HEADER_BYTES,
   pageHeaderSize,
@@ -29,25 +30,6 @@ import {
 
 const DEFAULT_SEGMENT_SIZE_BYTES = 16 * 2 ** 20;
 const HIGH = 2 ** 32;
-
-/** `start` is where the record begins, `end` where the next may begin (both as Postgres shows LSNs). */
-export type WalEvent =
-  /** `atMs`: the committing server's clock, ms since 1970 with microseconds as the fraction. */
-  | { kind: 'commit'; start: bigint; end: bigint; atMs: number; prepared: boolean }
-  | { kind: 'restore-point'; start: bigint; end: bigint; atMs: number; name: string };
-
-export type WalEnd = {
-  /** What stands where the next page or record should be. */
-  because:
-    | 'no-page'
-    | 'other-page'
-    | 'broken-record'
-    | 'no-record'
-    | 'wrong-link'
-    | 'wrong-checksum';
-  /** The page or record that isn't one. */
-  at: bigint;
-};
 
 export type WalDecoderOptions = {
   /** Called within `push`, in order. */

@@ -143,9 +143,12 @@ export class Follower {
     }
     this.#senderPid = link.serverPid;
     const known = { serverLine: server.line, history: server.history, ...slot };
-    let from = this.#loss
-      ? await this.#goOnAfter(this.#loss, startingPoint({ ...known, resume: undefined }))
-      : startingPoint({ ...known, resume: this.#resume() });
+    // After a loss it goes on from what the new slot keeps, whatever older WAL happens to lie there still: asking for
+    // that would hold it on production again.
+    const resume = this.#loss ? undefined : this.#resume();
+    let from = startingPoint({ ...known, resume });
+    if (this.#loss) this.#floor = from;
+    this.#loss = undefined;
     for (;;) {
       await this.#tellLine(link, from.line, server);
       const next = await this.#receive(link, from, slot.keepsFrom);
@@ -166,13 +169,6 @@ export class Follower {
       throw errors.otherCluster([addressOf(settings), ...names]);
     }
     await remember(stateFolder, { systemIdentifier, slot });
-  }
-
-  async #goOnAfter(loss: Loss, to: JournalPosition): Promise<JournalPosition> {
-    if (loss.from) await this.#sink.gap({ from: loss.from, to, because: loss.because });
-    this.#floor = to;
-    this.#loss = undefined;
-    return to;
   }
 
   #resume(): JournalPosition | undefined {

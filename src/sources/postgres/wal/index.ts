@@ -1,5 +1,6 @@
 /** The WAL of a Postgres store as its journal: streamed without pause, read again, and searched for instants. */
-export { WalDecoder, type WalEnd, type WalEvent } from './decode.ts';
+export { WalDecoder } from './decode.ts';
+export type { WalEnd, WalEvent } from './event.ts';
 export { parseHistory } from './history.ts';
 export { resolve } from './resolve.ts';
 export { slotName } from './slot.ts';

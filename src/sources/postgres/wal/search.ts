@@ -1,7 +1,7 @@
 import type { ResolvedTarget, Target } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { formatLsn } from '../lsn.ts';
-import type { WalEvent } from './decode.ts';
+import type { WalEvent } from './event.ts';
 
 /** Names of restore points that are told where the wanted one isn't there. */
 const MOST_NAMES = 20;

@@ -62,16 +62,13 @@ describe.each([15, 18] as const)('what the WAL stream of Postgres %i loses', (ma
   /** What every loss must end in: streaming again, one gap from what was safe to where it goes on. */
   async function expectGapAndNewBase(safe: bigint): Promise<void> {
     const { sink } = journal;
-    await until(async () => sink.gaps.some((gap) => gap.to) && sink.state === 'streaming', 'a gap');
+    await until(async () => sink.gaps.length > 0 && sink.state === 'streaming', 'a gap');
     await server.sql("select pg_logical_emit_message(false, 'x', 'afterwards')");
     await caughtUp(server, sink);
-    const told = sink.gaps.filter((gap) => gap.to === undefined);
-    const closed = sink.gaps.filter((gap) => gap.to !== undefined);
-    expect(told).toMatchObject([{ from: { line: 1, offset: safe } }]);
-    const from = told[0]?.from.offset as bigint;
-    expect(closed).toMatchObject([{ from: { line: 1, offset: from } }]);
-    expect(closed[0]?.to?.offset).toBeGreaterThan(from);
-    expect(sink.runs.at(-1)?.from).toBe(closed[0]?.to?.offset);
+    expect(sink.gaps).toMatchObject([{ from: { line: 1, offset: safe } }]);
+    const last = sink.runs.at(-1);
+    expect(last?.from).toBeGreaterThan(safe);
+    await expectServersBytes(server, last ? [last] : [], 2 ** 20);
     expect(sink.states.filter(({ state }) => state === 'needs-base')).toHaveLength(1);
     expect(await slots(server)).toMatchObject([{ slot_name: SLOT, active: true }]);
   }
