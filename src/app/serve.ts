@@ -21,6 +21,7 @@ import {
   type StateFolder,
   writeRunningServer,
 } from './state/folder.ts';
+import { processIdentity } from './state/process-identity.ts';
 
 export type ServeOptions = {
   state: StateFolder;
@@ -81,7 +82,7 @@ async function serveAlone(options: ServeOptions): Promise<void> {
       });
       try {
         const url = await listen(api, state);
-        const running = { pid: process.pid, url, startedAtMs, version: options.version };
+        const running = await thisServer(url, startedAtMs, options.version);
         await writeRunningServer(state, running);
         await controlPlane.start();
         await options.onReady(running);
@@ -99,6 +100,16 @@ async function serveAlone(options: ServeOptions): Promise<void> {
   } finally {
     await catalog.close();
   }
+}
+
+async function thisServer(
+  url: string,
+  startedAtMs: number,
+  version: string,
+): Promise<RunningServer> {
+  const identity = await processIdentity(process.pid);
+  const known = identity === undefined ? {} : { identity };
+  return { pid: process.pid, ...known, url, startedAtMs, version };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

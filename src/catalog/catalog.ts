@@ -29,9 +29,9 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
     application_name: 'holdfast',
   });
   // A connection that breaks while idle is replaced by the pool; the query that meets it is told.
-  pool.on('error', (error) =>
-    options.log.warn({ what: messageOf(error) }, 'catalog connection lost'),
-  );
+  pool.on('error', (error) => {
+    if (!pool.ending) options.log.warn({ what: messageOf(error) }, 'catalog connection lost');
+  });
   const close = async () => {
     if (!pool.ending) await pool.end();
     await embedded?.stop();

@@ -48,7 +48,11 @@ const jobs = await startJobs({
 });
 for (const name of ['quick', 'slow', 'failing']) await jobs.start(name, job(name));
 await jobs.start('quick', job('quick'));
-if (mode === 'stall') await sleepMs(600_000);
+if (mode === 'stall') {
+  await jobs.wait('quick', 30_000);
+  say('quick is recorded');
+  await sleepMs(600_000);
+}
 for (const name of ['quick', 'slow', 'failing']) {
   const state = await jobs.wait(name, 30_000);
   say(`${name} ended ${JSON.stringify(state?.state === 'ended' ? state.outcome : state)}`);

@@ -38,7 +38,7 @@ function run(...args: string[]) {
 
 test('a job that was cut by kill -9 goes on after a restart, and what was done is not done twice', async () => {
   const first = run('stall');
-  await first.said('ran quick');
+  await first.said('quick is recorded');
   await first.said('began slow');
   first.child.kill('SIGKILL');
   await first.ended;

@@ -62,9 +62,9 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
     options: '-c idle_in_transaction_session_timeout=60000',
     application_name: 'holdfast jobs',
   });
-  pool.on('error', (error) =>
-    options.log.warn({ what: messageOf(error) }, 'scheduler connection lost'),
-  );
+  pool.on('error', (error) => {
+    if (!pool.ending) options.log.warn({ what: messageOf(error) }, 'scheduler connection lost');
+  });
   DBOS.setConfig({
     name: 'holdfast',
     systemDatabaseUrl: options.databaseUrl.reveal(),

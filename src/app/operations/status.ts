@@ -108,6 +108,9 @@ function judged(
     if (why !== undefined) return { verdict: 'missed', says: `never captured: ${why}` };
     return { verdict: 'unknown', says: 'first capture under way' };
   }
+  if (journal && journal.windows.length === 0) {
+    return { verdict: 'unknown', says: why ?? 'first capture under way' };
+  }
   if (lagMs === undefined) return { verdict: 'unknown', says: why ?? 'nothing is heard of it yet' };
   const limitMs = limitOf(protecting);
   if (lagMs > limitMs) {

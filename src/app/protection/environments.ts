@@ -33,6 +33,10 @@ export type Entry = {
   trouble: Trouble | undefined;
   /** Stops the attempts to take it up. */
   giveUp: AbortController;
+  /** Resolves when the first attempt to take it up has ended, well or not. */
+  firstAttempt: PromiseWithResolvers<void>;
+  /** The attempts, until they end. */
+  opening: Promise<unknown>;
   /** Resolves when it is under protection. */
   up: PromiseWithResolvers<EnvironmentProtection>;
 };
@@ -117,6 +121,7 @@ export class Environments {
   async apply(environment: Environment, takeOver: boolean): Promise<StoreChange[]> {
     return this.#turn.use(this.#stop.signal, async () => {
       const before = this.#entries.get(environmentName(environment));
+      await before?.firstAttempt.promise;
       const changes = changesBetween(before?.protection?.environment, environment);
       const isSame =
         before?.protection !== undefined &&
@@ -131,6 +136,7 @@ export class Environments {
     this.#stop.abort(errors.stopping([]));
     const entries = this.all();
     for (const entry of entries) entry.giveUp.abort(errors.stopping([]));
+    await Promise.all(entries.map((entry) => entry.opening));
     await Promise.all(entries.map((entry) => entry.protection?.close(options)));
   }
 
@@ -140,8 +146,10 @@ export class Environments {
     takeOver: boolean,
   ): Promise<void> {
     before?.giveUp.abort(errors.stopping([]));
+    await before?.opening;
     await before?.protection?.close({ dispose: false });
     const entry = this.#enter(environment);
+    entry.firstAttempt.resolve();
     try {
       await this.#open(entry, environment, takeOver);
     } catch (error) {
@@ -157,32 +165,32 @@ export class Environments {
   }
 
   #enter({ name, stage, file }: { name: string; stage: string; file: string }): Entry {
-    const up = Promise.withResolvers<EnvironmentProtection>();
     const entry: Entry = {
       ...{ name, stage, file },
       appliedAtMs: systemClock.nowMs(),
       protection: undefined,
       trouble: undefined,
       giveUp: new AbortController(),
-      up,
+      firstAttempt: Promise.withResolvers<void>(),
+      opening: Promise.resolve(),
+      up: Promise.withResolvers<EnvironmentProtection>(),
     };
     this.#entries.set(environmentName(entry), entry);
     return entry;
   }
 
   #openInBackground(entry: Entry, load: () => Promise<Environment>): void {
-    const opening = keepTrying(
+    entry.opening = keepTrying(
       {
         signal: entry.giveUp.signal,
         onTrouble: (trouble) => {
           entry.trouble = trouble;
+          entry.firstAttempt.resolve();
           if (trouble) this.#options.log.warn({ what: trouble.what }, 'environment not taken up');
         },
       },
       async () => this.#open(entry, await load(), false),
     );
-    // It never rejects: what is wrong is the entry's trouble.
-    opening.catch(() => {});
   }
 
   async #open(entry: Entry, environment: Environment, takeOver: boolean): Promise<void> {
@@ -196,9 +204,15 @@ export class Environments {
     });
     if (entry.giveUp.signal.aborted) return protection.close({ dispose: false });
     entry.protection = protection;
+    try {
+      await protection.start();
+      await this.#schedule();
+    } catch (error) {
+      entry.protection = undefined;
+      await protection.close({ dispose: false });
+      throw error;
+    }
     entry.trouble = undefined;
-    await protection.start();
-    await this.#schedule();
     entry.up.resolve(protection);
   }
 

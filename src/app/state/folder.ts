@@ -56,6 +56,8 @@ export async function prepareStateFolder(folder: StateFolder): Promise<void> {
 
 export type RunningServer = {
   pid: number;
+  /** Of the process, see `processIdentity`. */
+  identity?: string;
   url: string;
   startedAtMs: number;
   version: string;

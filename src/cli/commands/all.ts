@@ -8,6 +8,7 @@ import { command as mark } from './mark.ts';
 import { command as plan } from './plan.ts';
 import { command as points } from './points.ts';
 import { command as protect } from './protect.ts';
+import { command as rebuild } from './rebuild.ts';
 import { command as recover } from './recover.ts';
 import { command as recoveryList } from './recovery-list.ts';
 import { command as recoveryOpen } from './recovery-open.ts';
@@ -47,6 +48,7 @@ export const commands: readonly CommandSpec[] = [
   recoveryPromote,
   recoveryRemove,
   recoveryUndo,
+  rebuild,
   repoBackup,
   repoCheck,
   repoForget,

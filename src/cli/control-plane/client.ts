@@ -12,6 +12,7 @@ export type Address = {
   token: string;
   /** Of a server on this host, found by its state folder. */
   pid: number | undefined;
+  identity?: string | undefined;
 };
 
 /** `HOLDFAST_URL` with `HOLDFAST_TOKEN`, else the server of this user's state folder. Undefined where none runs. */
@@ -23,12 +24,13 @@ export async function findControlPlane(
     if (!token) throw errors.tokenMissing([url]);
     return { url, token, pid: undefined };
   }
-  const { readRunningServer, readToken, stateFolder } = await import('#app');
+  const { isSameProcess, readRunningServer, readToken, stateFolder } = await import('#app');
   const state = stateFolder(variables);
   const server = await readRunningServer(state);
-  if (!server || !isAlive(server.pid)) return undefined;
+  if (!server || !(await isSameProcess(server.pid, server.identity))) return undefined;
   const known = await readToken(state);
-  return known && { url: server.url, token: known.reveal(), pid: server.pid };
+  const { url: found, pid, identity } = server;
+  return known && { url: found, token: known.reveal(), pid, identity };
 }
 
 /** Throws `cli/no-control-plane` where none runs. */
@@ -36,16 +38,6 @@ export async function theControlPlane(): Promise<ControlPlane> {
   const address = await findControlPlane();
   if (!address) throw errors.noControlPlane([]);
   return connect(address);
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // It is there, but another user's.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 type Answer<T> = { data?: T; error?: unknown; response: Response };

@@ -125,12 +125,12 @@ export async function shutDown(
   request: { dropSlots: boolean },
   io: Io,
 ): Promise<void> {
-  const { isAlive } = await import('./client.ts');
+  const { isSameProcess } = await import('#app');
   const { sleepMs, systemClock } = await import('#base');
   const { address, ask, client } = controlPlane;
   await ask(client.POST('/v1/shutdown', { body: request }));
   const deadlineMs = systemClock.monotonicMs() + STOPPED_WITHIN_MS;
-  while (address.pid !== undefined && isAlive(address.pid)) {
+  while (address.pid !== undefined && (await isSameProcess(address.pid, address.identity))) {
     if (systemClock.monotonicMs() > deadlineMs) throw errors.stillRunning([address.pid]);
     io.progress({ step: 'stopping' });
     await sleepMs(50, io.signal);

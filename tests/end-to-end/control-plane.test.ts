@@ -1,0 +1,271 @@
+/**
+ * The control plane as people run it: by the command line, with real processes, a real Postgres and a folder; killed,
+ * started twice, emptied and rebuilt.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sleepMs, systemClock } from '#base';
+import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+
+const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
+let folder: string;
+let database: TestServer;
+let variables: Record<string, string>;
+
+type Ended = { code: number | null; output: string; errors: string };
+
+function holdfast(args: string[], more: Record<string, string> = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: folder,
+    env: { ...process.env, ...variables, ...more },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (bytes) => {
+    output += bytes;
+  });
+  child.stderr.on('data', (bytes) => {
+    errors += bytes;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output, errors })));
+}
+
+/** Succeeds, and gives what it printed as JSON. */
+async function json<T>(args: string[], more?: Record<string, string>): Promise<T> {
+  const { output, errors } = await holdfast([...args, '--json'], more);
+  expect(errors).toBe('');
+  return JSON.parse(output) as T;
+}
+
+type Status = {
+  points: number;
+  missed: number;
+  stores: {
+    name: string;
+    verdict: string;
+    captures: number;
+    windows: { fromMs: number; toMs: number }[];
+    gaps: unknown[];
+    lastCapture?: { id: string };
+  }[];
+};
+
+async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  const deadlineMs = systemClock.monotonicMs() + 60_000;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (systemClock.monotonicMs() > deadlineMs) throw new Error(`never: ${what}`);
+    await sleepMs(100);
+  }
+}
+
+const allMet = () =>
+  eventually('all objectives met', async () => {
+    const { code, output } = await holdfast(['status', '--json']);
+    return code === 0 ? (JSON.parse(output) as Status) : undefined;
+  });
+
+const state = (...names: string[]) => path.join(folder, 'state', ...names);
+
+async function serverPid(): Promise<number> {
+  return (JSON.parse(await fs.readFile(state('server.json'), 'utf8')) as { pid: number }).pid;
+}
+
+/** Processes that name our state folder: the server, its Postgres and what ties them. */
+async function processesLeft(): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of (await fs.readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const environment = await fs.readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    const isOurs = command.includes(state()) || environment.includes(`HOLDFAST_STATE=${state()}\0`);
+    if (isOurs && Number(pid) !== process.pid) found.push(command.replaceAll('\0', ' '));
+  }
+  return found;
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await fs.readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
+}
+
+beforeAll(async () => {
+  folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast control plane-'));
+  await fs.chmod(folder, 0o755);
+  database = await startTestServer({
+    major: 15,
+    settings: { wal_level: 'replica', max_slot_wal_keep_size: '1GB' },
+  });
+  await database.sql('create table orders (id int primary key)');
+  await fs.mkdir(path.join(folder, 'uploads'));
+  await fs.writeFile(path.join(folder, 'uploads/one.txt'), 'one');
+  variables = {
+    HOLDFAST_STATE: path.join(folder, 'state'),
+    ORDERS_URL: database.url(),
+    REPOSITORY_PASSWORD: 'correct horse',
+  };
+  await fs.writeFile(
+    path.join(folder, 'holdfast.yaml'),
+    `apiVersion: holdfast/v1
+name: shop
+stage: production
+repository: {url: "${folder}/repository", password: "\${REPOSITORY_PASSWORD}"}
+objectives: {rpo: 10s}
+stores:
+  orders: {type: postgres, url: "\${ORDERS_URL}", protect: continuous, keep: 30d}
+  uploads: {type: files, path: "${folder}/uploads", protect: continuous, keep: 30d}
+  cache: {type: files, path: /tmp, protect: none, because: rebuilt at login}
+`,
+  );
+});
+
+afterAll(async () => {
+  await holdfast(['down', '--drop-slots']);
+  await database?.remove();
+  await fs.rm(folder, { recursive: true, force: true });
+});
+
+describe('a control plane', () => {
+  test('protects what is declared, and says so', async () => {
+    const up = await holdfast(['up', '--detach', '--wait']);
+    expect(up.errors).toBe('');
+    expect(up.output).toContain('shop/production · 2 stores under protection');
+    const status = await allMet();
+    const [orders, uploads, cache] = status.stores;
+    expect(orders).toMatchObject({ name: 'orders', verdict: 'met', gaps: [] });
+    expect(orders?.windows).toHaveLength(1);
+    expect(uploads).toMatchObject({ name: 'uploads', verdict: 'met' });
+    expect(cache).toMatchObject({ name: 'cache', verdict: 'excluded' });
+    const shown = await holdfast(['status']);
+    expect(shown.output).toContain('orders: any second since');
+    for (const line of shown.output.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test('keeps its token, state and catalog from others', async () => {
+    for (const name of ['token', 'server.json', 'server.log']) {
+      expect((await fs.stat(state(name))).mode & 0o077, name).toBe(0);
+    }
+    expect((await fs.stat(state('catalog'))).mode & 0o077).toBe(0);
+    const { url } = JSON.parse(await fs.readFile(state('server.json'), 'utf8'));
+    expect((await fetch(`${url}/v1/status`)).status).toBe(401);
+  });
+
+  test('captures what changes without being told', async () => {
+    const before = await json<Status>(['status']);
+    await fs.writeFile(path.join(folder, 'uploads/two.txt'), 'two');
+    await eventually('a capture of the change', async () => {
+      const status = await json<Status>(['status']);
+      const captures = (of: Status) => of.stores.find(({ name }) => name === 'uploads')?.captures;
+      return (captures(status) ?? 0) > (captures(before) ?? 0) ? status : undefined;
+    });
+  });
+
+  test('names instants', async () => {
+    const marked = await holdfast(['mark', 'deploy', '--sha', '4f2c1e', '--author', 'kim']);
+    expect(marked).toMatchObject({ code: 0 });
+    expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+  });
+
+  test('captures one store when it is asked to, and only one that there is', async () => {
+    expect(await json(['protect', 'uploads'])).toMatchObject([{ store: 'uploads', state: 'done' }]);
+    const unknown = await holdfast(['protect', 'nothing']);
+    expect(unknown).toMatchObject({ code: 5 });
+    expect(unknown.errors).toContain('Protected are: orders, uploads.');
+  });
+
+  test('says who runs when another one is started on its folder', async () => {
+    const pid = await serverPid();
+    const second = await holdfast(['serve']);
+    expect(second).toMatchObject({ code: 4 });
+    expect(second.errors).toContain(`pid ${pid}`);
+    const up = await holdfast(['up']);
+    expect(up).toMatchObject({ code: 0 });
+    expect(up.output).toContain(`A control plane runs already (pid ${pid})`);
+    expect(await serverPid()).toBe(pid);
+  });
+
+  test('writes nothing into the repository while nothing happens', async () => {
+    await allMet();
+    const looked = () => filesBelow(path.join(folder, 'repository'));
+    // What the last test started is still on its way for a moment: quiet is when two looks agree.
+    const quiet = await eventually('a quiet repository', async () => {
+      const first = await looked();
+      await sleepMs(1_500);
+      return String(await looked()) === String(first) ? first : undefined;
+    });
+    await holdfast(['status']);
+    await holdfast(['points']);
+    await sleepMs(3_000);
+    expect(await looked()).toEqual(quiet);
+  });
+
+  test('goes on after kill -9 with nothing lost, and captures nothing twice', async () => {
+    const before = await allMet();
+    process.kill(await serverPid(), 'SIGKILL');
+    await database.sql('insert into orders select generate_series(1, 1000)');
+    await fs.writeFile(path.join(folder, 'uploads/while-down.txt'), 'kept');
+    const up = await holdfast(['up', '--detach', '--wait']);
+    expect(up.errors).toBe('');
+    const after = await allMet();
+    const [orders, uploads] = after.stores;
+    expect(after.points).toBeGreaterThanOrEqual(before.points);
+    expect(orders).toMatchObject({ captures: before.stores[0]?.captures, gaps: [] });
+    expect(orders?.windows).toHaveLength(1);
+    expect(orders?.windows[0]?.fromMs).toBe(before.stores[0]?.windows[0]?.fromMs);
+    expect(uploads?.verdict).toBe('met');
+    expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+  });
+
+  test('takes its slots back when it goes for good, and leaves no process', async () => {
+    const slots = () => database.sql('select slot_name from pg_replication_slots');
+    expect(await slots()).toHaveLength(1);
+    const down = await holdfast(['down', '--purge', '--yes']);
+    expect(down).toMatchObject({ code: 0, errors: '' });
+    expect(await slots()).toEqual([]);
+    expect(await fs.readdir(state())).toEqual([]);
+    await eventually('no process left', async () =>
+      (await processesLeft()).length === 0 ? true : undefined,
+    );
+    expect(await holdfast(['status'])).toMatchObject({ code: 5 });
+  });
+
+  test('comes back from repository and password alone', async () => {
+    await fs.rename(path.join(folder, 'holdfast.yaml'), path.join(folder, 'lost.yaml'));
+    const rebuilding = await holdfast(
+      ['rebuild', '--json', '--repo', path.join(folder, 'repository')],
+      { HOLDFAST_PASSWORD: 'correct horse' },
+    );
+    await fs.rename(path.join(folder, 'lost.yaml'), path.join(folder, 'holdfast.yaml'));
+    expect(rebuilding.code, rebuilding.errors).toBe(0);
+    const rebuilt = JSON.parse(rebuilding.output) as { environment: string; points: number };
+    expect(rebuilt.environment).toBe('shop');
+    expect(rebuilt.points).toBeGreaterThan(2);
+    expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+    await allMet();
+  });
+
+  test('refuses a repository that another control plane owns', async () => {
+    const other = { HOLDFAST_STATE: path.join(folder, 'other-state') };
+    const up = await holdfast(['up', '--detach'], other);
+    expect(up).toMatchObject({ code: 4 });
+    expect(up.errors).toContain('owned by another control plane');
+    expect(up.errors).toContain('--take-over');
+    expect(await holdfast(['status'], other)).toMatchObject({ code: 5 });
+  });
+
+  test('tells a wrong declaration by its line before anything is started', async () => {
+    await fs.writeFile(path.join(folder, 'wrong.yaml'), 'apiVersion: holdfast/v1\nnmae: shop\n');
+    const other = { HOLDFAST_STATE: path.join(folder, 'never-made') };
+    const up = await holdfast(['up', '--detach', '--file', 'wrong.yaml'], other);
+    expect(up).toMatchObject({ code: 2 });
+    expect(up.errors).toContain('wrong.yaml:2:1');
+    await expect(fs.access(other.HOLDFAST_STATE)).rejects.toThrow();
+  });
+});
