@@ -12,7 +12,7 @@ const OVERLAY = /^holdfast\.([a-z0-9-]+)\.ya?ml$/;
 /**
  * Writes the newest captured declaration to `<root>/declared/<environment>-<stage>/` and reads it there. Throws
  * `app/declaration-missing`, and `app/declaration-ambiguous` where the repository holds several environments and none
- * is named. Secrets are looked up on this host, as everywhere.
+ * is named. Secrets are looked up on this host; those that it lacks stay unresolved.
  */
 export async function capturedEnvironment(
   repository: Repository,
@@ -38,6 +38,10 @@ export async function capturedEnvironment(
   if (file === undefined) throw errors.declarationMissing([repository.location]);
   return await loadEnvironment({
     file: path.join(folder, file),
+    // Services are started from where the command is given: a checkout of them, as a rule.
+    folder: process.cwd(),
+    // Addresses of a production that is gone need not be known to recover from it.
+    missing: 'keep',
     ...(overlay === undefined ? {} : { stage: address.stage }),
   });
 }
