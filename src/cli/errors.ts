@@ -37,6 +37,11 @@ export const errors = errorCatalogue('cli', {
     message: () => 'no repository was named',
     guidance: 'Name it with --repo, or set HOLDFAST_REPOSITORY.',
   },
+  notInSnapshot: {
+    kind: 'not-found',
+    message: (snapshot: string, path: string) => `snapshot ${snapshot} holds no "${path}"`,
+    guidance: 'Paths begin at the root, as they were backed up. See all: holdfast repo ls SNAPSHOT',
+  },
   passwordUnnamed: {
     kind: 'invalid',
     message: () => 'the password of the repository was not given',
@@ -44,8 +49,8 @@ export const errors = errorCatalogue('cli', {
   },
   passwordFileUnreadable: {
     kind: 'invalid',
-    message: (file: string, code: string) => `${file} can't be read (${code})`,
-    guidance: 'Name a file that holds the password in its first line.',
+    message: (file: string, why: string) => `the password file ${file} can't be read: ${why}`,
+    guidance: 'Name a file that this user may read; its first line is the password.',
   },
   otherEnvironment: {
     kind: 'invalid',

@@ -125,7 +125,7 @@ export const errors = errorCatalogue('repository', {
     kind: 'failed',
     message: (type: string, blobId: string) => `${type} blob ${blobId} is in no index`,
     guidance:
-      'An index or a pack is missing. Run `holdfast repo check` to see which snapshots are affected.',
+      'An index or a pack is missing: `holdfast repo check` says which. Packs without an index get one by `restic rebuild-index`.',
   },
   blobTooLarge: {
     kind: 'failed',

@@ -30,6 +30,7 @@ export const command: CommandSpec = {
         oneFileSystem: options.oneFileSystem === true,
         force: options.force === true,
         ...(typeof options.host === 'string' ? { host: options.host } : {}),
+        onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
         progress: io.progress,
         signal: io.signal,
       });

@@ -1,17 +1,16 @@
 import type { CommandSpec } from '../command.ts';
-import {
-  locationFrom,
-  passwordFrom,
-  REPOSITORY_EXITS,
-  REPOSITORY_OPTIONS,
-} from '../repository/session.ts';
+import { locationFrom, passwordFrom, REPOSITORY_OPTIONS } from '../repository/session.ts';
 
 export const command: CommandSpec = {
   path: ['repo', 'init'],
   summary: 'make an empty repository, which restic can open too',
   options: REPOSITORY_OPTIONS,
   examples: ['holdfast repo init --repo /srv/backup --password-file ~/.holdfast-password'],
-  exits: { ...REPOSITORY_EXITS, 1: 'there is a repository already, or its storage failed' },
+  exits: {
+    1: 'its storage failed',
+    2: 'wrong usage',
+    4: 'there is a repository already, or no permission',
+  },
   async run(_args, options, io) {
     const location = locationFrom(options);
     const password = await passwordFrom(options);

@@ -56,10 +56,12 @@ export const command: CommandSpec = {
   ],
   options: [...REPOSITORY_OPTIONS, ['-l, --long', 'with mode, size and time']],
   examples: ['holdfast repo ls latest /srv/media --repo /srv/backup --long'],
-  exits: REPOSITORY_EXITS,
+  exits: { ...REPOSITORY_EXITS, 5: 'no such repository, snapshot or path in it' },
   async run([snapshotName, below], options, io) {
     const { decodeTree } = await import('#repository');
+    const { errors } = await import('../errors.ts');
     const prefix = typeof below === 'string' ? below.replace(/\/+$/, '') : '';
+    let shownCount = 0;
     await withRepository(options, async (repository) => {
       const snapshot = await repository.snapshots.find(String(snapshotName));
       await repository.loadIndex();
@@ -72,6 +74,7 @@ export const command: CommandSpec = {
         io.signal.throwIfAborted();
         const shown = showBytes(path);
         if (shown !== prefix && !shown.startsWith(`${prefix}/`)) continue;
+        shownCount += 1;
         const target = node.linkTarget ? ` -> ${showBytes(node.linkTarget)}` : '';
         const long = `${modeText(node)} ${String(node.sizeBytes).padStart(12)} ${timeText(node.mtimeNs)} `;
         io.say(`${options.long ? long : ''}${shown}${target}`);
@@ -84,6 +87,9 @@ export const command: CommandSpec = {
           gid: node.gid,
           mtimeNs: node.mtimeNs,
         });
+      }
+      if (prefix !== '' && shownCount === 0) {
+        throw errors.notInSnapshot([snapshot.id.slice(0, 8), prefix]);
       }
     });
     return 0;

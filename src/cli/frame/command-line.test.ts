@@ -76,6 +76,8 @@ describe('a command line', () => {
   test.each([
     [['thorw'], 'Did you mean "throw"?'],
     [['repo', 'chekc'], 'Did you mean "repo check"?'],
+    [['repo', 'chekc', '--repo', '/srv/backup'], 'Did you mean "repo check"?'],
+    [['--nothing'], "unknown option '--nothing'"],
     [['throw', '--kidn', 'x'], '--kind'],
     [['throw'], "missing required argument 'kind'"],
     [['throw', 'failed', 'more'], 'too many arguments'],

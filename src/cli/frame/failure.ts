@@ -21,6 +21,11 @@ export type Failure = {
   facts?: Record<string, unknown>;
 };
 
+/** What an error of the system means, in words: `no such file or folder`. */
+export function systemReason(error: unknown): string {
+  return SYSTEM_ERRORS[systemCode(error) ?? '']?.message ?? messageOf(error);
+}
+
 export function exitCodeOf(kind: ErrorKind): ExitCode {
   return EXIT_BY_KIND[kind];
 }

@@ -138,8 +138,9 @@ function afterHelp(spec: CommandSpec): string {
 
 function usageError(error: CommanderError, catalogue: Catalogue, argv: readonly string[]) {
   const unknown = /unknown command '(.*?)'/.exec(error.message)?.[1];
-  const stray =
-    error.code === 'commander.excessArguments' ? strayCommand(catalogue, argv) : unknown;
+  // Options of a mistyped command are unknown too: the command is what was wrong.
+  const mayBeStray = ['commander.excessArguments', 'commander.unknownOption'].includes(error.code);
+  const stray = mayBeStray ? strayCommand(catalogue, argv) : unknown;
   if (stray !== undefined) {
     const names = catalogue.commands.map((spec) => spec.path.join(' '));
     return errors.unknownCommand([stray, closest(stray, names)]);
@@ -156,8 +157,9 @@ function strayCommand(catalogue: Catalogue, argv: readonly string[]): string | u
   const isCommand = catalogue.commands.some((spec) =>
     spec.path.every((part, at) => words[at] === part),
   );
-  if (isCommand || words[0] === undefined) return undefined;
+  if (isCommand || words[0] === undefined || argv[0]?.startsWith('-')) return undefined;
   const isGroup = catalogue.commands.some((spec) => spec.path[0] === words[0]);
+  if (isGroup && words.length < 2) return undefined;
   return isGroup ? words.slice(0, 2).join(' ') : words[0];
 }
 

@@ -1,9 +1,10 @@
 /** Opening the repository that a data-plane command names: by option or environment, never with a password in words. */
 import fs from 'node:fs/promises';
-import { Secret, systemCode } from '#base';
+import { Secret } from '#base';
 import type { Repository } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import { errors } from '../errors.ts';
+import { systemReason } from '../frame/failure.ts';
 
 export const REPOSITORY_OPTIONS: NonNullable<CommandSpec['options']> = [
   ['-r, --repo <location>', 'where the repository lies (or HOLDFAST_REPOSITORY)'],
@@ -22,7 +23,7 @@ export async function passwordIn(file: string): Promise<Secret> {
     const text = await fs.readFile(file, 'utf8');
     return new Secret(text.split(/\r?\n/, 1)[0] ?? '');
   } catch (cause) {
-    throw errors.passwordFileUnreadable([file, systemCode(cause) ?? 'unknown'], { cause });
+    throw errors.passwordFileUnreadable([file, systemReason(cause)], { cause });
   }
 }
 

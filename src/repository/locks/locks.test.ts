@@ -64,7 +64,7 @@ describe('locks', () => {
 
   test('of the living, the dead, the old and the strange: unlock removes only stale ones', async () => {
     const { files, locks } = madeLocks();
-    const living = await files.save('locks', foreignLock({}));
+    let living = await files.save('locks', foreignLock({}));
     const dead = await files.save(
       'locks',
       foreignLock({ hostname: os.hostname(), pid: pidOfTheDead() }),
@@ -72,6 +72,11 @@ describe('locks', () => {
     await files.save('locks', foreignLock({ time: goTime(Date.now() - 31 * 60_000) }));
     // Taking a lock never skips one, however stale it looks.
     await expect(locks.take('exclusive')).rejects.toMatchObject({ code: 'repository/locked' });
+    await files.remove('locks', living);
+    // The dead don't end: waiting for them would be in vain.
+    const waiting = locks.take('exclusive', { waitMs: 600_000 });
+    await expect(waiting).rejects.toMatchObject({ code: 'repository/locked' });
+    living = await files.save('locks', foreignLock({}));
     expect(await locks.unlock()).toBe(2);
     expect((await locks.list()).locks.map(({ id }) => id)).toEqual([living]);
     expect(dead).not.toBe(living);
@@ -89,9 +94,15 @@ describe('locks', () => {
   test('wait for their turn when told to', async () => {
     const { locks } = madeLocks();
     const first = await locks.take('exclusive');
-    const second = locks.take('exclusive', { waitMs: 30_000 });
+    let told = '';
+    const onWait = ({ message }: Error) => {
+      told += message;
+    };
+    const second = locks.take('exclusive', { waitMs: 30_000, onWait });
+    await expect.poll(() => told).toContain(`here is locked exclusively by PID ${process.pid}`);
     await first.release();
     await (await second).release();
+    expect(told.split('here is locked')).toHaveLength(2);
   });
 
   test('are refreshed by writing the new one before removing the old one', async () => {

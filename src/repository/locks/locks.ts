@@ -2,7 +2,7 @@
  * Locks as restic keeps them: look for conflicting ones, write ours, wait until others' writes would be visible, look
  * again. A lock is refreshed by writing a new file and only then deleting the old one.
  */
-import { HoldfastError, sleepMs, systemClock } from '#base';
+import { HoldfastError, isHoldfastError, sleepMs, systemClock } from '#base';
 import { errors } from '../errors.ts';
 import type { UnpackedFiles } from '../unpacked-files.ts';
 import {
@@ -15,8 +15,13 @@ import {
 } from './lock-file.ts';
 
 export type LockOptions = {
-  /** How long to try while others hold the repository; 0 (default) refuses at once. */
+  /**
+   * How long to try while others hold the repository; 0 (default) refuses at once. What a dead process of this host
+   * left is not waited for: only `unlock` removes it.
+   */
   waitMs?: number;
+  /** Told once, before the first wait, who holds it. */
+  onWait?: (why: HoldfastError) => void;
   signal?: AbortSignal;
 };
 
@@ -49,12 +54,15 @@ export class Locks {
   /** Throws `repository/locked` (naming who) or `repository/lock-unreadable`. */
   async take(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
     const deadlineMs = systemClock.monotonicMs() + (options.waitMs ?? 0);
+    let { onWait } = options;
     for (;;) {
       try {
         return await this.#takeNow(kind);
       } catch (error) {
-        const busy = error instanceof HoldfastError && error.code === 'repository/locked';
+        const busy = isHoldfastError(error, 'repository/locked') && error.facts.stale !== true;
         if (!busy || systemClock.monotonicMs() >= deadlineMs) throw error;
+        onWait?.(error);
+        onWait = undefined;
         await sleepMs(ASK_AGAIN_MS, options.signal);
       }
     }
@@ -108,8 +116,11 @@ export class Locks {
       ({ id, lock }) => id !== own && (kind === 'exclusive' || lock.exclusive),
     );
     if (!conflict) return;
-    const ended = isStale(conflict.lock) ? ', which seems to be gone' : '';
-    throw errors.locked([this.#location, describeLock(conflict.lock) + ended]);
+    const stale = isStale(conflict.lock);
+    const ended = stale ? ', which seems to be gone' : '';
+    throw errors.locked([this.#location, describeLock(conflict.lock) + ended], {
+      facts: { stale },
+    });
   }
 }
 

@@ -1,0 +1,66 @@
+/** The real command line as a user runs it, in a process of its own, and what every failure of it must look like. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import path from 'node:path';
+import { expect } from 'vitest';
+
+const program = path.resolve(import.meta.dirname, '../../bin/holdfast');
+
+export type Ended = { code: number | null; stdout: string; stderr: string };
+export type Running = { child: ChildProcess; ended: Promise<Ended> };
+
+export type RunOptions = {
+  env?: Record<string, string | undefined>;
+  /** Runs as this user and group, without any other group; needs root. */
+  asUser?: number;
+};
+
+/** `bin/holdfast` with these words; with `asUser` through setpriv. */
+export function startHoldfast(words: readonly string[], options: RunOptions = {}): Running {
+  const env = { ...process.env, ...options.env };
+  const { asUser: id } = options;
+  if (id === undefined) return running(spawn(program, words, { env }));
+  const become = ['--reuid', `${id}`, '--regid', `${id}`, '--clear-groups', program];
+  return running(
+    spawn('setpriv', [...become, ...words], { env: { ...env, HOME: '/nonexistent' } }),
+  );
+}
+
+export function running(child: ChildProcess): Running {
+  const ended = new Promise<Ended>((resolve, reject) => {
+    let stdout = '';
+    let stderr = '';
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+  return { child, ended };
+}
+
+const MOST_LINES = 4;
+const MOST_CHARACTERS = 300;
+
+/**
+ * The code, what was wrong (`says`, in the first line), and what to do about it (`advises`, in the indented lines below):
+ * in a few short lines, without a stack.
+ */
+export function expectClearFailure(
+  { code, stderr }: Ended,
+  wanted: { code: number; says: RegExp; advises: RegExp },
+): void {
+  expect(stderr).toMatch(wanted.says);
+  expect(code, stderr).toBe(wanted.code);
+  const lines = stderr.trimEnd().split('\n');
+  expect(lines.length, stderr).toBeLessThanOrEqual(MOST_LINES);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(MOST_CHARACTERS);
+  expect(lines[0]).toMatch(/^[✗!] /);
+  expect(lines[0]).toMatch(wanted.says);
+  const advice = lines.filter((line) => line.startsWith('  ')).join('\n');
+  expect(advice, stderr).toMatch(wanted.advises);
+  expect(advice).not.toContain('HOLDFAST_DEBUG');
+  expect(stderr).not.toMatch(/^\s+at |node:internal|Error:|\bundefined\b/m);
+}
