@@ -79,6 +79,8 @@ export class EnvironmentProtection {
       const log = options.log.child({ environment: environmentName(environment) });
       const context: ProtectionContext = { ...shared, environment, repository, folder, log };
       const owner = await claimRepository(repository, environment, claim, takeOver);
+      // A server that was killed while it pruned left a lock that would keep its successor out.
+      await repository.locks.unlock();
       await reconcile(context);
       return new EnvironmentProtection(context, owner);
     } catch (error) {
