@@ -42,9 +42,10 @@ export async function applyRetention(
   context: ProtectionContext,
   stores: readonly StoreProtection[],
   signal: AbortSignal,
+  nowMs = systemClock.nowMs(),
 ): Promise<RetentionOutcome> {
   return pausingAll(stores, async () => {
-    const expired = await expiredOf(context, stores);
+    const expired = await expiredOf(context, stores, nowMs);
     const points = await removePointsOf(context, expired);
     expired.push(...(await unusedInfrastructure(context)));
     for (const entry of expired) {
@@ -70,6 +71,7 @@ function pausingAll<T>(stores: readonly StoreProtection[], work: () => Promise<T
 async function expiredOf(
   context: ProtectionContext,
   stores: readonly StoreProtection[],
+  nowMs: number,
 ): Promise<CaptureEntry[]> {
   const { name, stage } = context.environment;
   const rules = stores.map(({ address, store, journal }) => ({
@@ -86,9 +88,7 @@ async function expiredOf(
   for (const { address, kinds, ...rule } of rules) {
     const entries = await listCaptures(context.repository, address, kinds);
     const aged = entries.map((entry) => ({ ...entry, atMs: timeOfId(entry.id) ?? 0 }));
-    const ids = new Set(
-      expiredCaptures(aged, { nowMs: systemClock.nowMs(), ...rule }).map(({ id }) => id),
-    );
+    const ids = new Set(expiredCaptures(aged, { nowMs, ...rule }).map(({ id }) => id));
     expired.push(...entries.filter((entry) => ids.has(entry.id)));
   }
   return expired;

@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import { createRequire, findPackageJSON } from 'node:module';
 import path from 'node:path';
-import { messageOf } from '#base';
+import { messageOf, shortId, systemClock } from '#base';
 import { errors } from '../errors.ts';
 import type { OsUser } from './os-user.ts';
 
@@ -22,8 +22,8 @@ type Link = { source: string; target: string };
 export async function provideEngine(
   copiesFolder: string,
   user: OsUser | undefined,
+  installed = installedPackage(),
 ): Promise<Engine> {
-  const installed = installedPackage();
   const major = installed.version.split('.')[0] as string;
   try {
     if (await usableInPlace(installed.folder, user)) {
@@ -74,6 +74,18 @@ export async function othersMayTraverse(folder: string): Promise<boolean> {
   }
 }
 
+const STALE_AFTER_MS = 600_000;
+
+/** What a killed process left half copied; one that is being copied now is younger. */
+async function removeStalePartials(folder: string): Promise<void> {
+  const names = await fs.readdir(folder).catch(() => []);
+  for (const name of names.filter((one) => one.includes('.partial-'))) {
+    const { mtimeMs } = await fs.stat(path.join(folder, name));
+    if (systemClock.nowMs() - mtimeMs < STALE_AFTER_MS) continue;
+    await fs.rm(path.join(folder, name), { recursive: true, force: true });
+  }
+}
+
 /** Complete or not there: copied beside and renamed. Two at once: the second one's copy is dropped. */
 async function copyOnce(from: string, to: string): Promise<void> {
   const done = await fs.access(to).then(
@@ -81,7 +93,8 @@ async function copyOnce(from: string, to: string): Promise<void> {
     () => false,
   );
   if (done) return;
-  const partial = `${to}.partial-${process.pid}`;
+  await removeStalePartials(path.dirname(to));
+  const partial = `${to}.partial-${shortId()}`;
   await fs.rm(partial, { recursive: true, force: true });
   await fs.mkdir(partial, { recursive: true, mode: 0o755 });
   for (const part of ['bin', 'lib', 'share']) {

@@ -1,6 +1,6 @@
 /** `holdfast status` in 80 columns: each store's window, lag, last capture and sizes; what is missed in plain words. */
 import { formatCount, formatDuration, formatSize } from '#base';
-import { type Mark, type Row, tableLines, wrapText } from '../frame/table.ts';
+import { cutTo, type Mark, type Row, tableLines, wrapText } from '../frame/table.ts';
 import { formatInstant } from '../frame/when.ts';
 import type { Schemas } from './client.ts';
 
@@ -90,9 +90,10 @@ function remarksOf(store: StoreStatus, nowMs: number, width: number): string[] {
     told.push(`gap from ${formatInstant(gap.fromMs, nowMs)} to ${to}: ${gap.because}`);
   }
   if (store.journal) told.push(journalText(store));
-  const indent = Math.max(9, store.name.length + 2);
+  const name = cutTo(store.name, 22);
+  const indent = Math.max(9, name.length + 2);
   const lines = told.flatMap((text) => wrapText(text, width - indent));
-  return lines.map((line, at) => `${(at === 0 ? store.name : '').padEnd(indent)}${line}`);
+  return lines.map((line, at) => `${(at === 0 ? name : '').padEnd(indent)}${line}`);
 }
 
 function runningText({ step, doneBytes, totalBytes }: NonNullable<StoreStatus['running']>): string {
