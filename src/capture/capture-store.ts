@@ -27,6 +27,8 @@ export type CaptureStoreOptions<Own = Record<string, unknown>> = {
   previous?: CaptureRecord;
   /** What a watcher saw changing since `previous`; all other directories are taken from there. */
   changedDirectories?: ReadonlySet<string>;
+  /** Added to what the source says. */
+  facts?: Record<string, unknown>;
   /** Default: what the source says (`base`, `files`). */
   kind?: CaptureRecord['kind'];
   crashPoint?: CrashPoint;
@@ -142,7 +144,7 @@ async function storeCapture<Own>(
     chunkSizeBytes: captured.chunkSizeBytes,
     ...(map !== undefined && { blockMap: map }),
     ...(captured.root && { root: rootMetadata(captured.root) }),
-    facts: outcome.facts,
+    facts: { ...outcome.facts, ...options.facts },
     statistics: { ...totals, newBytes: stats.newBytes, storedBytes: stats.storedBytes },
     problems: captured.problems.first,
     problemCount: captured.problems.count,

@@ -134,6 +134,8 @@ export interface JournalSource {
    * returns only when aborted or throws what a person must mend.
    */
   stream(sink: JournalSink, onState: (state: JournalState) => void): Promise<void>;
+  /** The store lies on this machine: what is only spooled here would be lost together with it. */
+  sharesMachine?: boolean;
   /** Removes what was put into the server for Holdfast (its slot). Safe to call twice. */
   dispose(): Promise<void>;
 }
@@ -214,6 +216,13 @@ export type SettleRequest = {
   home: string;
 };
 
+export type WatchNews = {
+  /** Where something changed; empty: nowhere. Undefined: anything may have changed. */
+  directories: ReadonlySet<string> | undefined;
+  /** Every change made before this instant (Holdfast's clock, ms) is in this or an earlier set. */
+  throughMs: number;
+};
+
 export interface Source<Own = Record<string, unknown>> {
   readonly type: string;
   /** The fields of its own in holdfast.yaml, strict. */
@@ -226,11 +235,8 @@ export interface Source<Own = Record<string, unknown>> {
   ): Promise<Capture>;
   /** Undefined where this store has no journal. */
   journal?(store: StoreSettings<Own>, context: SourceContext): JournalSource;
-  /** Watches for changes where there is no journal; yields sets of changed directories (undefined: rescan all). */
-  watch?(
-    store: StoreSettings<Own>,
-    context: SourceContext,
-  ): AsyncIterable<ReadonlySet<string> | undefined>;
+  /** Watches for changes where there is no journal. Says every second, at the latest, how far it has looked. */
+  watch?(store: StoreSettings<Own>, context: SourceContext): AsyncIterable<WatchNews>;
   /** Turns a target into a position of the journal, beginning at a base. */
   resolve?(
     base: CaptureOutcome,

@@ -77,11 +77,13 @@ async function choose(
   protection: EnvironmentProtection,
   request: RecoveryRequest,
 ): Promise<Choice> {
-  const nowMs = systemClock.nowMs();
   const unchanged: [string, number][] = [];
   for (const [name, store] of protection.stores) {
     await store.journal?.noteWatermark();
-    if (store.watched && !store.trouble) unchanged.push([name, store.changedSinceMs ?? nowMs]);
+    const { unchangedThroughMs } = store;
+    if (store.watched && !store.trouble && unchangedThroughMs !== undefined) {
+      unchanged.push([name, unchangedThroughMs]);
+    }
   }
   return chooseForEnvironment({
     environment: protection.environment,

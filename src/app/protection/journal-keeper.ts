@@ -49,6 +49,11 @@ export class JournalKeeper {
     return path.join(this.#options.folder, 'spool');
   }
 
+  /** Spool and store lie on one machine: see `JournalSource`. */
+  get sharesMachine(): boolean {
+    return this.#options.source.sharesMachine === true;
+  }
+
   /** Resolves when the journal flows for the first time: a base captured from then on has no gap behind it. */
   get streaming(): Promise<void> {
     return this.#streaming.promise;
@@ -76,7 +81,8 @@ export class JournalKeeper {
       address,
       source: sourceType,
       spoolFolder: this.spoolFolder,
-      flush: rpoMs === 0 ? 'spooled' : 'shipped',
+      // A spool that is lost together with the store makes nothing safe.
+      flush: rpoMs === 0 && !this.sharesMachine ? 'spooled' : 'shipped',
       log,
     });
     this.#shipping = shipping;

@@ -36,22 +36,39 @@ test('changes belong to one capture each, and since when is never later than the
   const changes = new PendingChanges();
   expect(changes.take()).toBeUndefined();
   const waiting = changes.any(new AbortController().signal);
-  changes.add(new Set(['a']), 100);
+  changes.add({ directories: new Set(), throughMs: 80 }, 81);
+  changes.add({ directories: new Set(['a']), throughMs: 99 }, 100);
   await waiting;
-  changes.add(new Set(['b']), 200);
-  expect(changes.sinceMs).toBe(100);
+  changes.add({ directories: new Set(['b']), throughMs: 199 }, 200);
+  expect([changes.sinceMs, changes.unchangedThroughMs]).toEqual([100, 80]);
   const taken = changes.take();
-  expect(taken).toEqual({ directories: new Set(['a', 'b']), sinceMs: 100 });
-  changes.add(new Set(['c']), 300);
+  expect(taken).toEqual({
+    directories: new Set(['a', 'b']),
+    sinceMs: 100,
+    throughMs: 199,
+    unchangedThroughMs: 80,
+  });
+  expect(changes.unchangedThroughMs).toBe(199);
+  changes.add({ directories: new Set(['c']), throughMs: 299 }, 300);
   // A capture that failed gives its changes back.
-  changes.add(taken?.directories, taken?.sinceMs ?? 0);
-  expect(changes.take()).toEqual({ directories: new Set(['c', 'a', 'b']), sinceMs: 100 });
+  if (taken) changes.giveBack(taken);
+  expect(changes.take()).toEqual({
+    directories: new Set(['c', 'a', 'b']),
+    sinceMs: 100,
+    throughMs: 299,
+    unchangedThroughMs: 80,
+  });
 });
 
 test('where anything may have changed, everything is looked at', () => {
   const changes = new PendingChanges();
-  changes.add(new Set(['a']), 100);
-  changes.add(undefined, 200);
-  changes.add(new Set(['b']), 300);
-  expect(changes.take()).toEqual({ directories: undefined, sinceMs: 100 });
+  changes.add({ directories: new Set(['a']), throughMs: 99 }, 100);
+  changes.add({ directories: undefined, throughMs: 199 }, 200);
+  changes.add({ directories: new Set(['b']), throughMs: 299 }, 300);
+  expect(changes.take()).toEqual({
+    directories: undefined,
+    sinceMs: 100,
+    throughMs: 299,
+    unchangedThroughMs: undefined,
+  });
 });

@@ -9,7 +9,7 @@ import { errors } from '../errors.ts';
 import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
-import { PendingChanges } from './pending-changes.ts';
+import { type Changes, PendingChanges } from './pending-changes.ts';
 import { createSlots } from './slots.ts';
 
 export type ProtectedStore = Extract<Store, { own: Record<string, unknown> }>;
@@ -100,6 +100,10 @@ export class StoreProtection {
       this.store.protect.kind === 'continuous' && !this.journal && this.source.watch !== undefined
     );
   }
+  /** Until when the newest capture is known to be what is there; undefined: not known. */
+  get unchangedThroughMs(): number | undefined {
+    return this.#takenSinceMs === undefined ? this.#changes.unchangedThroughMs : undefined;
+  }
   /** Since when there are changes that no finished capture holds; undefined: none are known of. */
   get changedSinceMs(): number | undefined {
     return this.#takenSinceMs ?? this.#changes.sinceMs;
@@ -142,7 +146,7 @@ export class StoreProtection {
     });
   }
 
-  async #captureInTurn(changed: ReadonlySet<string> | undefined): Promise<CaptureRecord> {
+  async #captureInTurn(changes: Changes | undefined): Promise<CaptureRecord> {
     this.#capturingSinceMs = systemClock.nowMs();
     try {
       const record = await captureStore({
@@ -151,7 +155,7 @@ export class StoreProtection {
         store: this.settings,
         context: this.#sourceContext(),
         ...(this.#newest === undefined ? {} : { previous: this.#newest }),
-        ...(changed === undefined ? {} : { changedDirectories: changed }),
+        ...(changes ? watchedOptions(changes) : {}),
       });
       this.#newest = record;
       await this.#onCaptured(record);
@@ -254,9 +258,9 @@ export class StoreProtection {
       if (!taken) return;
       this.#takenSinceMs = taken.sinceMs;
       try {
-        await this.#context.slots.use(signal, () => this.#captureInTurn(taken.directories));
+        await this.#context.slots.use(signal, () => this.#captureInTurn(taken));
       } catch (error) {
-        this.#changes.add(taken.directories, taken.sinceMs);
+        this.#changes.giveBack(taken);
         throw error;
       } finally {
         this.#takenSinceMs = undefined;
@@ -279,6 +283,13 @@ export class StoreProtection {
       stateFolder: this.stateFolder,
     };
   }
+}
+
+/** What a capture of watched changes is told, and what it says of time (see WatchedFacts of `#recovery`). */
+function watchedOptions({ directories, throughMs, unchangedThroughMs }: Changes) {
+  if (directories === undefined) return {};
+  const known = unchangedThroughMs === undefined ? {} : { unchangedThroughMs };
+  return { changedDirectories: directories, facts: { asOfMs: throughMs, ...known } };
 }
 
 /** The longer ago a base, the more journal a recovery must replay. */

@@ -60,6 +60,8 @@ export interface Inotify {
   remove(watch: number): void;
   /** Calls back with each batch until closed. */
   listen(onEvents: (events: InotifyEvent[]) => void): void;
+  /** Everything that the kernel has queued until now, at once. */
+  drain(): InotifyEvent[];
   /** May be called twice. */
   close(): void;
 }
@@ -83,6 +85,14 @@ export function openInotify(): Inotify {
         const events = isOpen ? readEvents(fd, buffer) : [];
         if (events.length > 0) onEvents(events);
       });
+    },
+    drain: () => {
+      const all: InotifyEvent[] = [];
+      for (;;) {
+        const events = isOpen ? readEvents(fd, buffer) : [];
+        if (events.length === 0) return all;
+        all.push(...events);
+      }
     },
     close: () => {
       if (!isOpen) return;

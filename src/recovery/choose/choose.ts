@@ -126,8 +126,17 @@ async function chooseCapture(
 ): Promise<Found> {
   const capture = await newestCaptureBefore(request, store.name, { atMs: instantMs });
   const quietUntilMs = await unchangedUntilMs(request, store, capture);
-  return { capture, atMs: Math.max(capture.startedAtMs, Math.min(instantMs, quietUntilMs)) };
+  return { capture, atMs: Math.max(asOfMs(capture), Math.min(instantMs, quietUntilMs)) };
 }
+
+/**
+ * What captures of a watched store say of time (Holdfast's clock, ms): everything changed before `asOfMs` is in; nothing
+ * had changed since the capture before until `unchangedThroughMs`.
+ */
+export type WatchedFacts = { asOfMs?: number; unchangedThroughMs?: number };
+
+const asOfMs = (capture: CaptureRecord) =>
+  (capture.facts as WatchedFacts).asOfMs ?? capture.startedAtMs;
 
 /**
  * Until when a watched store is known to have stayed as captured: to the first change that the next capture was made
@@ -141,15 +150,11 @@ async function unchangedUntilMs(
   const address = addressOf(request, store.name);
   const next = await captureAfter(request, store.name, capture.id);
   if (next) {
-    const { firstChangeMs } = next.facts;
-    return typeof firstChangeMs === 'number' ? firstChangeMs : capture.startedAtMs;
+    const { unchangedThroughMs } = next.facts as WatchedFacts;
+    return unchangedThroughMs ?? asOfMs(capture);
   }
   const marks = await listWatermarks(request.repository, address);
-  return Math.max(
-    capture.startedAtMs,
-    store.unchangedUntilMs ?? 0,
-    ...marks.map(({ atMs }) => atMs),
-  );
+  return Math.max(asOfMs(capture), store.unchangedUntilMs ?? 0, ...marks.map(({ atMs }) => atMs));
 }
 
 async function describe(

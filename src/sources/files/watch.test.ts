@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { quietLogger, silent } from '#base';
-import type { StoreSettings } from '../source.ts';
+import type { StoreSettings, WatchNews } from '../source.ts';
 import { type FilesSettings, filesSchema } from './config.ts';
 import { watchFiles } from './watch.ts';
 
@@ -21,7 +21,7 @@ afterEach(() => {
   fs.rmSync(folder, { recursive: true, force: true });
 });
 
-type Changes = AsyncGenerator<ReadonlySet<string> | undefined>;
+type Changes = AsyncGenerator<WatchNews>;
 
 /** Has seen that the watch stands: the first thing it says is "look through everything". */
 async function startWatch(own: Partial<FilesSettings> = {}): Promise<Changes> {
@@ -40,7 +40,7 @@ async function startWatch(own: Partial<FilesSettings> = {}): Promise<Changes> {
     stateFolder: folder,
   };
   const changes = watchFiles(store, context);
-  expect(await changes.next()).toEqual({ done: false, value: undefined });
+  expect(await changes.next()).toMatchObject({ done: false, value: { directories: undefined } });
   return changes;
 }
 
@@ -49,8 +49,8 @@ async function seen(changes: Changes, wanted: readonly string[]): Promise<Set<st
   const all = new Set<string>();
   while (!wanted.every((directory) => all.has(directory))) {
     const { value } = await changes.next();
-    expect(value, 'a set of directories and no rescan').toBeInstanceOf(Set);
-    for (const directory of value ?? []) all.add(directory);
+    expect(value?.directories, 'a set of directories and no rescan').toBeInstanceOf(Set);
+    for (const directory of value?.directories ?? []) all.add(directory);
   }
   return all;
 }
@@ -122,7 +122,7 @@ it('asks for a rescan when the queue of the kernel overflowed, and goes on', asy
     for (const file of pair) fs.chmodSync(file, count % 2 ? 0o600 : 0o644);
   }
   let batch = await changes.next();
-  while (batch.value !== undefined) batch = await changes.next();
+  while (batch.value?.directories !== undefined) batch = await changes.next();
   expect(batch.done).toBe(false);
   fs.writeFileSync(`${folder}/root/a/after`, 'x');
   await seen(changes, ['a']);
@@ -134,9 +134,26 @@ it('goes over to the folder that takes the place of the watched one', async () =
   fs.renameSync(`${folder}/root`, `${folder}/before`);
   fs.renameSync(`${folder}/next`, `${folder}/root`);
   let batch = await changes.next();
-  while (batch.value !== undefined) batch = await changes.next();
+  while (batch.value?.directories !== undefined) batch = await changes.next();
   fs.writeFileSync(`${folder}/root/b/file`, 'x');
   await seen(changes, ['b']);
+});
+
+it('tells up to which instant it has seen everything, also while nothing happens', async () => {
+  const changes = await startWatch();
+  fs.writeFileSync(`${folder}/root/a/file`, 'x');
+  const writtenMs = Date.now();
+  let throughMs = 0;
+  const told = new Set<string>();
+  while (throughMs <= writtenMs) {
+    const { value } = await changes.next();
+    for (const directory of value?.directories ?? []) told.add(directory);
+    throughMs = value?.throughMs ?? 0;
+  }
+  expect(told).toEqual(new Set(['a']));
+  let quiet = await changes.next();
+  while (quiet.value?.directories?.size !== 0) quiet = await changes.next();
+  expect(quiet.value.throughMs).toBeGreaterThan(throughMs);
 });
 
 it('ends when it is aborted', async () => {

@@ -2,14 +2,16 @@
 import { promises as fs } from 'node:fs';
 import { sleepMs, systemClock, systemCode } from '#base';
 import { errors } from '../errors.ts';
-import type { SourceContext, StoreSettings } from '../source.ts';
+import type { SourceContext, StoreSettings, WatchNews } from '../source.ts';
 import type { FilesSettings } from './config.ts';
 import { compileExclusion } from './exclusion.ts';
 import { WatchedTree } from './watched-tree.ts';
 
 const QUIET_MS = 100;
+const SETTLE_POLL_MS = 5;
 const MAX_DELAY_MS = 1_000;
-const ROOT_CHECK_MS = 5_000;
+// So often it is told, at the latest, that nothing happened, and seen whether the folder is still the same.
+const TELL_MS = 1_000;
 // What inotify can't see (mmap'ed writes, other hosts, hard links from elsewhere) is found at the latest then.
 const RESCAN_MS = 3_600_000;
 // A folder that is swapped (a deploy, a recovery in place) is missing only for a moment.
@@ -18,7 +20,8 @@ const ROOT_POLL_MS = 250;
 
 /**
  * Yields sets of changed directories for `CaptureOptions.changedDirectories`; undefined: everything is to be looked
- * through again (at the start, after an overflow of the kernel's queue, after the folder was replaced, every hour).
+ * through again (at the start, after an overflow of the kernel's queue, after the folder was replaced, every hour). While
+ * nothing happens an empty set tells every second that nothing did.
  * A batch is held back until it is quiet for 100 ms, but no longer than a fifth of the RPO (1 s at most). Changes that
  * come while the caller is busy go into the next batch; a batch whose capture failed must be captured again with it.
  * Throws `sources/watch-limit`, `sources/folder-missing`, `sources/watch-unsupported`; returns when aborted.
@@ -26,7 +29,7 @@ const ROOT_POLL_MS = 250;
 export async function* watchFiles(
   store: StoreSettings<FilesSettings>,
   context: SourceContext,
-): AsyncGenerator<ReadonlySet<string> | undefined> {
+): AsyncGenerator<WatchNews> {
   if (process.platform !== 'linux') throw errors.watchUnsupported([store.name]);
   const { signal } = context;
   const maxDelayMs = Math.min(MAX_DELAY_MS, Math.max(QUIET_MS, store.rpoMs / 5));
@@ -34,14 +37,14 @@ export async function* watchFiles(
   while (root) {
     const tree = await openTree(store, root.path);
     try {
-      yield undefined;
+      yield { directories: undefined, throughMs: systemClock.nowMs() };
       let rescanAtMs = systemClock.monotonicMs() + RESCAN_MS;
-      while (await waitForNews(tree, { store, root, rescanAtMs, maxDelayMs, signal })) {
-        if (systemClock.monotonicMs() >= rescanAtMs) {
-          rescanAtMs += RESCAN_MS;
-          tree.takeChanges();
-          yield undefined;
-        } else yield tree.takeChanges();
+      while (await waitForNews(tree, { store, root, maxDelayMs, signal })) {
+        const throughMs = await lookThrough(tree, signal);
+        const directories = tree.takeChanges();
+        const isDue = systemClock.monotonicMs() >= rescanAtMs;
+        if (isDue) rescanAtMs += RESCAN_MS;
+        yield { directories: isDue ? undefined : directories, throughMs };
       }
     } catch (error) {
       throw (await limitError(store, error)) ?? error;
@@ -57,22 +60,18 @@ type Root = { path: Buffer; identity: string };
 type Waiting = {
   store: StoreSettings<FilesSettings>;
   root: Root;
-  rescanAtMs: number;
   maxDelayMs: number;
   signal: AbortSignal;
 };
 
 /** False where this tree is of no more use: aborted, events lost, or another folder stands at its path. */
 async function waitForNews(tree: WatchedTree, waiting: Waiting): Promise<boolean> {
-  const { signal, rescanAtMs } = waiting;
+  const { signal } = waiting;
   const wake = () => tree.wake();
   signal.addEventListener('abort', wake, { once: true });
   try {
-    while (!tree.hasNews && !signal.aborted && systemClock.monotonicMs() < rescanAtMs) {
-      const checkAtMs = systemClock.monotonicMs() + ROOT_CHECK_MS;
-      await tree.nextEvent(ROOT_CHECK_MS);
-      if (systemClock.monotonicMs() >= checkAtMs && !(await isStill(waiting))) return false;
-    }
+    if (!tree.hasNews) await tree.nextEvent(TELL_MS);
+    if (!tree.hasNews && !signal.aborted) return await isStill(waiting);
     await waitForQuiet(tree, waiting);
     return !tree.isLost && !signal.aborted;
   } finally {
@@ -89,6 +88,14 @@ async function waitForQuiet(tree: WatchedTree, { maxDelayMs, signal }: Waiting):
     // While new folders are still looked through, a batch would not hold all of them.
     if ((tree.eventCount === before || isLate) && tree.isSettled) return;
   }
+}
+
+/** The instant up to which everything is known after this. */
+async function lookThrough(tree: WatchedTree, signal: AbortSignal): Promise<number> {
+  const throughMs = systemClock.nowMs();
+  tree.drain();
+  while (!tree.isSettled && !tree.isLost && !signal.aborted) await sleepMs(SETTLE_POLL_MS);
+  return throughMs;
 }
 
 async function isStill({ store, root }: Waiting): Promise<boolean> {

@@ -115,6 +115,12 @@ export class WatchedTree {
     this.#wake?.();
   }
 
+  /** Takes in what the kernel has queued: afterwards everything that happened before is known, once it `isSettled`. */
+  drain(): void {
+    const events = this.#inotify.drain();
+    if (events.length > 0) this.#take(events);
+  }
+
   /** The directories changed since the last call; undefined: any may be. Throws what a folder couldn't be watched for. */
   takeChanges(): ReadonlySet<string> | undefined {
     if (this.#failure !== undefined) throw this.#failure;

@@ -20,6 +20,8 @@ export type TestServerOptions = {
   /** Lines put before the default ones of pg_hba.conf. */
   hostEntries?: string[];
   initdbArguments?: string[];
+  /** Folder to make it in; default: the system's temporary one. The server's user must be able to reach it. */
+  parent?: string;
 };
 
 export type TestServer = {
@@ -58,7 +60,7 @@ export async function freePort(): Promise<number> {
 
 /** Initialises and starts a server, with replication allowed for every role that has the right to it. */
 export async function startTestServer(options: TestServerOptions): Promise<TestServer> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-pg-'));
+  const folder = await fs.mkdtemp(path.join(options.parent ?? os.tmpdir(), 'holdfast-pg-'));
   const user = await serverUser(undefined, folder);
   const binaries = await findBinaries(options.major, user, os.tmpdir());
   await fs.chown(folder, user.uid, user.gid);

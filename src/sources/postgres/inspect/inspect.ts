@@ -15,6 +15,7 @@ import {
 import { slotName } from '../wal/slot.ts';
 import { judgeServer } from './findings.ts';
 import { readServerState, type ServerState } from './server-state.ts';
+import { synchronousFindings } from './synchronous.ts';
 
 const METHOD = 'physical stream';
 /** A copy whose clock differs more than this is worth a line: instants are those of the store's clock. */
@@ -32,6 +33,7 @@ export async function inspectPostgres(
   const { state, clock } = seen;
   const findings = judgeServer(state, store.own);
   if (replication && !isExplained(replication, findings)) findings.unshift(refusal(replication));
+  findings.push(...synchronousFindings(store, state));
   findings.push(...clockFindings(clock), ...(await walFolderFindings(settings, state)));
   const sizeBytes = firstCaptureBytes(state);
   return {

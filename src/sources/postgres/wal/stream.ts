@@ -7,7 +7,7 @@ import type {
   StoreSettings,
 } from '../../source.ts';
 import { DEFAULT_SLOT_LIMIT_BYTES, type PostgresConfig } from '../config.ts';
-import { connectSql, parseConnectionUrl } from '../connection/index.ts';
+import { connectSql, isThisHost, parseConnectionUrl } from '../connection/index.ts';
 import { Follower, type FollowerOptions } from './follow.ts';
 import type { StreamTiming } from './receive.ts';
 import { readRemembered } from './remembered.ts';
@@ -46,6 +46,7 @@ export function postgresJournal(
   const disposed = new AbortController();
   const running = new Set<Promise<void>>();
   return {
+    sharesMachine: isThisHost(settings.host),
     async stream(sink: JournalSink, onState: (state: JournalState) => void) {
       const signal = AbortSignal.any([context.signal, disposed.signal]);
       const run = new Follower(options, sink, onState, signal).run();
