@@ -96,6 +96,15 @@ describe.each([15, 18] as const)('Postgres %i', (major) => {
     expect(found(accepted, 'slot-unbounded')?.severity).toBe('warn');
   });
 
+  test('rpo: 0 is refused where a spool would be lost with the server', async () => {
+    const store = await planned(server.url(), ', acceptUnboundedSlot: true, rpo: 0');
+    expect(store).toMatchObject({ verdict: 'refused', gate: 6 });
+    expect(found(store, 'spool-beside-primary')?.mend).toContain('on another machine');
+    expect(found(store, 'not-synchronous')?.mend).toContain(
+      "ALTER SYSTEM SET synchronous_standby_names = 'holdfast';",
+    );
+  });
+
   test('nothing is written, neither here nor there', async () => {
     await writeDeclaration('');
     const look = async () => [

@@ -112,6 +112,10 @@ function judged(
     return { verdict: 'unknown', says: why ?? 'first capture under way' };
   }
   if (lagMs === undefined) return { verdict: 'unknown', says: why ?? 'nothing is heard of it yet' };
+  if (protecting.store.rpoMs === 0 && protecting.journal?.sharesMachine) {
+    const says = 'rpo: 0 is not kept: its spool lies on the machine of the store';
+    return { verdict: 'missed', says };
+  }
   const limitMs = limitOf(protecting);
   if (lagMs > limitMs) {
     const says = `${formatDuration(lagMs)} would be lost, objective ${formatDuration(protecting.store.rpoMs)}`;
