@@ -145,7 +145,8 @@ function assembleCheck(name: string, check: DeclaredCheck): Check {
   if ('keys' in check) {
     const [store = '', ...rest] = check.keys.split('.');
     const column = rest.pop() ?? '';
-    return { name, kind: 'keys', store, table: rest.join('.'), column, in: check.in };
+    const at = check.at === undefined ? {} : { at: check.at };
+    return { name, kind: 'keys', store, table: rest.join('.'), column, in: check.in, ...at };
   }
   if ('http' in check) {
     const [service = ''] = check.http.split('/');

@@ -4,7 +4,8 @@ import { lookUp, type Reference, replaceReferences, type Surroundings } from './
 
 /** As recovery hands them in. */
 export type CopyBindings = {
-  stores: Record<string, { url: string }>;
+  /** `atMs`: the instant that this copy of it is of, ms since 1970. */
+  stores: Record<string, { url: string; atMs?: number }>;
   services: Record<string, { url: string }>;
   /** Folder for logs and pid files of this copy. */
   scratch: string;

@@ -72,6 +72,15 @@ export type Service = {
 export type Check =
   | { name: string; kind: 'sql'; store: string; query: string; expect: 'empty' | string }
   /** Every value of a column is a file in a store: `keys: orders.items.upload_key` (store.table.column), `in: uploads`. */
-  | { name: string; kind: 'keys'; store: string; table: string; column: string; in: string }
+  | {
+      name: string;
+      kind: 'keys';
+      store: string;
+      table: string;
+      column: string;
+      in: string;
+      /** Column with the time of writing: rows younger than the recovered folder are its RPO, not missing. */
+      at?: string;
+    }
   | { name: string; kind: 'http'; service: string; path: string; expect: number }
   | { name: string; kind: 'command'; command: string };

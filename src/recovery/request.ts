@@ -32,7 +32,8 @@ export interface Runtime {
 
 /** Addresses of this copy: `${stores.orders.url}`, `${services.api.url}`. */
 export type Bindings = {
-  stores: Record<string, { url: string }>;
+  /** `atMs`: the instant that this copy of it is of, ms since 1970. */
+  stores: Record<string, { url: string; atMs: number }>;
   services: Record<string, { url: string }>;
   /** Folder for logs and pid files of this copy. */
   scratch: string;

@@ -19,6 +19,7 @@ create table items (
   quantity int not null check (quantity > 0),
   price_cents bigint not null,
   upload_key text,
+  uploaded_at timestamptz not null default clock_timestamp(),
   primary key (order_id, line)
 );
 

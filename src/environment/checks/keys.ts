@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import type pg from 'pg';
 import { formatCount, messageOf, systemCode } from '#base';
 import type { Check } from '../model.ts';
 import { storeUrl, withDatabase } from './database.ts';
@@ -10,10 +11,7 @@ const LOOKS_AT_ONCE = 16;
 const NAMED = 3;
 
 /** Whether each value of a column is the path of a file in a recovered folder. Null is no value. */
-export async function checkKeys(
-  check: Extract<Check, { kind: 'keys' }>,
-  context: CheckContext,
-): Promise<Seen> {
+export async function checkKeys(check: KeysCheck, context: CheckContext): Promise<Seen> {
   const url = storeUrl(check.store, context);
   const folder = storeUrl(check.in, context);
   if (url === undefined || folder === undefined) {
@@ -26,30 +24,55 @@ export async function checkKeys(
   } catch (error) {
     return { verdict: 'unknown', what: `${check.in} can't be read: ${messageOf(error)}` };
   }
-  let count = 0;
-  let missing = 0;
-  const named: string[] = [];
-  await withDatabase(url, context, async (client) => {
-    const column = quoted(check.column);
-    const table = check.table.split('.').map(quoted).join('.');
-    await client.query(
-      `declare seen no scroll cursor for select distinct ${column}::text from ${table} where ${column} is not null`,
-    );
-    for (;;) {
-      context.signal?.throwIfAborted();
-      const { rows } = await client.query({ text: `fetch ${BATCH} from seen`, rowMode: 'array' });
-      if (rows.length === 0) return;
-      const keys = (rows as string[][]).map((row) => row[0] ?? '');
-      const absent = await absentOf(root, keys);
-      count += keys.length;
-      missing += absent.length;
-      named.push(...absent.slice(0, NAMED - named.length));
-    }
-  });
-  if (missing === 0) return { verdict: 'pass', what: `${formatCount(count)} keys, all there` };
-  const more = missing > named.length ? ', …' : '';
-  const what = `${formatCount(missing)} of ${formatCount(count)} missing: ${named.join(', ')}${more}`;
+  const seen = await withDatabase(url, context, (client) =>
+    lookForKeys(client, check, { root, asOfMs: context.bindings.stores[check.in]?.atMs }, context),
+  );
+  const younger = seen.younger > 0 ? `; ${formatCount(seen.younger)} written after it` : '';
+  if (seen.missing === 0) {
+    return { verdict: 'pass', what: `${formatCount(seen.count)} keys, all there${younger}` };
+  }
+  const more = seen.missing > seen.named.length ? ', …' : '';
+  const what = `${formatCount(seen.missing)} of ${formatCount(seen.count)} missing: ${seen.named.join(', ')}${more}${younger}`;
   return { verdict: 'fail', what };
+}
+
+type KeysCheck = Extract<Check, { kind: 'keys' }>;
+type Folder = { root: string; asOfMs: number | undefined };
+type SeenKeys = { count: number; missing: number; younger: number; named: string[] };
+
+async function lookForKeys(
+  client: pg.Client,
+  check: KeysCheck,
+  { root, asOfMs }: Folder,
+  context: CheckContext,
+): Promise<SeenKeys> {
+  const seen: SeenKeys = { count: 0, missing: 0, younger: 0, named: [] };
+  const column = quoted(check.column);
+  const from = `from ${check.table.split('.').map(quoted).join('.')} where ${column} is not null`;
+  // The instant is a number that we made: a cursor takes no parameters.
+  const limit =
+    check.at === undefined || asOfMs === undefined
+      ? undefined
+      : `${quoted(check.at)} < to_timestamp(${Math.floor(asOfMs)} / 1000.0)`;
+  if (limit) {
+    const { rows } = await client.query(
+      `select count(distinct ${column})::int as younger ${from} and not ${limit}`,
+    );
+    seen.younger = rows[0]?.younger ?? 0;
+  }
+  await client.query(
+    `declare seen no scroll cursor for select distinct ${column}::text ${from}${limit ? ` and ${limit}` : ''}`,
+  );
+  for (;;) {
+    context.signal?.throwIfAborted();
+    const { rows } = await client.query({ text: `fetch ${BATCH} from seen`, rowMode: 'array' });
+    if (rows.length === 0) return seen;
+    const keys = (rows as string[][]).map((row) => row[0] ?? '');
+    const absent = await absentOf(root, keys);
+    seen.count += keys.length;
+    seen.missing += absent.length;
+    seen.named.push(...absent.slice(0, NAMED - seen.named.length));
+  }
 }
 
 function quoted(identifier: string): string {

@@ -23,6 +23,11 @@ const keysCheck = z
       )
       .describe('store.table.column'),
     in: name.describe('the store whose files they name'),
+    at: text
+      .optional()
+      .describe(
+        'column of the table with the time of writing: what is younger than the recovered folder is not looked for',
+      ),
   })
   .describe('every value of a column is a file');
 

@@ -198,7 +198,9 @@ async function startStore(
 }
 
 export function bindingsOf(state: RecoveryState): Bindings {
-  const stores = Object.entries(state.stores).map(([name, { url }]) => [name, { url }] as const);
+  const stores = Object.entries(state.stores).map(
+    ([name, { url, selection }]) => [name, { url, atMs: selection.atMs }] as const,
+  );
   const services = state.services.map(({ name, url }) => [name, { url }] as const);
   return {
     stores: Object.fromEntries(stores),
