@@ -150,7 +150,7 @@ function elapsed(waitMs: number): Promise<void> {
 }
 
 function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
-  const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder } = state;
+  const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, title } = state;
   const stores = Object.values(state.stores).map(({ selection, url, directory, replaced }) => ({
     ...selectionView(selection),
     ...{ url, directory },
@@ -160,7 +160,7 @@ function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
     run?.failure ??
     (state.error === undefined ? undefined : failureOf(errors.recoveryFailed([state.error])));
   return {
-    ...{ id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, stores },
+    ...{ id, environment, stage, status, inPlace, createdAtMs, instantMs, title, folder, stores },
     services: state.services.map(({ name, url }) => ({ name, url })),
     checks: state.checks,
     phases: state.phases,
@@ -183,6 +183,7 @@ function plannedView(
     inPlace: request.inPlace,
     createdAtMs: systemClock.nowMs(),
     instantMs: choice.instantMs,
+    title: choice.title,
     stores: choice.stores.map(({ selection }) => selectionView(selection)),
     services: [],
     checks: [],
@@ -191,6 +192,14 @@ function plannedView(
   };
 }
 
-function selectionView({ leftBehind, ...selection }: Choice['stores'][number]['selection']) {
-  return { ...selection, ...(leftBehind === undefined ? {} : { leftBehind }) };
+function selectionView({
+  leftBehind,
+  position,
+  ...selection
+}: Choice['stores'][number]['selection']) {
+  return {
+    ...selection,
+    ...(leftBehind === undefined ? {} : { leftBehind }),
+    ...(position === undefined ? {} : { position }),
+  };
 }

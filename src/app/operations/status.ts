@@ -58,6 +58,9 @@ async function storeStatus(
     ...judged(protecting, journal, lagMs),
     rpoMs: protecting.store.rpoMs,
     ...(lagMs === undefined ? {} : { lagMs }),
+    ...(protecting.unchangedThroughMs === undefined
+      ? {}
+      : { unchangedThroughMs: protecting.unchangedThroughMs }),
     ...(recoverableSinceMs === undefined ? {} : { recoverableSinceMs }),
     windows: journal?.windows.map(({ fromMs, toMs }) => ({ fromMs, toMs })) ?? [],
     gaps: journal?.gaps.map(gapView) ?? [],

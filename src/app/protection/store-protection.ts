@@ -10,6 +10,7 @@ import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
 import { type Changes, PendingChanges } from './pending-changes.ts';
+import { QuietWatermark } from './quiet-watermark.ts';
 import { createSlots } from './slots.ts';
 
 export type ProtectedStore = Extract<Store, { own: Record<string, unknown> }>;
@@ -42,6 +43,7 @@ export class StoreProtection {
   /** One capture at a time; the next one builds on it. */
   readonly #turn = createSlots(1);
   readonly #changes = new PendingChanges();
+  readonly #watermark: QuietWatermark;
   #loops: Promise<unknown>[] = [];
   #newest: CaptureRecord | undefined;
   #capturingSinceMs: number | undefined;
@@ -68,6 +70,7 @@ export class StoreProtection {
     this.#context = context;
     this.#log = context.log.child({ store: store.name });
     this.#onCaptured = options.onCaptured;
+    this.#watermark = new QuietWatermark(context.repository, this.address);
     if (source.journal && store.protect.kind === 'continuous') {
       this.journal = new JournalKeeper({
         context,
@@ -127,6 +130,8 @@ export class StoreProtection {
     this.#stop.abort(errors.stopping([]));
     await Promise.allSettled(this.#loops);
     await this.#turn.use(new AbortController().signal, async () => {});
+    const untilMs = this.#newest && this.unchangedThroughMs;
+    if (this.watched && untilMs !== undefined) await this.#watermark.note(untilMs);
   }
 
   /** Takes back what was put into the server for Holdfast. After `stop`. */
@@ -225,6 +230,7 @@ export class StoreProtection {
         for await (const changed of watch) {
           wentWell();
           this.#changes.add(changed, systemClock.nowMs());
+          await this.#noteQuiet();
         }
         signal.throwIfAborted();
       },
@@ -266,6 +272,17 @@ export class StoreProtection {
         this.#takenSinceMs = undefined;
       }
     });
+  }
+
+  /** Tried again with the next word of the watcher, which must go on meanwhile. */
+  async #noteQuiet(): Promise<void> {
+    const untilMs = this.unchangedThroughMs;
+    if (!this.#newest || untilMs === undefined || this.changedSinceMs !== undefined) return;
+    try {
+      await this.#watermark.noteIfDue(untilMs, this.#newest.startedAtMs);
+    } catch (error) {
+      this.#noteCaptureTrouble({ ...explained(error), sinceMs: systemClock.nowMs() });
+    }
   }
 
   #noteCaptureTrouble(trouble: Trouble | undefined): void {

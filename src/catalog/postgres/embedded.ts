@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
 import {
@@ -18,7 +17,9 @@ import {
 } from '#base';
 import { errors } from '../errors.ts';
 import { type Engine, othersMayTraverse, provideEngine } from './engine.ts';
+import { childEnvironment, initialise, ROLE } from './initialise.ts';
 import { type OsUser, userForPostgres } from './os-user.ts';
+import { storedOrFreePort } from './port.ts';
 
 export type EmbeddedPostgres = {
   url: Secret;
@@ -29,7 +30,6 @@ export type EmbeddedPostgres = {
   readonly ended: Promise<void>;
 };
 
-const ROLE = 'holdfast';
 const DATABASE = 'holdfast';
 const READY_WITHIN_MS = 60_000;
 
@@ -74,77 +74,6 @@ async function passwordOf(folder: string): Promise<Secret> {
   const made = randomBytes(24).toString('base64url');
   await writeFileDurably(file, `${made}\n`, { mode: 0o600 });
   return new Secret(made);
-}
-
-async function initialise(
-  engine: Engine,
-  data: string,
-  folder: string,
-  user: OsUser | undefined,
-): Promise<void> {
-  const done = await fs.access(path.join(data, 'PG_VERSION')).then(
-    () => true,
-    () => false,
-  );
-  if (done) return;
-  const partial = `${data}.partial`;
-  await fs.rm(partial, { recursive: true, force: true });
-  // initdb reads the password as its own user, from a copy that lives as long as it does.
-  const passwordFile = path.join(folder, 'password.initdb');
-  await fs.copyFile(path.join(folder, 'password'), passwordFile);
-  if (user) await fs.chown(passwordFile, user.uid, user.gid);
-  try {
-    await runInitdb(engine, partial, passwordFile, user);
-  } finally {
-    await fs.rm(passwordFile, { force: true });
-  }
-  await fs.rename(partial, data);
-}
-
-async function runInitdb(
-  engine: Engine,
-  data: string,
-  passwordFile: string,
-  user: OsUser | undefined,
-): Promise<void> {
-  const flags = [
-    `--pgdata=${data}`,
-    `--username=${ROLE}`,
-    `--pwfile=${passwordFile}`,
-    '--auth=scram-sha-256',
-    '--encoding=UTF8',
-    '--locale=C',
-    '--locale-provider=builtin',
-    '--builtin-locale=C.UTF-8',
-    '--data-checksums',
-  ];
-  const child = spawn(path.join(engine.bin, 'initdb'), flags, {
-    cwd: path.dirname(data),
-    env: childEnvironment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(user ? { uid: user.uid, gid: user.gid } : {}),
-  });
-  let said = '';
-  const keep = (bytes: Buffer) => {
-    said = (said + bytes).slice(-2000);
-  };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  }).catch((error) => {
-    throw errors.initFailed([messageOf(error)], { cause: error });
-  });
-  if (code !== 0) {
-    const last = said.trim().split('\n').at(-1) ?? '';
-    throw errors.initFailed([last || `initdb ended with ${code}`], { where: data });
-  }
-}
-
-/** Of the caller's environment only what Postgres needs: no PGDATA, no passwords. */
-function childEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, LANG: 'C', LC_ALL: 'C', TZ: 'UTC' };
 }
 
 // A shell between: it outlives a killed parent long enough to stop Postgres when its standard input closes.
@@ -297,33 +226,4 @@ async function isPostmasterOf(pid: number, data: string): Promise<boolean> {
   }
   const command = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return command.split('\0').includes(data);
-}
-
-async function storedOrFreePort(file: string, mustChange: boolean): Promise<number> {
-  const stored = Number(await fs.readFile(file, 'utf8').catch(() => ''));
-  if (!mustChange && Number.isInteger(stored) && stored > 1023 && stored < 65_536) {
-    if (await isFree(stored)) return stored;
-  }
-  const port = await freePort();
-  await writeFileDurably(file, `${port}\n`);
-  return port;
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

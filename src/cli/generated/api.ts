@@ -338,6 +338,7 @@ export interface components {
             inPlace: boolean;
             createdAtMs: number;
             instantMs: number;
+            title: string;
             folder?: string;
             stores: {
                 store: string;
@@ -349,6 +350,10 @@ export interface components {
                 leads: boolean;
                 leftBehind?: string;
                 overLimit: boolean;
+                position?: {
+                    line: number;
+                    offset: string;
+                };
                 bytes: number;
                 url?: string;
                 directory?: string;
@@ -420,6 +425,7 @@ export interface components {
             says?: string;
             rpoMs?: number;
             lagMs?: number;
+            unchangedThroughMs?: number;
             recoverableSinceMs?: number;
             windows: {
                 fromMs: number;

@@ -38,6 +38,7 @@ const selectionSchema = z.object({
   leads: z.boolean(),
   leftBehind: z.string().optional(),
   overLimit: z.boolean(),
+  position: z.object({ line: z.number(), offset: z.string() }).optional(),
   bytes: z.number(),
 });
 
@@ -62,6 +63,7 @@ export const recoverySchema = z
     inPlace: z.boolean(),
     createdAtMs: instantSchema,
     instantMs: instantSchema,
+    title: z.string(),
     folder: z.string().optional(),
     stores: z.array(
       selectionSchema.extend({

@@ -28,6 +28,8 @@ export const storeStatusSchema = z
     rpoMs: z.number().optional(),
     /** How much would be lost if this store were lost now. */
     lagMs: z.number().optional(),
+    /** Of a watched store: nothing has changed from its newest capture until here. */
+    unchangedThroughMs: instantSchema.optional(),
     /** The earliest instant that can be recovered. */
     recoverableSinceMs: instantSchema.optional(),
     /** Spans in which any second can be recovered, oldest first. */
