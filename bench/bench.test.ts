@@ -1,0 +1,48 @@
+/** The benchmarks run through at a small size and give numbers; how large the numbers are is nobody's promise here. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { benchFiles } from './files.ts';
+import { benchPostgres } from './postgres.ts';
+import { type BenchTable, showTable } from './table.ts';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-bench-'));
+  fs.chmodSync(folder, 0o755);
+});
+
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+function expectNumbers(table: BenchTable, rows: readonly string[]): void {
+  expect(table.title).toMatch(/zstd level 3/);
+  expect(table.rows.map(({ title }) => title)).toEqual(rows);
+  for (const { values, ratios } of table.rows) {
+    expect(values).toHaveLength(table.columns.length);
+    expect(ratios).toHaveLength(table.columns.length - 1);
+    for (const number of [...values, ...ratios]) expect(number).toBeGreaterThan(0);
+  }
+  expect(showTable(table).split('\n')).toHaveLength(rows.length + 3);
+}
+
+test('files, against restic and borg', async () => {
+  const table = await benchFiles(folder, 4 * 2 ** 20, 1);
+  expect(table.columns).toEqual(['holdfast', 'restic', 'borg']);
+  expectNumbers(table, [
+    'first backup, wall',
+    'first backup, processor',
+    'first backup, peak memory',
+    'stored',
+    'unchanged backup, wall',
+    'restore, wall',
+  ]);
+});
+
+test("Postgres, against its own tools, pgBackRest and restic's restore", async () => {
+  const [base, recovery] = await benchPostgres(folder, 15 * 2 ** 20, 1);
+  expect(base?.columns).toEqual(['holdfast', 'pg_basebackup', 'pg_basebackup -z', 'pgbackrest']);
+  expectNumbers(base as BenchTable, ['base backup, wall', 'stored']);
+  expectNumbers(recovery as BenchTable, ['until it answers, wall']);
+});

@@ -1,0 +1,62 @@
+/** First and unchanged backup and restore of a mixed tree, alternating between the programs; medians and ratios. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { makeMixedTree } from './input.ts';
+import { type Measured, measure, median, medianOf, sizeOf } from './measure.ts';
+import { PEERS, type Peer } from './peers.ts';
+import { type BenchTable, ratio } from './table.ts';
+
+type Jobs = {
+  first: Measured[];
+  unchanged: Measured[];
+  restore: Measured[];
+  storedBytes: number[];
+};
+
+async function once(peer: Peer, folder: string, input: string, jobs: Jobs): Promise<void> {
+  const repository = path.join(folder, `repository-${peer.name}`);
+  const target = path.join(folder, `restored-${peer.name}`);
+  const env = peer.env(folder);
+  await measure(peer.init(repository), env);
+  jobs.first.push(await measure(peer.backup(repository, input, 1), env));
+  jobs.storedBytes.push(sizeOf(repository));
+  jobs.unchanged.push(await measure(peer.backup(repository, input, 2), env));
+  jobs.restore.push(await measure(peer.restore(repository, target, 2), env));
+  fs.rmSync(target, { recursive: true, force: true });
+  fs.rmSync(repository, { recursive: true, force: true });
+}
+
+export async function benchFiles(folder: string, bytes: number, runs: number): Promise<BenchTable> {
+  const inputFolder = path.join(folder, 'input');
+  const input = makeMixedTree(inputFolder, bytes);
+  const jobs = new Map<string, Jobs>(
+    PEERS.map(({ name }) => [name, { first: [], unchanged: [], restore: [], storedBytes: [] }]),
+  );
+  for (let run = 0; run < runs; run += 1) {
+    for (const peer of PEERS) await once(peer, folder, inputFolder, jobs.get(peer.name) as Jobs);
+  }
+  fs.rmSync(inputFolder, { recursive: true, force: true });
+  const ours = jobs.get('holdfast') as Jobs;
+  const row = (title: string, pick: (of: Jobs) => number) => ({
+    title,
+    values: PEERS.map(({ name }) => pick(jobs.get(name) as Jobs)),
+    ratios: PEERS.slice(1).map(({ name }) => ratio(pick(jobs.get(name) as Jobs), pick(ours))),
+  });
+  const wall = (kind: 'first' | 'unchanged' | 'restore') => (of: Jobs) =>
+    medianOf(of[kind]).wallMs / 1000;
+  return {
+    title: `${input.files} files, ${Math.round(input.bytes / 2 ** 20)} MiB, zstd level 3, medians of ${runs}`,
+    columns: PEERS.map(({ name }) => name),
+    rows: [
+      { unit: 's', ...row('first backup, wall', wall('first')) },
+      { unit: 's', ...row('first backup, processor', (of) => medianOf(of.first).cpuMs / 1000) },
+      {
+        unit: 'MiB',
+        ...row('first backup, peak memory', (of) => medianOf(of.first).peakBytes / 2 ** 20),
+      },
+      { unit: 'MiB', ...row('stored', (of) => median(of.storedBytes) / 2 ** 20) },
+      { unit: 's', ...row('unchanged backup, wall', wall('unchanged')) },
+      { unit: 's', ...row('restore, wall', wall('restore')) },
+    ],
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * Side by side with restic, borg and Postgres' own tools, on the same input in one run; prints medians and ratios.
+ *   npm run bench [-- files|postgres] [--mib 1024] [--runs 3] [--folder /dev/shm]
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchFiles } from './files.ts';
+import { benchPostgres } from './postgres.ts';
+import { showTable } from './table.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    mib: { type: 'string', default: '1024' },
+    runs: { type: 'string', default: '3' },
+    folder: { type: 'string', default: os.tmpdir() },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+const folder = fs.mkdtempSync(path.join(values.folder, 'holdfast-bench-'));
+fs.chmodSync(folder, 0o755);
+try {
+  const wanted = positionals.length === 0 ? ['files', 'postgres'] : positionals;
+  const tables = [];
+  const bytes = Number(values.mib) * 2 ** 20;
+  if (wanted.includes('files')) tables.push(await benchFiles(folder, bytes, Number(values.runs)));
+  if (wanted.includes('postgres'))
+    tables.push(...(await benchPostgres(folder, bytes, Number(values.runs))));
+  if (values.json) process.stdout.write(`${JSON.stringify(tables)}\n`);
+  else for (const table of tables) process.stdout.write(`${showTable(table)}\n`);
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}

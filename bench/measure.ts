@@ -1,0 +1,99 @@
+/** Runs whole commands and measures them from outside: wall time, processor time, peak memory. */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+
+export type Measured = { wallMs: number; cpuMs: number; peakBytes: number };
+
+const POLL_MS = 20;
+const TICKS_PER_SECOND = 100;
+
+type ProcessFacts = { peakBytes: number; cpuMs: number };
+
+/** Of a running process; undefined when it has just ended. Children count once they have been waited for. */
+function factsOf(pid: number): ProcessFacts | undefined {
+  try {
+    const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+    const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return { peakBytes: Number(peak ?? 0) * 1024, cpuMs: (ticks * 1000) / TICKS_PER_SECOND };
+  } catch {
+    // Between its end and our hearing of it there is nothing to read.
+    return undefined;
+  }
+}
+
+/** The command run as the user that a Postgres server runs as; as it is where we are that user already. */
+export function asUser(user: OsUser, command: readonly string[]): readonly string[] {
+  if (user.isCurrent) return command;
+  return [
+    'setpriv',
+    '--reuid',
+    `${user.uid}`,
+    '--regid',
+    `${user.gid}`,
+    '--clear-groups',
+    ...command,
+  ];
+}
+
+export type OsUser = { uid: number; gid: number; isCurrent: boolean };
+
+/** Rejects with what the command said where it fails. */
+export function measure(
+  command: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Measured> {
+  const [program, ...words] = command;
+  return new Promise((resolve, reject) => {
+    const begun = performance.now();
+    const child = spawn(program as string, words, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      said = (said + text).slice(-2_000);
+    });
+    let last: ProcessFacts = { peakBytes: 0, cpuMs: 0 };
+    const look = () => {
+      const now = child.pid === undefined ? undefined : factsOf(child.pid);
+      if (!now) return;
+      // What has ended and isn't waited for yet tells its time, but no memory any more.
+      last = { cpuMs: now.cpuMs, peakBytes: Math.max(last.peakBytes, now.peakBytes) };
+    };
+    const timer = setInterval(look, POLL_MS);
+    child.on('error', reject);
+    child.on('close', (code) => {
+      clearInterval(timer);
+      const wallMs = performance.now() - begun;
+      if (code === 0) resolve({ wallMs, ...last });
+      else reject(new Error(`${command.join(' ')} ended with ${code}: ${said}`));
+    });
+  });
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  if (sorted.length % 2 === 1) return sorted[middle] as number;
+  return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+export function medianOf(runs: readonly Measured[]): Measured {
+  return {
+    wallMs: median(runs.map((run) => run.wallMs)),
+    cpuMs: median(runs.map((run) => run.cpuMs)),
+    peakBytes: median(runs.map((run) => run.peakBytes)),
+  };
+}
+
+/** Bytes of all files below a folder. */
+export function sizeOf(folder: string): number {
+  let total = 0;
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) total += fs.statSync(`${entry.parentPath}/${entry.name}`).size;
+  }
+  return total;
+}

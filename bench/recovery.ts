@@ -1,0 +1,199 @@
+/** Recovery of a database to an instant, its journal replayed, against a plain restore of the same base by restic. */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { quietLogger, Secret, silent } from '#base';
+import { captureStore, openJournalShipping } from '#capture';
+import { createRepository, openStorage, type Repository } from '#repository';
+import { findSource, type SourceContext } from '#sources';
+import { freePort, type TestServer, until } from '../src/sources/postgres/test-server.ts';
+import { openDatabase, pgbench } from './database.ts';
+import { asUser, type Measured, measure, medianOf } from './measure.ts';
+import { holdfastProgram, PASSWORD } from './peers.ts';
+import { type BenchTable, ratio } from './table.ts';
+
+const CLIENTS = 2;
+/** A database of 1 GiB gets 64,000 transactions before the instant. */
+const BYTES_PER_TRANSACTION = 16 * 1024;
+
+type Protected = {
+  snapshot: string;
+  instant: string;
+  /** Rows of pgbench_history at the instant: what a right recovery brings back. */
+  historyRows: number;
+  journalBytes: number;
+};
+
+export async function benchRecovery(
+  folder: string,
+  bytes: number,
+  runs: number,
+): Promise<BenchTable> {
+  const { server, bytes: databaseBytes } = await openDatabase(folder, bytes);
+  const location = path.join(folder, 'repository');
+  try {
+    const storage = await openStorage(location);
+    const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
+    const made = await protect(server, repository, folder, bytes).finally(() => repository.close());
+    await server.stop();
+    fs.writeFileSync(path.join(folder, 'holdfast.yaml'), yamlOf(location));
+    const recovered: Measured[] = [];
+    const restored: Measured[] = [];
+    for (let run = 0; run < runs; run += 1) {
+      recovered.push(await recoverOnce(folder, server, made));
+      restored.push(await restoreOnce(folder, location, server, made.snapshot));
+    }
+    const values = [recovered, restored].map((of) => medianOf(of).wallMs / 1000);
+    const [ours, theirs] = values as [number, number];
+    return {
+      title: `recovery of ${Math.round(databaseBytes / 2 ** 20)} MiB and ${Math.round(made.journalBytes / 2 ** 20)} MiB of journal to an instant (holdfast), against the base alone restored and started (restic); zstd level 3, medians of ${runs}`,
+      columns: ['holdfast', 'restic'],
+      rows: [{ title: 'until it answers, wall', unit: 's', values, ratios: [ratio(theirs, ours)] }],
+    };
+  } finally {
+    await server.remove();
+    fs.rmSync(location, { recursive: true, force: true });
+  }
+}
+
+/** Base, journal and an instant in the middle of the load, all shipped; nothing of Holdfast stays behind on the server. */
+async function protect(
+  server: TestServer,
+  repository: Repository,
+  folder: string,
+  bytes: number,
+): Promise<Protected> {
+  const source = findSource('postgres');
+  if (!source?.journal) throw new Error('the source of Postgres is missing');
+  const stop = new AbortController();
+  const stateFolder = path.join(folder, 'state');
+  const context: SourceContext = {
+    ...{ log: quietLogger, progress: silent },
+    ...{ signal: stop.signal, stateFolder },
+  };
+  const address = { environment: 'bench', stage: 'production', store: 'database' };
+  const store = {
+    ...{ name: 'database', environment: 'bench', stage: 'production' },
+    rpoMs: 5_000,
+    protect: { kind: 'continuous' as const },
+    own: source.schema.parse({ url: server.url() }) as Record<string, unknown>,
+  };
+  fs.mkdirSync(stateFolder);
+  const shipping = await openJournalShipping({
+    ...{ repository, address, source: 'postgres', log: quietLogger },
+    spoolFolder: path.join(stateFolder, 'spool'),
+  });
+  const journal = source.journal(store, context);
+  const streaming = journal
+    .stream(shipping, () => {})
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+  const record = await captureStore({ repository, source, store, context });
+  const from = await position(server);
+  const transactions = Math.max(100, Math.round(bytes / BYTES_PER_TRANSACTION / CLIENTS));
+  const load = (count: number) => pgbench(server, ['-n', '-c', `${CLIENTS}`, '-t', `${count}`]);
+  await load(transactions);
+  const [row] = await server.sql(
+    `select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, count(*)::int as rows from pgbench_history`,
+  );
+  const atInstant = await position(server);
+  // Recovery ends before the first later commit: the load after it must not fall into the same millisecond.
+  await until(async () => Date.now() > Date.parse(String(row?.at)) + 10, 'the instant to pass');
+  await load(Math.ceil(transactions / 10));
+  const end = await position(server);
+  await until(async () => (shipping.status().shipped?.offset ?? 0n) >= end, 'the journal');
+  stop.abort(new Error('left'));
+  await streaming;
+  await shipping.close();
+  await journal.dispose();
+  fs.rmSync(stateFolder, { recursive: true });
+  const journalBytes = Number(atInstant - from);
+  return {
+    snapshot: record.snapshot,
+    instant: String(row?.at),
+    historyRows: Number(row?.rows),
+    journalBytes,
+  };
+}
+
+async function position(server: TestServer): Promise<bigint> {
+  const [row] = await server.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as at");
+  return BigInt(String(row?.at));
+}
+
+const yamlOf = (location: string) => `apiVersion: holdfast/v1
+name: bench
+stage: production
+repository: {url: "${location}", password: "\${HOLDFAST_PASSWORD}"}
+stores:
+  database: {type: postgres, url: "\${BENCH_URL}", protect: continuous}
+`;
+
+async function recoverOnce(folder: string, server: TestServer, made: Protected): Promise<Measured> {
+  const place = [
+    '-f',
+    path.join(folder, 'holdfast.yaml'),
+    '--target',
+    path.join(folder, 'recoveries'),
+  ];
+  const env = {
+    HOLDFAST_PASSWORD: PASSWORD,
+    BENCH_URL: server.url(),
+  };
+  const measured = await measure([holdfastProgram, 'recover', '--to', made.instant, ...place], env);
+  const tell = (...words: string[]) =>
+    execFileSync(holdfastProgram, [...words, ...place, '--json'], {
+      env: { ...process.env, ...env },
+      encoding: 'utf8',
+    });
+  const { recoveries } = JSON.parse(tell('recovery', 'list'));
+  const { id, stores } = recoveries.at(-1);
+  try {
+    await expectRows(stores[0].url, made.historyRows);
+  } finally {
+    tell('recovery', 'remove', id, '--yes');
+  }
+  return measured;
+}
+
+async function expectRows(url: string, wanted: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query('select count(*)::int as rows from pgbench_history');
+    if (rows[0].rows !== wanted) throw new Error(`${rows[0].rows} rows came back, not ${wanted}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** restic restores the base with the WAL that makes it whole; Postgres starts on it. */
+async function restoreOnce(
+  folder: string,
+  location: string,
+  server: TestServer,
+  snapshot: string,
+): Promise<Measured> {
+  // The snapshot's own root is the data directory; restic makes a target only as whom it runs.
+  const target = path.join(folder, 'restored');
+  fs.mkdirSync(target, { mode: 0o700 });
+  if (!server.user.isCurrent) fs.chownSync(target, server.user.uid, server.user.gid);
+  const restored = await measure(
+    ['restic', '-q', '--no-cache', '-r', location, 'restore', snapshot, '--target', target],
+    { RESTIC_PASSWORD: PASSWORD },
+  );
+  const control = [path.join(server.binaries, 'pg_ctl'), '-D', target, '-w', '-s'];
+  const settings = `-c port=${await freePort()} -c archive_mode=off`;
+  const log = path.join(target, 'bench.log');
+  try {
+    const started = await measure(
+      asUser(server.user, [...control, '-l', log, '-o', settings, 'start']),
+    );
+    return { ...restored, wallMs: restored.wallMs + started.wallMs };
+  } finally {
+    await measure(asUser(server.user, [...control, '-m', 'immediate', 'stop']));
+    fs.rmSync(target, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,29 @@
+/** Tables of a benchmark: a value per program, and how many times ours the others take. */
+
+export type BenchRow = { title: string; unit: string; values: number[]; ratios: number[] };
+export type BenchTable = { title: string; columns: string[]; rows: BenchRow[] };
+
+/** How many times ours theirs is: above 1 is good for us. */
+export const ratio = (theirs: number, ours: number): number => theirs / ours;
+
+const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
+
+export function showTable(table: BenchTable): string {
+  const [ours, ...others] = table.columns;
+  const titles = ['', ...table.columns, ...others.map((name) => `${name}/${ours}`)];
+  const lines = table.rows.map((row) => [
+    `${row.title} (${row.unit})`,
+    ...row.values.map(number),
+    ...row.ratios.map((value) => `${value.toFixed(2)}x`),
+  ]);
+  const widths = titles.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => (line[column] as string).length)),
+  );
+  const show = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number),
+      )
+      .join('  ');
+  return [table.title, show(titles), ...lines.map(show), ''].join('\n');
+}
