@@ -99,6 +99,8 @@ export type RecoveryState = {
   inPlace: boolean;
   createdAtMs: number;
   instantMs: number;
+  /** The instant as a person named it: `last commit before deploy 4f2c1e (kim)`. */
+  title: string;
   folder: string;
   stores: Record<
     string,

@@ -18,7 +18,7 @@ export const command: CommandSpec = {
     const { withDirectSession } = await import('../recovery/direct.ts');
     const { aControlPlane } = await import('../control-plane/launch.ts');
     const { formatCount } = await import('#base');
-    const declared = await withDirectSession(options, io, async ({ environment }) => environment);
+    const declared = await withDirectSession(options, async ({ environment }) => environment);
     const { ask, client } = await aControlPlane(io);
     const stage = declared.overlay === undefined ? {} : { stage: declared.stage };
     const { environment, stage: applied } = await ask(

@@ -8,18 +8,17 @@ export const command: CommandSpec = {
   examples: ['holdfast recovery list'],
   exits: {},
   async run(_args, options, io) {
-    const { allRecoveries } = await import('../recovery/direct.ts');
-    const { recoveryReport } = await import('../recovery/report.ts');
+    const { withRecoveryAccess } = await import('../recovery/access.ts');
     const { tableLines } = await import('../frame/table.ts');
-    const states = await allRecoveries(options);
+    const recoveries = await withRecoveryAccess(options, io, (access) => access.list());
     const iso = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
-    const rows = states.map((state) => ({
+    const rows = recoveries.map((state) => ({
       cells: [
         state.id,
         `${state.environment}/${state.stage}`,
         iso(state.instantMs),
         state.status,
-        Object.keys(state.stores).join(' '),
+        state.stores.map(({ store }) => store).join(' '),
       ],
     }));
     const columns = [
@@ -32,7 +31,7 @@ export const command: CommandSpec = {
     if (rows.length === 0)
       io.say('No recoveries on this host.\n\n  make one   holdfast recover --to WHEN');
     else for (const line of tableLines(columns, rows, io.columns)) io.say(line);
-    io.result({ recoveries: states.map((state) => recoveryReport(state)) });
+    io.result({ recoveries });
     return 0;
   },
 };

@@ -15,18 +15,17 @@ export const command: CommandSpec = {
   examples: ['holdfast recovery open r19kq'],
   exits: { 5: 'no such recovery' },
   async run([id], options, io) {
-    const { findRecovery } = await import('../recovery/direct.ts');
-    const { recoveryReport } = await import('../recovery/report.ts');
-    const state = await findRecovery(options, String(id));
+    const { withRecoveryAccess } = await import('../recovery/access.ts');
+    const state = await withRecoveryAccess(options, io, (access) => access.find(String(id)));
     io.say(
       `${state.id}: ${state.environment}/${state.stage} as of ${new Date(state.instantMs).toISOString()}, ${state.status}`,
     );
     io.say();
-    for (const [name, store] of Object.entries(state.stores)) {
-      io.say(`  ${name.padEnd(12)}${shownUrl(store.url, options.secrets === true)}`);
+    for (const { store, url = '' } of state.stores) {
+      io.say(`  ${store.padEnd(12)}${shownUrl(url, options.secrets === true)}`);
     }
     for (const service of state.services) io.say(`  ${service.name.padEnd(12)}${service.url}`);
-    io.result(recoveryReport(state));
+    io.result(state);
     return 0;
   },
 };

@@ -1,15 +1,16 @@
 /** `recovery promote`, `undo` and `remove`: the same but for their words. */
 import type { CommandSpec } from '../command.ts';
+import type { Change } from './access.ts';
 import { DIRECT_OPTIONS } from './options.ts';
 
-export type Change = {
-  change: 'promote' | 'undo' | 'remove';
+export type ChangeWords = {
+  change: Change;
   summary: string;
   question: string;
   done: string;
 };
 
-export const changeCommand = ({ change, summary, question, done }: Change): CommandSpec => ({
+export const changeCommand = ({ change, summary, question, done }: ChangeWords): CommandSpec => ({
   path: ['recovery', change],
   summary,
   arguments: [['<id>', 'of the recovery']],
@@ -23,17 +24,18 @@ export const changeCommand = ({ change, summary, question, done }: Change): Comm
   },
   async run([id], options, io) {
     const { errors } = await import('../errors.ts');
-    const { changeDirectly, findRecovery } = await import('./direct.ts');
-    const { recoveryReport } = await import('./report.ts');
-    await findRecovery(options, String(id));
-    if (options.yes !== true) {
-      const answer = await io.ask(question);
-      if (answer === undefined) throw errors.needsTerminal([question, '--yes']);
-      if (answer !== 'yes') throw errors.notAccepted(['everything stays as it is']);
-    }
-    const state = await changeDirectly(change, String(id), options, io);
-    io.say(`${done} ${state.id}`);
-    io.result({ ...recoveryReport(state), ...(change === 'remove' ? { status: 'removed' } : {}) });
+    const { withRecoveryAccess } = await import('./access.ts');
+    await withRecoveryAccess(options, io, async (access) => {
+      await access.find(String(id));
+      if (options.yes !== true) {
+        const answer = await io.ask(question);
+        if (answer === undefined) throw errors.needsTerminal([question.trim(), '--yes']);
+        if (answer !== 'yes') throw errors.notAccepted(['everything stays as it is']);
+      }
+      const recovery = await access.change(change, String(id));
+      io.say(`${done} ${recovery.id}`);
+      io.result(recovery);
+    });
     return 0;
   },
 });

@@ -3,37 +3,87 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { createLogger } from '#base';
 import type { Environment } from '#environment';
-import type { Choice, RecoverResult, RecoveryState, When } from '#recovery';
+import type { Choice, RecoveryState } from '#recovery';
 import type { Repository } from '#repository';
 import type { Io } from '../command.ts';
 import { errors } from '../errors.ts';
 import { locationFrom, passwordFrom } from '../repository/session.ts';
+import type { Change, Options, RecoverPlan, RecoveryAccess } from './access.ts';
+import { type ShownRecovery, shownChoice, shownState } from './report.ts';
 
-export type Options = Record<string, unknown>;
+export type Session = { environment: Environment; repository: Repository };
 
-export type RecoverPlan = {
-  when: When;
-  stores?: string[];
-  inPlace: boolean;
-  accept: string[];
-  owner?: string;
-  line?: number;
-};
+/** Opens the repository when it is first needed: looking at recoveries needs none. */
+export function directAccess(options: Options, io: Io): RecoveryAccess {
+  let opened: Promise<Session> | undefined;
+  let chosen: Choice | undefined;
+  const session = () => {
+    opened ??= openSession(options);
+    return opened;
+  };
+  const choose = async (plan: RecoverPlan) => {
+    chosen = await choiceFor(await session(), plan);
+    return chosen;
+  };
+  return {
+    objectiveMs: async () => (await session()).environment.objectives.rtoMs,
+    choose: async (plan) => {
+      const { name, stage } = (await session()).environment;
+      return shownChoice(await choose(plan), { environment: name, stage });
+    },
+    recover: async (plan) => {
+      const choice = chosen ?? (await choose(plan));
+      return await recoverFrom(await session(), plan, choice, await rootFrom(options), io);
+    },
+    list: async () => {
+      const { listRecoveries } = await import('#recovery');
+      return (await listRecoveries(await rootFrom(options))).map(shownState);
+    },
+    find: async (id) => shownState(await findState(options, id)),
+    change: (change, id) => changeDirectly(change, id, options, io),
+    close: async () => {
+      // A session that failed to open has nothing to close.
+      const held = await opened?.catch(() => undefined);
+      await held?.repository.close();
+    },
+  };
+}
 
-/** What to do with a choice before it is carried out: show it, ask, refuse. False: not to be carried out. */
-export type Consent = (choice: Choice) => Promise<boolean>;
-
-export type DirectSession = {
-  environment: Environment;
-  repository: Repository;
-  root: string;
-  io: Io;
-};
+/** Opens repository and declaration, hands them over, and closes whatever happens. */
+export async function withDirectSession<T>(
+  options: Options,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(options);
+  try {
+    return await work(session);
+  } finally {
+    await session.repository.close();
+  }
+}
 
 async function rootFrom(options: Options): Promise<string> {
   if (typeof options.target === 'string') return path.resolve(options.target);
   const { stateFolder } = await import('#app');
   return stateFolder().recoveries;
+}
+
+async function openSession(options: Options): Promise<Session> {
+  const { openRepository, openStorage } = await import('#repository');
+  const named = options.repo !== undefined || process.env.HOLDFAST_REPOSITORY !== undefined;
+  const declared = named ? undefined : await declaredEnvironment(options);
+  const location = declared?.repository.url ?? locationFrom(options);
+  const password = declared?.repository.password ?? (await passwordFrom(options));
+  const repository = await openRepository({ storage: await openStorage(location), password });
+  try {
+    return {
+      repository,
+      environment: declared ?? (await declaredEnvironment(options, repository)),
+    };
+  } catch (error) {
+    await repository.close();
+    throw error;
+  }
 }
 
 /**
@@ -60,36 +110,9 @@ async function declaredEnvironment(
   });
 }
 
-/** Opens everything that a recovery on this host needs, hands it over, and closes it. */
-export async function withDirectSession<T>(
-  options: Options,
-  io: Io,
-  work: (session: DirectSession) => Promise<T>,
-): Promise<T> {
-  const { openRepository, openStorage } = await import('#repository');
-  const named = options.repo !== undefined || process.env.HOLDFAST_REPOSITORY !== undefined;
-  const declared = named ? undefined : await declaredEnvironment(options);
-  const location = declared?.repository.url ?? locationFrom(options);
-  const password = declared?.repository.password ?? (await passwordFrom(options));
-  const repository = await openRepository({ storage: await openStorage(location), password });
-  try {
-    const environment = declared ?? (await declaredEnvironment(options, repository));
-    return await work({ environment, repository, root: await rootFrom(options), io });
-  } finally {
-    await repository.close();
-  }
-}
-
-export type DirectOutcome = { choice: Choice; result?: RecoverResult };
-
-export async function recoverDirectly(
-  session: DirectSession,
-  plan: RecoverPlan,
-  consent: Consent,
-): Promise<DirectOutcome> {
-  const { environment, repository, root, io } = session;
-  const { chooseForEnvironment, recoverEnvironment, spoolFolderOf } = await import('#app/recovery');
-  const choice = await chooseForEnvironment({
+async function choiceFor({ environment, repository }: Session, plan: RecoverPlan): Promise<Choice> {
+  const { chooseForEnvironment, spoolFolderOf } = await import('#app/recovery');
+  return await chooseForEnvironment({
     environment,
     repository,
     when: plan.when,
@@ -97,8 +120,18 @@ export async function recoverDirectly(
     ...(plan.stores ? { stores: plan.stores } : {}),
     ...(plan.line === undefined ? {} : { line: plan.line }),
   });
-  if (!(await consent(choice))) return { choice };
-  const result = await recoverEnvironment({
+}
+
+async function recoverFrom(
+  { environment, repository }: Session,
+  plan: RecoverPlan,
+  choice: Choice,
+  root: string,
+  io: Io,
+): ReturnType<RecoveryAccess['recover']> {
+  const { recoverEnvironment, refuseUnacceptedSkew } = await import('#app/recovery');
+  refuseUnacceptedSkew(choice, plan.accept);
+  const { state, problems } = await recoverEnvironment({
     environment,
     repository,
     choice,
@@ -109,37 +142,34 @@ export async function recoverDirectly(
     progress: io.progress,
     signal: io.signal,
   });
-  return { choice, result };
+  return { recovery: shownState(state), problems };
 }
 
-/** The state of a recovery on this host; throws `recovery/no-such-recovery`. */
-export async function findRecovery(options: Options, id: string): Promise<RecoveryState> {
+async function findState(options: Options, id: string): Promise<RecoveryState> {
   const { loadRecovery } = await import('#recovery');
   return await loadRecovery(await rootFrom(options), id);
 }
 
-export async function allRecoveries(options: Options): Promise<RecoveryState[]> {
-  const { listRecoveries } = await import('#recovery');
-  return await listRecoveries(await rootFrom(options));
-}
-
-export async function changeDirectly(
-  change: 'promote' | 'undo' | 'remove',
+async function changeDirectly(
+  change: Change,
   id: string,
   options: Options,
   io: Io,
-): Promise<RecoveryState> {
+): Promise<ShownRecovery> {
   const { changeRecovery } = await import('#app/recovery');
-  const state = await findRecovery(options, id);
+  const state = await findState(options, id);
   const environment = await declaredEnvironment(options);
   if (environment.name !== state.environment || environment.stage !== state.stage) {
     throw errors.otherEnvironment([id, `${state.environment}/${state.stage}`, environment.file]);
   }
-  return await changeRecovery(change, {
-    environment,
-    state,
-    log: createLogger(),
-    progress: io.progress,
-    signal: io.signal,
-  });
+  const changed = shownState(
+    await changeRecovery(change, {
+      environment,
+      state,
+      log: createLogger(),
+      progress: io.progress,
+      signal: io.signal,
+    }),
+  );
+  return change === 'remove' ? { ...changed, status: 'removed' } : changed;
 }

@@ -1,45 +1,70 @@
-/** One object for `--json`, the same whether a server or this process recovered. */
-import type { Choice, RecoverResult, RecoveryState } from '#recovery';
+/** One shape of a recovery, for people and for `--json`, whether a server or this process recovered. */
+import type { CheckOutcome, Choice, RecoverResult, RecoveryState, StoreSelection } from '#recovery';
+import type { Schemas } from '../control-plane/client.ts';
 
-export function recoveryReport(state: RecoveryState, title?: string): Record<string, unknown> {
-  const stores = Object.entries(state.stores).map(([store, entry]) => ({
-    ...entry.selection,
-    store,
-    url: entry.url,
-    directory: entry.directory,
-    ...(entry.replaced === undefined ? {} : { replaced: entry.replaced }),
-  }));
+export type ShownStore = Omit<StoreSelection, 'leftBehind' | 'position'> & {
+  leftBehind?: string | undefined;
+  position?: { line: number; offset: string } | undefined;
+  url?: string | undefined;
+  directory?: string | undefined;
+  replaced?: string | undefined;
+};
+
+export type ShownRecovery = {
+  id: string;
+  environment: string;
+  stage: string;
+  status: Schemas['Recovery']['status'];
+  inPlace: boolean;
+  createdAtMs: number;
+  instantMs: number;
+  title: string;
+  folder?: string | undefined;
+  stores: ShownStore[];
+  services: { name: string; url: string }[];
+  checks: CheckOutcome[];
+  phases: { phase: string; tookMs: number }[];
+  bytesRead: number;
+  error?: string | undefined;
+};
+
+export function shownState(state: RecoveryState): ShownRecovery {
+  const { stores, services, error, ...rest } = state;
   return {
-    id: state.id,
-    environment: state.environment,
-    stage: state.stage,
-    status: state.status,
-    inPlace: state.inPlace,
-    createdAtMs: state.createdAtMs,
-    instantMs: state.instantMs,
-    ...(title === undefined ? {} : { title }),
-    folder: state.folder,
-    stores,
-    services: state.services.map(({ name, url }) => ({ name, url })),
-    checks: state.checks,
-    phases: state.phases,
-    bytesRead: state.bytesRead,
-    ...(state.error === undefined ? {} : { error: state.error }),
+    ...rest,
+    stores: Object.values(stores).map(({ selection, url, directory, replaced }) => ({
+      ...selection,
+      ...{ url, directory },
+      ...(replaced === undefined ? {} : { replaced }),
+    })),
+    services: services.map(({ name, url }) => ({ name, url })),
+    ...(error === undefined ? {} : { error }),
   };
 }
 
-export function choiceReport(choice: Choice): Record<string, unknown> {
+export function shownAnswer(answer: Schemas['Recovery']): ShownRecovery {
+  const { failure, progress: _progress, ...rest } = answer;
+  return { ...rest, ...(failure === undefined ? {} : { error: failure.message }) };
+}
+
+export function shownChoice(
+  choice: Choice,
+  scope: { environment: string; stage: string },
+): ShownRecovery {
   return {
+    id: '',
+    ...scope,
     status: 'planned',
+    inPlace: false,
+    createdAtMs: choice.instantMs,
     instantMs: choice.instantMs,
     title: choice.title,
     stores: choice.stores.map(({ selection }) => selection),
+    services: [],
+    checks: [],
+    phases: [],
+    bytesRead: 0,
   };
 }
 
-export function resultReport(
-  { state, problems }: RecoverResult,
-  title: string,
-): Record<string, unknown> {
-  return { ...recoveryReport(state, title), problems };
-}
+export type Problems = RecoverResult['problems'];

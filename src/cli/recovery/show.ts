@@ -1,7 +1,8 @@
 /** How a recovery is shown: what it will do before it starts, what came of it afterwards. */
 import { formatDuration, formatSize } from '#base';
-import type { CheckOutcome, RecoveryPhase, RecoveryState, StoreSelection } from '#recovery';
+import type { CheckOutcome } from '#recovery';
 import { type Row, tableLines } from '../frame/table.ts';
+import type { ShownRecovery, ShownStore } from './report.ts';
 
 const COLUMNS = [
   { title: 'STORE', shrinkTo: 8 },
@@ -10,7 +11,7 @@ const COLUMNS = [
   { title: 'LEFT BEHIND' },
 ];
 
-function skewText(selection: StoreSelection): string {
+function skewText(selection: ShownStore): string {
   if (selection.leads) return 'leader';
   if (selection.skewMs === 0) return '0s';
   const around =
@@ -19,7 +20,7 @@ function skewText(selection: StoreSelection): string {
 }
 
 /** The table of what each store comes from, as lines of at most `width` cells. */
-export function selectionLines(selections: readonly StoreSelection[], width: number): string[] {
+export function selectionLines(selections: readonly ShownStore[], width: number): string[] {
   const rows = selections.map(
     (selection): Row => ({
       mark: selection.overLimit ? '!' : ' ',
@@ -36,7 +37,7 @@ export function selectionLines(selections: readonly StoreSelection[], width: num
 
 const VERDICT_MARKS = { pass: '✓', fail: '✗', unknown: '?' } as const;
 
-function phaseDetail(phase: RecoveryPhase['phase'], state: RecoveryState): string {
+function phaseDetail(phase: string, state: ShownRecovery): string {
   if (phase === 'data') return `${formatSize(state.bytesRead)} restored`;
   if (phase === 'services') return `${state.services.length} started, side effects muted`;
   if (phase !== 'checks') return '';
@@ -50,9 +51,8 @@ function failedChecks(checks: readonly CheckOutcome[]): string[] {
     .map(({ name, verdict, what }) => `${VERDICT_MARKS[verdict]} ${name}: ${what}`);
 }
 
-export function phaseLines(state: RecoveryState): string[] {
-  const bad = (phase: RecoveryPhase['phase']) =>
-    phase === 'checks' && state.status === 'checks-failed';
+export function phaseLines(state: ShownRecovery): string[] {
+  const bad = (phase: string) => phase === 'checks' && state.status === 'checks-failed';
   return state.phases.map(({ phase, tookMs }) => {
     const mark = bad(phase) ? '✗' : '✓';
     const took = formatDuration(tookMs).padEnd(6);
@@ -60,22 +60,26 @@ export function phaseLines(state: RecoveryState): string[] {
   });
 }
 
+function objectiveText(tookMs: number, objectiveMs: number): string {
+  const objective = formatDuration(objectiveMs);
+  return tookMs <= objectiveMs
+    ? ` (objective ${objective})`
+    : ` (over the objective of ${objective})`;
+}
+
 /** What came of it, ending with the next step. */
-export function outcomeLines(state: RecoveryState, objectiveMs: number): string[] {
+export function outcomeLines(state: ShownRecovery, objectiveMs: number | undefined): string[] {
   const tookMs = state.phases.reduce((sum, { tookMs: one }) => sum + one, 0);
-  const within =
-    tookMs <= objectiveMs
-      ? `objective ${formatDuration(objectiveMs)}`
-      : `over the objective of ${formatDuration(objectiveMs)}`;
+  const within = objectiveMs === undefined ? '' : objectiveText(tookMs, objectiveMs);
   const lines = [...phaseLines(state), ...failedChecks(state.checks)];
   if (state.status === 'promoted') {
-    lines.push(`In place in ${formatDuration(tookMs)} (${within}). What it replaced is kept.`, '');
+    lines.push(`In place in ${formatDuration(tookMs)}${within}. What it replaced is kept.`, '');
     lines.push(`  undo      holdfast recovery undo ${state.id}`);
     lines.push(`  settle    holdfast recovery remove ${state.id}    # deletes what was replaced`);
     return lines;
   }
   const ready = state.status === 'ready' ? 'Ready' : 'Up, but not all checks passed,';
-  lines.push(`${ready} in ${formatDuration(tookMs)} (${within}). Production is untouched.`, '');
+  lines.push(`${ready} in ${formatDuration(tookMs)}${within}. Production is untouched.`, '');
   lines.push(`  look      holdfast recovery open ${state.id}`);
   lines.push(`  switch    holdfast recovery promote ${state.id}    # what is replaced is kept`);
   lines.push(`  discard   holdfast recovery remove ${state.id}`);

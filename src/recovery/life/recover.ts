@@ -65,6 +65,7 @@ async function begin(options: RecoverOptions): Promise<RecoveryState> {
     inPlace: options.inPlace,
     createdAtMs: systemClock.nowMs(),
     instantMs: options.choice.instantMs,
+    title: options.choice.title,
     folder,
     stores: {},
     services: [],

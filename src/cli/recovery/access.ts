@@ -1,0 +1,52 @@
+/** What the commands about recoveries ask for, whoever does it: a running control plane, or this process. */
+import type { When } from '#recovery';
+import type { Io } from '../command.ts';
+import type { Problems, ShownRecovery } from './report.ts';
+
+export type Options = Record<string, unknown>;
+
+export type RecoverPlan = {
+  when: When;
+  stores?: string[];
+  inPlace: boolean;
+  accept: string[];
+  owner?: string;
+  line?: number;
+};
+
+export type Change = 'promote' | 'undo' | 'remove';
+
+export interface RecoveryAccess {
+  /** How long a recovery may take, where that is known here. */
+  objectiveMs(): Promise<number | undefined>;
+  /** What would be done; changes nothing. */
+  choose(plan: RecoverPlan): Promise<ShownRecovery>;
+  /** Does it, from the choice that was made last for this plan. */
+  recover(plan: RecoverPlan): Promise<{ recovery: ShownRecovery; problems: Problems }>;
+  list(): Promise<ShownRecovery[]>;
+  find(id: string): Promise<ShownRecovery>;
+  change(change: Change, id: string): Promise<ShownRecovery>;
+  close(): Promise<void>;
+}
+
+/**
+ * A running control plane, unless the options name a repository or a place: then, or where none runs, this process does
+ * it with repository and password alone.
+ */
+export async function withRecoveryAccess<T>(
+  options: Options,
+  io: Io,
+  work: (access: RecoveryAccess) => Promise<T>,
+): Promise<T> {
+  const { servedAccess } = await import('./served.ts');
+  const served =
+    options.repo === undefined && options.target === undefined
+      ? await servedAccess(options, io)
+      : undefined;
+  const access = served ?? (await import('./direct.ts')).directAccess(options, io);
+  try {
+    return await work(access);
+  } finally {
+    await access.close();
+  }
+}
