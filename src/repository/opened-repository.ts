@@ -23,6 +23,7 @@ import { SealedFiles } from './sealed/sealed-files.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import { UnpackedFiles } from './unpacked-files.ts';
+import { SealingThreads } from './writer/sealing-threads.ts';
 
 /** Below this, starting threads takes longer than the work. */
 const BYTES_WORTH_THREADS = 8 * 1024 * 1024;
@@ -48,6 +49,7 @@ export class OpenedRepository implements Repository {
   readonly sealed: SealedFiles;
   readonly keys: Keys;
   readonly locks: Locks;
+  readonly sealingThreads: SealingThreads;
   readonly #sealer: Sealer;
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
@@ -68,6 +70,10 @@ export class OpenedRepository implements Repository {
     this.locks = new Locks(this.files, storage.location);
     this.#loadedIndex = new LoadedIndex(this.files);
     this.#decodePool = new DecodePool(masterKey);
+    this.sealingThreads = new SealingThreads({
+      masterKey,
+      chunkerSecret: config.chunkerPolynomial,
+    });
   }
 
   get index(): BlobIndex {
@@ -139,6 +145,7 @@ export class OpenedRepository implements Repository {
   }
 
   async close(): Promise<void> {
+    await this.sealingThreads.close();
     await this.#decodePool.close();
     await this.storage.close();
   }

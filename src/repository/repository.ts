@@ -12,6 +12,7 @@ import type { SealedFiles } from './sealed/sealed-files.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import type { UnpackedFiles } from './unpacked-files.ts';
+import type { SealingThreads } from './writer/sealing-threads.ts';
 
 export type ReadBlobsOptions = {
   signal?: AbortSignal;
@@ -35,6 +36,8 @@ export interface Repository {
   readonly keys: Keys;
   readonly locks: Locks;
   readonly files: UnpackedFiles;
+  /** For `openWriter`. */
+  readonly sealingThreads: SealingThreads;
   /**
    * Reads the index files that aren't loaded yet; where somebody has pruned, all of them, into a new `index`. Call it
    * after taking a lock to write: blobs that were pruned mustn't be taken for present. Idempotent. List snapshots before, not after: what a listed snapshot

@@ -2,11 +2,11 @@ import { hash } from 'node:crypto';
 import { randomBytes } from '#base';
 import { MAX_CHUNK_BYTES } from '../chunking/content-cutter.ts';
 import { compress } from '../crypto/compression.ts';
-import { SEAL_OVERHEAD_BYTES, Sealer } from '../crypto/sealer.ts';
+import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import { BlobTable } from '../index/blob-table.ts';
 import type { BlobType } from '../names.ts';
 import { ClaimTable } from './claim-table.ts';
-import type { FinishedPack, UnfinishedPack, WorkerSetup } from './messages.ts';
+import type { FinishedPack, SessionSetup, UnfinishedPack } from './messages.ts';
 import { OpenPack } from './open-pack.ts';
 
 /** Below this zstd's own frame eats up what it saves. */
@@ -18,22 +18,24 @@ const LEAST_COMPRESSED_BYTES = 64;
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
 
-/** Turns plain bytes into sealed blobs in packs; one a worker thread. */
+/** Turns plain bytes into sealed blobs in packs; one a thread and session. */
 export class BlobSaver {
   readonly #sealer: Sealer;
   readonly #known: BlobTable;
   readonly #claims: ClaimTable;
   readonly #packSizeBytes: number;
+  readonly #firstRoomBytes: number | undefined;
   readonly #onPack: (pack: FinishedPack) => void;
   readonly #open: Record<BlobType, (OpenPack | undefined)[]> = { data: [], tree: [] };
   #dice: Buffer = Buffer.alloc(0);
   #thrown = 0;
 
-  constructor(setup: WorkerSetup, onPack: (pack: FinishedPack) => void) {
-    this.#sealer = new Sealer(setup.masterKey);
+  constructor(sealer: Sealer, setup: SessionSetup, onPack: (pack: FinishedPack) => void) {
+    this.#sealer = sealer;
     this.#known = new BlobTable(setup.known);
     this.#claims = new ClaimTable(setup.claims);
     this.#packSizeBytes = setup.packSizeBytes;
+    this.#firstRoomBytes = setup.firstRoomBytes;
     this.#onPack = onPack;
   }
 
@@ -78,7 +80,7 @@ export class BlobSaver {
     let pack = this.#open[type][place];
     if (!pack) {
       // The last blob may go over the size; pages that stay untouched cost nothing.
-      pack = new OpenPack(type, this.#packSizeBytes + MAX_CHUNK_BYTES);
+      pack = new OpenPack(type, this.#packSizeBytes + MAX_CHUNK_BYTES, this.#firstRoomBytes);
       this.#open[type][place] = pack;
     }
     return pack;

@@ -3,8 +3,14 @@ import type { MasterKey } from '../crypto/master-key.ts';
 import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { BlobType } from '../names.ts';
 
-export type WorkerSetup = {
+/** What every session in one repository shares. */
+export type RepositorySecrets = {
   masterKey: MasterKey;
+  /** Decides where content is cut. */
+  chunkerSecret: string;
+};
+
+export type SessionSetup = {
   /** What the repository holds already. */
   known: SharedBlobTable;
   /** Memory of the `ClaimTable`. */
@@ -13,21 +19,26 @@ export type WorkerSetup = {
   packsInFlight: SharedArrayBuffer;
   maxPacksInFlight: number;
   packSizeBytes: number;
-  /** Decides where content is cut. */
-  chunkerSecret: string;
+  /** Memory that an open pack begins with, where little is to come; default: enough for all of it. */
+  firstRoomBytes?: number;
 };
+
+export type ToWorker =
+  /** Jobs from here on are of this session; its last one is `drain`. Has no answer. */
+  { kind: 'begin'; session: SessionSetup } | Job;
 
 export type Job =
   /** Files to read; see `encodeFileList`. */
   | { kind: 'files'; files: Uint8Array }
   /** Chunks or trees, one after another in `bytes`. */
   | { kind: 'blobs'; type: BlobType; bytes: Uint8Array; lengths: Uint32Array }
-  /** Asks for the packs that aren't full. */
+  /** Asks for the packs that aren't full: the session's last job. */
   | { kind: 'drain' };
 
 export type JobResult =
   | FilesResult
-  | { kind: 'blobs'; ids: Uint8Array; newBytes: number }
+  /** `isNew`: 1 for each blob that the repository didn't hold. */
+  | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array }
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
 /** `numbers`: for each file its count of ids, the bytes read and the plain bytes of new blobs; see `FILE_NUMBERS`. */

@@ -19,15 +19,15 @@ const MAPPED_BYTES = 33 * 1024 * 1024;
 export class OpenPack {
   readonly #type: BlobType;
   readonly #roomBytes: number;
-  readonly #buffer: Buffer;
+  #buffer: Buffer;
   readonly #blobs: PackedBlob[] = [];
   #used = 0;
 
-  /** `roomBytes`: for sealed blobs. */
-  constructor(type: BlobType, roomBytes: number) {
+  /** `roomBytes`: for sealed blobs. `firstRoomBytes`: of them at first, where more is unlikely to be needed. */
+  constructor(type: BlobType, roomBytes: number, firstRoomBytes?: number) {
     this.#type = type;
     this.#roomBytes = roomBytes;
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(roomBytes + TAIL_ROOM_BYTES, MAPPED_BYTES));
+    this.#buffer = Buffer.allocUnsafeSlow(firstRoomBytes ?? this.#wholeBytes());
   }
 
   get usedBytes(): number {
@@ -48,6 +48,7 @@ export class OpenPack {
     sealer: Sealer,
     blob: { id: Uint8Array; payload: Uint8Array; compressed: boolean; plainLength: number },
   ): void {
+    this.#makeRoom(blob.payload.length + SEAL_OVERHEAD_BYTES);
     const length = sealer.sealInto(blob.payload, this.#buffer, this.#used);
     this.#blobs.push({
       type: this.#type,
@@ -63,6 +64,7 @@ export class OpenPack {
   finish(sealer: Sealer): FinishedPack {
     const header = encodePackHeader(this.#blobs);
     const tail = sealPackTail(header, sealer);
+    this.#makeRoom(tail.length);
     this.#buffer.set(tail, this.#used);
     const bytes = this.#buffer.subarray(0, this.#used + tail.length);
     return { id: hash('sha256', bytes, 'hex'), bytes, header };
@@ -72,5 +74,16 @@ export class OpenPack {
   unfinished(): UnfinishedPack {
     const bytes = this.#buffer.subarray(0, this.#used);
     return { type: this.#type, bytes, header: encodePackHeader(this.#blobs) };
+  }
+
+  #wholeBytes(): number {
+    return Math.max(this.#roomBytes + TAIL_ROOM_BYTES, MAPPED_BYTES);
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#used + bytes <= this.#buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(this.#wholeBytes());
+    this.#buffer.copy(larger, 0, 0, this.#used);
+    this.#buffer = larger;
   }
 }

@@ -3,7 +3,7 @@ import { errors } from '../errors.ts';
 import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
 import type { Repository } from '../repository.ts';
 import { createClaimMemory } from './claim-table.ts';
-import type { FinishedPack, JobResult, UnfinishedPack, WorkerSetup } from './messages.ts';
+import type { FinishedPack, JobResult, SessionSetup, UnfinishedPack } from './messages.ts';
 import { PackStore } from './pack-store.ts';
 import { BodySaver } from './save-body.ts';
 import { SealingPool } from './sealing-pool.ts';
@@ -77,22 +77,21 @@ class SessionWriter implements RepositoryWriter {
     this.#lock = lock;
     this.#packSizeBytes = options.packSizeBytes ?? PACK_SIZE_BYTES;
     this.#packStore = new PackStore(repository, (error) => this.#fail(error));
-    const setup: WorkerSetup = {
-      masterKey: repository.masterKey,
+    const setup: SessionSetup = {
       known: repository.index.share(),
       claims: createClaimMemory(),
       packsInFlight: this.#packsInFlight.buffer as SharedArrayBuffer,
       maxPacksInFlight: Math.min(Math.max(repository.storage.concurrency, 2), MAX_PACKS_IN_FLIGHT),
       packSizeBytes: this.#packSizeBytes,
-      chunkerSecret: repository.config.chunkerPolynomial,
     };
-    this.#pool = new SealingPool(setup, workers, {
+    this.#pool = new SealingPool(repository.sealingThreads, setup, workers, {
       nextJob: () => this.#queue.next(),
       onPack: (pack) => this.#storePack(pack),
       onFailure: (error) => this.#fail(error),
     });
     const wake = () => this.#pool.wake();
-    this.#bodies = new BodySaver(this.#queue, wake, setup.chunkerSecret, workers * 2 + 1);
+    const secret = repository.config.chunkerPolynomial;
+    this.#bodies = new BodySaver(this.#queue, wake, secret, workers * 2 + 1);
     // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.
     this.#failed.promise.catch(() => {});
     lock.signal.addEventListener('abort', this.#onLockLost);
@@ -142,7 +141,7 @@ class SessionWriter implements RepositoryWriter {
 
   async #storeEverything(): Promise<void> {
     await this.#pool.whenIdle();
-    const drained = await this.#pool.runOnEach({ kind: 'drain' });
+    const drained = await this.#pool.drain();
     this.#packStore.storeUnfinished(drained.flatMap(unfinishedPacks), this.#packSizeBytes);
     await this.#packStore.finish();
   }
@@ -172,7 +171,7 @@ class SessionWriter implements RepositoryWriter {
 
   async #end(): Promise<void> {
     this.#lock.signal.removeEventListener('abort', this.#onLockLost);
-    await this.#pool.close();
+    await this.#pool.close(this.#state === 'finished');
     await this.#packStore.settled();
     await this.#lock.release();
   }

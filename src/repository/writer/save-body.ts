@@ -12,9 +12,6 @@ const SLAB_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 const LARGE_FILES_AT_ONCE = 2;
 
-/** Puts the next bytes of a body into the room (not all of it, if it likes); resolves to how many, 0 at the end. */
-type Fill = (room: Buffer) => Promise<number>;
-
 export class BodySaver {
   readonly #queue: WorkQueue;
   readonly #wake: () => void;
@@ -22,7 +19,7 @@ export class BodySaver {
   readonly #slabs: Gate;
   readonly #largeFiles = new Gate(LARGE_FILES_AT_ONCE);
   /** Windows are some MiB each: used again. */
-  readonly #windows = new Map<string, ChunkWindow[]>();
+  readonly #windows: ChunkWindow[] = [];
 
   /** `maxSlabs`: at once, of all bodies together. */
   constructor(queue: WorkQueue, wake: () => void, secret: string, maxSlabs: number) {
@@ -32,26 +29,10 @@ export class BodySaver {
     this.#slabs = new Gate(maxSlabs);
   }
 
-  async saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
-    const iterator = bytes[Symbol.asyncIterator]();
-    let rest: Uint8Array = Buffer.alloc(0);
-    let ended = false;
-    const fill: Fill = async (room) => {
-      while (rest.length === 0 && !ended) {
-        const { value, done } = await iterator.next();
-        ended = done === true;
-        rest = ended ? rest : value;
-      }
-      const taken = rest.subarray(0, room.length);
-      room.set(taken);
-      rest = rest.subarray(taken.length);
-      return taken.length;
-    };
-    try {
-      return await this.#save(fill, chunking);
-    } finally {
-      if (!ended) await iterator.return?.();
-    }
+  saveStream(parts: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
+    return chunking.kind === 'fixed'
+      ? this.#saveFixed(parts, chunking.sizeBytes)
+      : this.#saveByContent(parts);
   }
 
   /** A few at once, each of which all workers work on: more would only take memory. */
@@ -68,39 +49,66 @@ export class BodySaver {
     const file = await fs.open(path, READ_FLAGS);
     try {
       requireRegularFile(await file.stat(), path);
-      const fill: Fill = async (room) =>
-        (await file.read(room, 0, Math.min(room.length, READ_BYTES), null)).bytesRead;
-      return await this.#save(fill, { kind: 'content' });
+      return await this.#saveByContent(partsOf(file));
     } finally {
       await file.close();
     }
   }
 
-  async #save(fill: Fill, chunking: Chunking): Promise<SavedContent> {
-    const key = chunking.kind === 'fixed' ? String(chunking.sizeBytes) : 'content';
+  async #saveByContent(parts: AsyncIterable<Uint8Array>): Promise<SavedContent> {
     const window =
-      this.#windows.get(key)?.pop() ?? new ChunkWindow(createCutter(chunking, this.#secret));
+      this.#windows.pop() ?? new ChunkWindow(createCutter({ kind: 'content' }, this.#secret));
     const saved = new SlabResults();
     window.restart();
+    let slab = new Slab(SLAB_BYTES);
+    const takeChunks = async (ended: boolean) => {
+      for (let chunk = window.next(ended); chunk; chunk = window.next(ended)) {
+        if (!slab.fits(chunk.length)) {
+          await this.#send(slab, saved);
+          slab = new Slab(SLAB_BYTES);
+        }
+        slab.add(chunk);
+        slab.endChunk();
+      }
+    };
     try {
-      let slab = new Slab();
-      for (let ended = false; !ended; ) {
-        const bytes = await fill(window.room());
-        window.filled(bytes);
-        ended = bytes === 0;
-        for (let chunk = window.next(ended); chunk; chunk = window.next(ended)) {
-          if (!slab.fits(chunk)) {
-            await this.#send(slab, saved);
-            slab = new Slab();
-          }
-          slab.add(chunk);
+      for await (const part of parts) {
+        for (let at = 0; at < part.length; ) {
+          const room = window.room();
+          const taken = part.subarray(at, at + room.length);
+          room.set(taken);
+          window.filled(taken.length);
+          at += taken.length;
+          await takeChunks(false);
         }
       }
+      await takeChunks(true);
       if (!slab.isEmpty) await this.#send(slab, saved);
       return await saved.all();
     } finally {
-      this.#windows.set(key, [...(this.#windows.get(key) ?? []), window]);
+      this.#windows.push(window);
     }
+  }
+
+  /** Parts are copied once, into the slab that goes to a worker. */
+  async #saveFixed(parts: AsyncIterable<Uint8Array>, chunkBytes: number): Promise<SavedContent> {
+    const saved = new SlabResults();
+    const slabBytes = Math.max(chunkBytes, SLAB_BYTES - (SLAB_BYTES % chunkBytes));
+    let slab = new Slab(slabBytes);
+    for await (const part of parts) {
+      for (let at = 0; at < part.length; ) {
+        const taken = part.subarray(at, at + chunkBytes - slab.openBytes);
+        slab.add(taken);
+        at += taken.length;
+        if (slab.openBytes === chunkBytes) slab.endChunk();
+        if (slab.fits(chunkBytes)) continue;
+        await this.#send(slab, saved);
+        slab = new Slab(slabBytes);
+      }
+    }
+    slab.endChunk();
+    if (!slab.isEmpty) await this.#send(slab, saved);
+    return await saved.all();
   }
 
   /** Resolves when the slab is on its way; waits while too many are. */
@@ -134,28 +142,64 @@ class Gate {
   }
 }
 
-/** Chunks one after another in memory that is given away. */
+/** The pieces of a file. The memory is used again for the next one. */
+async function* partsOf(file: fs.FileHandle): AsyncGenerator<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Chunks one after another in memory that is given away. It begins small: most bodies are. */
 class Slab {
   readonly lengths: number[] = [];
+  readonly #roomBytes: number;
   #buffer = Buffer.alloc(0);
   #used = 0;
+  #ended = 0;
+
+  /** A single chunk may be longer than that. */
+  constructor(roomBytes: number) {
+    this.#roomBytes = roomBytes;
+  }
 
   get isEmpty(): boolean {
     return this.lengths.length === 0;
   }
 
-  fits(chunk: Buffer): boolean {
-    return this.isEmpty || this.#used + chunk.length <= this.#buffer.length;
+  /** Bytes behind the last chunk's end. */
+  get openBytes(): number {
+    return this.#used - this.#ended;
   }
 
-  add(chunk: Buffer): void {
-    if (this.isEmpty) this.#buffer = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, chunk.length));
-    this.#used += chunk.copy(this.#buffer, this.#used);
-    this.lengths.push(chunk.length);
+  fits(chunkBytes: number): boolean {
+    return this.#used === 0 || this.#ended + chunkBytes <= this.#roomBytes;
+  }
+
+  add(bytes: Uint8Array): void {
+    const needed = this.#used + bytes.length;
+    if (needed > this.#buffer.length) this.#grow(needed);
+    this.#buffer.set(bytes, this.#used);
+    this.#used = needed;
+  }
+
+  endChunk(): void {
+    if (this.openBytes > 0) this.lengths.push(this.openBytes);
+    this.#ended = this.#used;
   }
 
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#used);
+  }
+
+  /** At the second time to all of it: what has grown once is likely to go on. */
+  #grow(needed: number): void {
+    const first = this.#used === 0;
+    const larger = Buffer.allocUnsafeSlow(first ? needed : Math.max(needed, this.#roomBytes));
+    this.#buffer.copy(larger, 0, 0, this.#used);
+    this.#buffer = larger;
   }
 }
 

@@ -1,10 +1,17 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { messageOf } from '#base';
 import { errors } from '../errors.ts';
-import type { FinishedPack, FromWorker, Job, JobResult, WorkerSetup } from './messages.ts';
+import type { FinishedPack, FromWorker, Job, JobResult, SessionSetup } from './messages.ts';
+import type { SealingJobs } from './sealing-jobs.ts';
+import type { SealingThreads } from './sealing-threads.ts';
 
 /** A job that waits for the worker's answer. `settle` is called once; where the pool fails it never is. */
-export type PooledJob = { job: Job; settle: (result: JobResult) => void };
+export type PooledJob = {
+  job: Job;
+  settle: (result: JobResult) => void;
+  /** About what it costs: the bytes that it reads and seals, and some for each item. */
+  weightBytes: number;
+};
 
 export type PoolEvents = {
   /** Asked whenever a worker has room; undefined where nothing is waiting. */
@@ -13,25 +20,34 @@ export type PoolEvents = {
   onFailure: (error: Error) => void;
 };
 
-type Lane = { worker: Worker; running: PooledJob[] };
+type Settle = (result: JobResult) => void;
+type Lane = { worker: Worker; running: Settle[]; release: () => void };
 
 /** One that is worked on and one that is ready: no worker waits for the main thread. */
 const JOBS_PER_WORKER = 2;
 
-/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
-const HEAP = { maxYoungGenerationSizeMb: 8 };
+/**
+ * A session of so little is done without threads: that takes a few milliseconds, and to wake threads takes longer.
+ * Many sessions are no larger: a folder that is captured whenever something in it changes.
+ */
+const WEIGHT_HERE_BYTES = 1024 * 1024;
+const FIRST_ROOM_BYTES = 256 * 1024;
 
-/** The worker threads of one writer. They start when there is work for them. */
+/** Who does one writer's jobs: this thread at first, then workers, as many as there is work for. */
 export class SealingPool {
-  readonly #setup: WorkerSetup;
+  readonly #threads: SealingThreads;
+  readonly #setup: SessionSetup;
   readonly #size: number;
   readonly #events: PoolEvents;
   readonly #lanes: Lane[] = [];
+  #here: SealingJobs | undefined;
+  #weightHere = 0;
   #idle: (() => void) | undefined;
   #scheduled = false;
   #closed = false;
 
-  constructor(setup: WorkerSetup, size: number, events: PoolEvents) {
+  constructor(threads: SealingThreads, setup: SessionSetup, size: number, events: PoolEvents) {
+    this.#threads = threads;
     this.#setup = setup;
     this.#size = size;
     this.#events = events;
@@ -56,27 +72,60 @@ export class SealingPool {
     });
   }
 
-  /** One job for each worker that was started; the pool must be idle. */
-  runOnEach(job: Job): Promise<JobResult[]> {
-    return Promise.all(
-      this.#lanes.map(
-        (lane) => new Promise<JobResult>((settle) => this.#give(lane, { job, settle })),
-      ),
+  /** What lies in packs that aren't full; the session's last job. The pool must be idle. */
+  async drain(): Promise<JobResult[]> {
+    const here = this.#here ? [this.#here.run({ kind: 'drain' })] : [];
+    const there = this.#lanes.map(
+      (lane) => new Promise<JobResult>((settle) => this.#give(lane, { kind: 'drain' }, settle)),
     );
+    return [...here, ...(await Promise.all(there))];
   }
 
-  /** Stops the workers whatever they do. May be called twice. */
-  async close(): Promise<void> {
+  /** After `drain` the workers are kept for the next session; else they are stopped whatever they do. May be called twice. */
+  async close(drained: boolean): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#lanes.map(({ worker }) => worker.terminate()));
+    if (this.#here) this.#threads.giveBackJobsHere(this.#here);
+    this.#here = undefined;
+    await Promise.all(
+      this.#lanes.splice(0).map(async ({ worker, running, release }) => {
+        release();
+        if (drained && running.length === 0) await this.#threads.giveBack(worker);
+        else await worker.terminate();
+      }),
+    );
   }
 
   #handOut(): void {
     while (!this.#closed && this.#hasRoom()) {
       const job = this.#events.nextJob();
       if (!job) return;
-      this.#give(this.#laneWithRoom(), job);
+      if (this.#isForHere(job)) this.#runHere(job);
+      else this.#give(this.#laneWithRoom(), job.job, job.settle);
     }
+  }
+
+  #isForHere({ weightBytes }: PooledJob): boolean {
+    return this.#lanes.length === 0 && this.#weightHere + weightBytes <= WEIGHT_HERE_BYTES;
+  }
+
+  #runHere({ job, weightBytes, settle }: PooledJob): void {
+    this.#weightHere += weightBytes;
+    try {
+      settle(this.#jobsHere().run(job));
+    } catch (error) {
+      this.#fail(messageOf(error), error);
+    }
+  }
+
+  #jobsHere(): SealingJobs {
+    if (this.#here) return this.#here;
+    this.#here = this.#threads.lendJobsHere();
+    this.#here.begin({ ...this.#setup, firstRoomBytes: FIRST_ROOM_BYTES }, (pack) => {
+      // Counted as a worker's is, but without waiting: this thread is the one that stores them.
+      Atomics.add(new Int32Array(this.#setup.packsInFlight), 0, 1);
+      this.#events.onPack(pack);
+    });
+    return this.#here;
   }
 
   #hasRoom(): boolean {
@@ -92,20 +141,22 @@ export class SealingPool {
     return this.#lanes.reduce((a, b) => (b.running.length < a.running.length ? b : a));
   }
 
-  #give(lane: Lane, pooled: PooledJob): void {
-    lane.running.push(pooled);
-    lane.worker.postMessage(pooled.job, buffersOf(pooled.job));
+  #give(lane: Lane, job: Job, settle: Settle): void {
+    lane.running.push(settle);
+    lane.worker.postMessage(job, buffersOf(job));
   }
 
   #start(): Lane {
-    const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
-    const lane: Lane = {
-      worker: new Worker(url, { workerData: this.#setup, resourceLimits: HEAP }),
-      running: [],
+    const worker = this.#threads.lend();
+    const onMessage = (message: FromWorker) => this.#receive(lane, message);
+    const onError = (error: unknown) => this.#fail(messageOf(error), error);
+    const onExit = (code: number) => this.#fail(`a worker thread ended with code ${code}`);
+    const release = () => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
     };
-    lane.worker.on('message', (message: FromWorker) => this.#receive(lane, message));
-    lane.worker.on('error', (error) => this.#fail(messageOf(error), error));
-    lane.worker.on('exit', (code) => this.#fail(`a worker thread ended with code ${code}`));
+    const lane: Lane = { worker, running: [], release };
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+    worker.postMessage({ kind: 'begin', session: this.#setup });
     this.#lanes.push(lane);
     return lane;
   }
@@ -116,7 +167,7 @@ export class SealingPool {
       this.#events.onPack(message.pack);
       return;
     }
-    lane.running.shift()?.settle(message.result);
+    lane.running.shift()?.(message.result);
     this.#handOut();
     if (this.#lanes.every(({ running }) => running.length === 0)) this.#idle?.();
   }

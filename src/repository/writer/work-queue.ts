@@ -12,11 +12,14 @@ import type { SavedContent } from './writer.ts';
 const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_ITEMS = 128;
 const ID_BYTES = 32;
+/** What opening, reading and closing a file costs, and what a blob does beside its bytes. */
+const FILE_WEIGHT_BYTES = 16 * 1024;
+const BLOB_WEIGHT_BYTES = 4 * 1024;
 
 type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => void };
 type WaitingFile = ListedFile & Settled<SavedContent>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
-type WaitingChunks = { bytes: Buffer; lengths: number[] } & Settled<SavedContent>;
+type WaitingChunks = { bytes: Buffer; lengths: readonly number[] } & Settled<SavedContent>;
 
 /** A queue that is taken from in batches; taking from the front costs the same however long it is. */
 class Waiting<T> {
@@ -68,7 +71,7 @@ export class WorkQueue {
   }
 
   /** Chunks that lie one after another in `bytes`, whose memory is given away. */
-  addChunks(bytes: Buffer, lengths: number[]): Promise<SavedContent> {
+  addChunks(bytes: Buffer, lengths: readonly number[]): Promise<SavedContent> {
     return this.#add((settled) => this.#chunks.push({ bytes, lengths, ...settled }));
   }
 
@@ -108,7 +111,9 @@ export class WorkQueue {
   #nextFiles(): PooledJob | undefined {
     const batch = this.#files.takeBatch(({ expectedSizeBytes }) => expectedSizeBytes);
     if (batch.length === 0) return undefined;
+    const bytes = batch.reduce((sum, { expectedSizeBytes }) => sum + expectedSizeBytes, 0);
     return {
+      weightBytes: bytes + batch.length * FILE_WEIGHT_BYTES,
       job: { kind: 'files', files: encodeFileList(batch) },
       settle: (result) => settleFiles(batch, result),
     };
@@ -120,6 +125,7 @@ export class WorkQueue {
     const bytes = joined(batch.flatMap(({ parts }) => parts));
     const lengths = Uint32Array.from(batch, ({ sizeBytes }) => sizeBytes);
     return {
+      weightBytes: bytes.length + batch.length * BLOB_WEIGHT_BYTES,
       job: { kind: 'blobs', type: 'tree', bytes, lengths },
       settle: (result) => {
         const ids = Buffer.from(blobsOf(result).ids);
@@ -130,19 +136,34 @@ export class WorkQueue {
     };
   }
 
+  /** Small bodies share a job: thousands of them come one after another. */
   #nextChunks(): PooledJob | undefined {
-    const [chunks] = this.#chunks.takeBatch(() => BATCH_BYTES);
-    if (!chunks) return undefined;
-    const { bytes, lengths, resolve } = chunks;
-    // Read now: once the bytes are transferred, they have no length here.
-    const sizeBytes = bytes.length;
+    const batch = this.#chunks.takeBatch(({ bytes }) => bytes.length);
+    const [first] = batch;
+    if (!first) return undefined;
+    const bytes = batch.length === 1 ? first.bytes : joined(batch.map((one) => one.bytes));
+    const lengths = Uint32Array.from(batch.flatMap((one) => one.lengths));
     return {
-      job: { kind: 'blobs', type: 'data', bytes, lengths: Uint32Array.from(lengths) },
-      settle: (result) => {
-        const { ids, newBytes } = blobsOf(result);
-        resolve({ ids: Buffer.from(ids.buffer), sizeBytes, newBytes });
-      },
+      weightBytes: bytes.length + lengths.length * BLOB_WEIGHT_BYTES,
+      job: { kind: 'blobs', type: 'data', bytes, lengths },
+      settle: (result) => settleChunks(batch, result),
     };
+  }
+}
+
+function settleChunks(batch: readonly WaitingChunks[], result: JobResult): void {
+  const { ids, isNew } = blobsOf(result);
+  let blob = 0;
+  for (const { lengths, resolve } of batch) {
+    let sizeBytes = 0;
+    let newBytes = 0;
+    for (const [number, length] of lengths.entries()) {
+      sizeBytes += length;
+      if (isNew[blob + number] === 1) newBytes += length;
+    }
+    const end = blob + lengths.length;
+    resolve({ ids: Buffer.from(ids.slice(blob * ID_BYTES, end * ID_BYTES)), sizeBytes, newBytes });
+    blob = end;
   }
 }
 
@@ -163,7 +184,7 @@ function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
   }
 }
 
-function blobsOf(result: JobResult): { ids: Uint8Array; newBytes: number } {
+function blobsOf(result: JobResult): { ids: Uint8Array; isNew: Uint8Array } {
   if (result.kind !== 'blobs') throw new TypeError(`a worker answered ${result.kind} to blobs`);
   return result;
 }

@@ -1,0 +1,109 @@
+/** What is done with jobs, one after another, every call synchronous: in a worker thread or, for little, right here. */
+import { ChunkWindow } from '../chunking/chunk-window.ts';
+import { createContentCutter } from '../chunking/content-cutter.ts';
+import { Sealer } from '../crypto/sealer.ts';
+import type { BlobType } from '../names.ts';
+import { BlobSaver } from './blob-saver.ts';
+import { IdList } from './id-list.ts';
+import {
+  decodeFileList,
+  FILE_NUMBERS,
+  type FilesResult,
+  type FinishedPack,
+  type Job,
+  type JobResult,
+  type ListedFile,
+  type RepositorySecrets,
+  type SessionSetup,
+  type SystemErrorFacts,
+  systemErrorFacts,
+} from './messages.ts';
+import { readFileInChunks } from './read-file.ts';
+
+const NOTHING = { sizeBytes: 0, newBytes: 0 };
+
+/** Serves one session after another; what is dear to make lasts over all of them. */
+export class SealingJobs {
+  readonly #chunkerSecret: string;
+  readonly #sealer: Sealer;
+  #saver: BlobSaver | undefined;
+  /** For files, whose cuts are by content. */
+  #window: ChunkWindow | undefined;
+
+  constructor({ masterKey, chunkerSecret }: RepositorySecrets) {
+    this.#sealer = new Sealer(masterKey);
+    this.#chunkerSecret = chunkerSecret;
+  }
+
+  /** Packs that another session left open are forgotten. */
+  begin(session: SessionSetup, onPack: (pack: FinishedPack) => void): void {
+    this.#saver = new BlobSaver(this.#sealer, session, onPack);
+  }
+
+  run(job: Job): JobResult {
+    const saver = this.#saver;
+    if (!saver) throw new TypeError('a job came before its session began');
+    switch (job.kind) {
+      case 'files':
+        return this.#saveFiles(saver, job.files);
+      case 'blobs':
+        return saveBlobs(saver, job.type, job.bytes, job.lengths);
+      case 'drain':
+        this.#saver = undefined;
+        return { kind: 'drain', packs: saver.drain() };
+    }
+  }
+
+  #saveFiles(saver: BlobSaver, list: Uint8Array): FilesResult {
+    const ids = new IdList();
+    const numbers: number[] = [];
+    const failed = new Map<number, SystemErrorFacts>();
+    for (const file of decodeFileList(list)) {
+      const before = ids.count;
+      const saved = this.#saveFile(saver, file, ids);
+      if ('code' in saved) failed.set(numbers.length / FILE_NUMBERS, saved);
+      const { sizeBytes, newBytes } = 'code' in saved ? NOTHING : saved;
+      numbers.push(ids.count - before, sizeBytes, newBytes);
+    }
+    return { kind: 'files', numbers: Float64Array.from(numbers), ids: ids.bytes(), failed };
+  }
+
+  #saveFile(
+    saver: BlobSaver,
+    { path, expectedSizeBytes }: ListedFile,
+    ids: IdList,
+  ): { sizeBytes: number; newBytes: number } | SystemErrorFacts {
+    this.#window ??= new ChunkWindow(createContentCutter(this.#chunkerSecret));
+    let newBytes = 0;
+    try {
+      const sizeBytes = readFileInChunks(path, expectedSizeBytes, this.#window, (chunk) => {
+        const { id, isNew } = saver.save('data', chunk);
+        ids.push(id);
+        if (isNew) newBytes += chunk.length;
+      });
+      return { sizeBytes, newBytes };
+    } catch (error) {
+      const facts = systemErrorFacts(error);
+      if (!facts) throw error;
+      return facts;
+    }
+  }
+}
+
+function saveBlobs(
+  saver: BlobSaver,
+  type: BlobType,
+  bytes: Uint8Array,
+  lengths: Uint32Array,
+): JobResult {
+  const ids = new Uint8Array(lengths.length * 32);
+  const isNew = new Uint8Array(lengths.length);
+  let at = 0;
+  for (const [number, length] of lengths.entries()) {
+    const saved = saver.save(type, bytes.subarray(at, at + length));
+    ids.set(saved.id, number * 32);
+    if (saved.isNew) isNew[number] = 1;
+    at += length;
+  }
+  return { kind: 'blobs', ids, isNew };
+}

@@ -1,0 +1,89 @@
+import { Worker } from 'node:worker_threads';
+import type { RepositorySecrets } from './messages.ts';
+import { SealingJobs } from './sealing-jobs.ts';
+
+/** Starting a thread takes longer than sealing a few MiB; one that waits takes some MiB of memory. */
+const IDLE_MS = 20_000;
+
+/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
+const HEAP = { maxYoungGenerationSizeMb: 8 };
+
+type Idle = { worker: Worker; timer: NodeJS.Timeout; forget: () => void };
+
+/**
+ * The worker threads of one repository: lent to one session of writing, then kept for the next one for some seconds.
+ * Those that wait keep no process alive.
+ */
+export class SealingThreads {
+  readonly #secrets: RepositorySecrets;
+  readonly #idle: Idle[] = [];
+  #jobsHere: SealingJobs | undefined;
+  #closed = false;
+
+  constructor(secrets: RepositorySecrets) {
+    this.#secrets = secrets;
+  }
+
+  /** One that waits, or a new one. The borrower listens to its `error` and `exit`. */
+  lend(): Worker {
+    const idle = this.#idle.pop();
+    if (!idle) {
+      const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
+      const worker = new Worker(url, { workerData: this.#secrets, resourceLimits: HEAP });
+      // One that is being stopped may break before it ends, when nobody minds any more.
+      worker.on('error', () => {});
+      return worker;
+    }
+    idle.forget();
+    idle.worker.ref();
+    return idle.worker;
+  }
+
+  /** Only where its last job is done; the borrower has taken its listeners away. */
+  async giveBack(worker: Worker): Promise<void> {
+    if (this.#closed) {
+      await worker.terminate();
+      return;
+    }
+    worker.unref();
+    const leave = () => {
+      idle.forget();
+      this.#idle.splice(this.#idle.indexOf(idle), 1);
+    };
+    const expire = () => {
+      leave();
+      void worker.terminate();
+    };
+    const timer = setTimeout(expire, IDLE_MS).unref();
+    const forget = () => {
+      clearTimeout(timer);
+      worker.off('error', leave).off('exit', leave);
+    };
+    const idle: Idle = { worker, timer, forget };
+    worker.once('error', leave).once('exit', leave);
+    this.#idle.push(idle);
+  }
+
+  /** For little work, in the thread of whoever asks. To be given back as well. */
+  lendJobsHere(): SealingJobs {
+    const jobs = this.#jobsHere ?? new SealingJobs(this.#secrets);
+    this.#jobsHere = undefined;
+    return jobs;
+  }
+
+  giveBackJobsHere(jobs: SealingJobs): void {
+    this.#jobsHere = jobs;
+  }
+
+  /** Ends those that wait, now and later. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const idle = this.#idle.splice(0);
+    await Promise.all(
+      idle.map(({ worker, forget }) => {
+        forget();
+        return worker.terminate();
+      }),
+    );
+  }
+}
