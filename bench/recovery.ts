@@ -35,7 +35,8 @@ export async function benchRecovery(
   try {
     const storage = await openStorage(location);
     const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
-    const made = await protect(server, repository, folder, bytes).finally(() => repository.close());
+    const made = await protect(server, repository, folder, bytes);
+    await repository.close();
     await server.stop();
     fs.writeFileSync(path.join(folder, 'holdfast.yaml'), yamlOf(location));
     const recovered: Measured[] = [];
