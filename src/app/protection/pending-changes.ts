@@ -83,3 +83,10 @@ export class PendingChanges {
     });
   }
 }
+
+/** What a capture of watched changes is told, and what it says of time (see WatchedFacts of `#recovery`). */
+export function watchedOptions({ directories, throughMs, unchangedThroughMs }: Changes) {
+  if (directories === undefined) return {};
+  const known = unchangedThroughMs === undefined ? {} : { unchangedThroughMs };
+  return { changedDirectories: directories, facts: { asOfMs: throughMs, ...known } };
+}

@@ -6,10 +6,11 @@ import type { Store } from '#environment';
 import { type CaptureRecord, newestCapture, type StoreAddress } from '#repository';
 import type { Source, SourceContext, StoreSettings } from '#sources';
 import { errors } from '../errors.ts';
+import { settingsOf } from '../recovery/site.ts';
 import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
-import { type Changes, PendingChanges } from './pending-changes.ts';
+import { type Changes, PendingChanges, watchedOptions } from './pending-changes.ts';
 import { QuietWatermark } from './quiet-watermark.ts';
 import { createSlots } from './slots.ts';
 
@@ -59,14 +60,7 @@ export class StoreProtection {
     this.store = store;
     this.source = source;
     this.address = { environment: name, stage, store: store.name };
-    this.settings = {
-      name: store.name,
-      environment: name,
-      stage,
-      rpoMs: store.rpoMs,
-      protect: store.protect,
-      own: store.own,
-    };
+    this.settings = settingsOf(context.environment, store) as StoreSettings;
     this.#context = context;
     this.#log = context.log.child({ store: store.name });
     this.#onCaptured = options.onCaptured;
@@ -300,13 +294,6 @@ export class StoreProtection {
       stateFolder: this.stateFolder,
     };
   }
-}
-
-/** What a capture of watched changes is told, and what it says of time (see WatchedFacts of `#recovery`). */
-function watchedOptions({ directories, throughMs, unchangedThroughMs }: Changes) {
-  if (directories === undefined) return {};
-  const known = unchangedThroughMs === undefined ? {} : { unchangedThroughMs };
-  return { changedDirectories: directories, facts: { asOfMs: throughMs, ...known } };
 }
 
 /** The longer ago a base, the more journal a recovery must replay. */
