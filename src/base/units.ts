@@ -74,3 +74,8 @@ export function formatSize(sizeBytes: number | bigint): string {
 export function formatCount(count: number | bigint): string {
   return count.toLocaleString('en-US');
 }
+
+/** `1 snapshot`, `12,310 snapshots`. */
+export function formatCounted(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -22,7 +22,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 3: 'some files could not be read (named); the rest is stored' },
   async run([paths], options, io) {
     const { backupPaths } = await import('#capture');
-    const { formatCount, formatDuration, formatSize } = await import('#base');
+    const { formatCount, formatCounted, formatDuration, formatSize } = await import('#base');
     return await withRepository(options, async (repository) => {
       const result = await backupPaths(repository, listOf(paths), {
         exclude: listOf(options.exclude),
@@ -37,7 +37,7 @@ export const command: CommandSpec = {
       const { totals, stats, problems, problemCount, snapshot } = result;
       for (const { path, what } of problems) io.warn(`! ${path}: ${what}`);
       io.say(
-        `${formatCount(totals.files)} files, ${formatSize(totals.bytes)} in ${formatDuration(result.tookMs)}; ${formatSize(stats.newBytes)} new, stored as ${formatSize(stats.storedBytes)}`,
+        `${formatCounted(totals.files, 'file')}, ${formatSize(totals.bytes)} in ${formatDuration(result.tookMs)}; ${formatSize(stats.newBytes)} new, stored as ${formatSize(stats.storedBytes)}`,
       );
       io.say(`Snapshot ${snapshot.id.slice(0, 8)}.`);
       if (problemCount > 0)

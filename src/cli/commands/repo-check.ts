@@ -9,7 +9,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 6: 'damage was found (named)' },
   async run(_args, options, io) {
     const { checkRepository } = await import('#repository');
-    const { formatCount, formatSize } = await import('#base');
+    const { formatCount, formatCounted, formatSize } = await import('#base');
     return await withRepository(options, async (repository) => {
       const report = await checkRepository(repository, {
         readData: options.readData === true,
@@ -26,10 +26,10 @@ export const command: CommandSpec = {
       }
       for (const note of report.notes) io.say(`· ${note}`);
       const read = options.readData === true ? `, ${formatSize(checked.readBytes)} read` : '';
-      const seen = `${formatCount(checked.snapshots)} snapshots, ${formatCount(checked.packs)} packs, ${formatCount(checked.blobs)} blobs${read}`;
+      const seen = `${formatCounted(checked.snapshots, 'snapshot')}, ${formatCounted(checked.packs, 'pack')}, ${formatCounted(checked.blobs, 'blob')}${read}`;
       const clean = report.verdict === 'pass';
       io.say(
-        `${clean ? '✓ no damage' : `✗ ${formatCount(report.problems.length)} problems`}: ${seen}`,
+        `${clean ? '✓ no damage' : `✗ ${formatCounted(report.problems.length, 'problem')}`}: ${seen}`,
       );
       if (clean && !options.readData) io.say('\n  every byte   holdfast repo check --read-data');
       io.result(report);

@@ -28,7 +28,7 @@ export const command: CommandSpec = {
   async run([name], options, io) {
     const { errors } = await import('../errors.ts');
     const { restoreTree } = await import('#recovery');
-    const { formatCount, formatDuration, formatSize, systemClock } = await import('#base');
+    const { formatCounted, formatDuration, formatSize, systemClock } = await import('#base');
     if (typeof options.target !== 'string') {
       throw errors.usage(['--target says where to', 'holdfast repo restore']);
     }
@@ -58,7 +58,7 @@ export const command: CommandSpec = {
       for (const problem of result.problems) io.warn(`! ${problem.path}: ${problem.what}`);
       for (const note of result.notes) io.warn(`· ${note}`);
       io.say(
-        `${formatCount(result.files)} files, ${formatSize(result.bytes)} restored to ${target} in ${formatDuration(tookMs)}`,
+        `${formatCounted(result.files, 'file')}, ${formatSize(result.bytes)} restored to ${target} in ${formatDuration(tookMs)}`,
       );
       io.result({ snapshot: snapshot.id, target, tookMs, ...result });
       return result.problemCount > 0 ? 3 : 0;

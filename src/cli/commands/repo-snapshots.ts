@@ -19,6 +19,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 3: 'some snapshots are damaged (named)' },
   async run(_args, options, io) {
     const { tableLines } = await import('../frame/table.ts');
+    const { formatCounted } = await import('#base');
     return await withRepository(options, async (repository) => {
       let damaged = 0;
       const filter = {
@@ -48,7 +49,7 @@ export const command: CommandSpec = {
         { title: 'PATHS', shrinkTo: 12 },
       ];
       if (rows.length > 0) for (const line of tableLines(columns, rows, io.columns)) io.say(line);
-      io.say(rows.length === 0 ? 'No snapshots.' : `\n${rows.length} snapshots.`);
+      io.say(rows.length === 0 ? 'No snapshots.' : `\n${formatCounted(rows.length, 'snapshot')}.`);
       io.result({ snapshots: snapshots.map(({ others: _others, ...shown }) => shown), damaged });
       return damaged > 0 ? 3 : 0;
     });

@@ -8,9 +8,10 @@ export const command: CommandSpec = {
   examples: ['holdfast repo unlock --repo /srv/backup'],
   exits: REPOSITORY_EXITS,
   async run(_args, options, io) {
+    const { formatCounted } = await import('#base');
     await withRepository(options, async (repository) => {
       const removed = await repository.locks.unlock();
-      io.say(removed === 1 ? '1 stale lock removed.' : `${removed} stale locks removed.`);
+      io.say(`${formatCounted(removed, 'stale lock')} removed.`);
       io.result({ removed });
     });
     return 0;
