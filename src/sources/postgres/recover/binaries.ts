@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { systemCode } from '#base';
 import { errors } from '../errors.ts';
 import { type OsUser, runAs } from './os-user.ts';
 
@@ -68,13 +69,27 @@ async function majorOf(
   }
 }
 
-/** Copies `bin`, `lib` and `share` side by side; Postgres finds its files relative to the binary. */
+/**
+ * Lays `bin`, `lib` and `share` side by side again (Postgres finds its files relative to the binary): as hard links where
+ * the file system allows, which takes no space, else as copies.
+ */
 async function copyBinaries(folder: string, target: string): Promise<string> {
-  await fs.cp(path.dirname(folder), target, {
-    recursive: true,
-    force: false,
-    verbatimSymlinks: true,
-  });
-  await fs.chmod(target, 0o755);
+  await layAgain(path.dirname(folder), target);
   return path.join(target, 'bin');
+}
+
+async function layAgain(from: string, to: string): Promise<void> {
+  await fs.mkdir(to, { recursive: true });
+  await fs.chmod(to, 0o755);
+  for (const entry of await fs.readdir(from, { withFileTypes: true })) {
+    const [source, made] = [path.join(from, entry.name), path.join(to, entry.name)];
+    if (entry.isDirectory()) await layAgain(source, made);
+    else if (entry.isSymbolicLink())
+      await fs.symlink(await fs.readlink(source), made).catch(ifThere);
+    else await fs.link(source, made).catch(() => fs.copyFile(source, made));
+  }
+}
+
+function ifThere(error: unknown): void {
+  if (systemCode(error) !== 'EEXIST') throw error;
 }

@@ -54,7 +54,6 @@ export async function recoverPostgres(
     journal: request.journal,
   });
   const original = await originalSettings(originalConfigOf(directory, facts));
-  await fs.chown(request.scratch, state.user.uid, state.user.gid);
   await makeOwnFolder(folders.config, state);
   await makeOwnFolder(state.socketFolder, state);
   await stopPostmaster(directory, 'immediate');
@@ -108,6 +107,8 @@ export function recoveredStore(
 
 async function planCopy(request: RecoverRequest, facts: BaseFacts): Promise<CopyState> {
   const user = await serverUser(request.owner, request.directory);
+  // Whoever runs it must reach what is laid there for it.
+  await fs.chown(request.scratch, user.uid, user.gid);
   const { settings } = facts;
   const configFiles = [settings.config_file, settings.hba_file, settings.ident_file];
   return {
