@@ -132,6 +132,21 @@ describe('capture of a store', () => {
     expect((await nodesOf(second)).has('kept/inner/late')).toBe(true);
   });
 
+  it('holds its lock on for the next one where a watcher tells what changed, but against nobody here', async () => {
+    const first = await capture();
+    const locks = async () => (await repository.locks.list()).locks.map(({ id }) => id);
+    await fs.writeFile(path.join(folder, 'busy/b'), 'changed once');
+    const second = await capture({ previous: first, changedDirectories: new Set(['busy']) });
+    const held = await locks();
+    expect(held).toHaveLength(1);
+    await fs.writeFile(path.join(folder, 'busy/b'), 'changed twice');
+    const third = await capture({ previous: second, changedDirectories: new Set(['busy']) });
+    expect(await locks()).toEqual(held);
+    expect((await nodesOf(third)).get('busy/b')?.sizeBytes).toBe(13n);
+    await (await repository.lock('exclusive')).release();
+    expect(await locks()).toEqual([]);
+  });
+
   it('leaves nothing behind but unused blobs when the source fails, and no lock', async () => {
     const before = await repository.snapshots.ids();
     const failing: Source = {

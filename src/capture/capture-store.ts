@@ -16,6 +16,7 @@ import type { Capture, CaptureOutcome, Source, SourceContext, StoreSettings } fr
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
 import { treeDifference } from './snapshot/previous-tree.ts';
+import { recentTrees } from './snapshot/recent-trees.ts';
 import { captureTags } from './snapshot/tags.ts';
 
 export type CaptureStoreOptions<Own = Record<string, unknown>> = {
@@ -35,17 +36,19 @@ export type CaptureStoreOptions<Own = Record<string, unknown>> = {
 };
 
 /** A prune that is under way is waited for. */
-const LOCK = { waitMs: 60_000 };
+const LOCK_WITHIN_MS = 60_000;
 
 /**
  * Captures a store. When it resolves, snapshot and record are durable: blobs first, then the index, the snapshot, the
  * block map and at last the record, so that a crash leaves at most an unused snapshot (see `removeUnrecorded`).
  * What couldn't be captured is in the record's `problems`. Rejects with the source's or the repository's error, having
- * stored no snapshot. Holds a shared lock on the repository all the time.
+ * stored no snapshot. Holds a shared lock on the repository all the time; with `changedDirectories` it is one that lingers.
  */
 export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Promise<CaptureRecord> {
   const { repository, source, store } = options;
-  const lock = await repository.lock('shared', LOCK);
+  // Where a watcher says what changed, the next capture is often but a second away.
+  const lingers = options.changedDirectories !== undefined;
+  const lock = await repository.lock('shared', { waitMs: LOCK_WITHIN_MS, lingers });
   const context = {
     ...options.context,
     signal: AbortSignal.any([options.context.signal, lock.signal]),
@@ -89,7 +92,8 @@ async function storeCapture<Own>(
     stage: store.stage,
     store: store.name,
   };
-  const before = previous && (await repository.snapshots.load(previous.snapshot));
+  const recent = recentTrees(repository);
+  const before = previous && (await recent.rootOf(previous.snapshot));
   const blockMap = openBlockMapWriter(repository, address, id);
   const writer = await openWriter(repository, { heldLock });
   let captured: CapturedTree;
@@ -100,7 +104,7 @@ async function storeCapture<Own>(
       repository,
       writer,
       events: capture.events(),
-      ...(previous && before && { previous: { tree: before.tree, ...pickStart(previous) } }),
+      ...(previous && before && { previous: { tree: before, ...pickStart(previous) } }),
       blockMap,
       progress: context.progress,
       step: `${store.name}: capture`,
@@ -123,12 +127,13 @@ async function storeCapture<Own>(
     ...(previous && { parent: previous.snapshot }),
     tags: captureTags(address, id),
   });
+  recent.keepRoot(snapshot.id, captured.tree);
   crashPoint('capture/snapshot-stored');
   const map = await blockMap.finish();
   crashPoint('capture/block-map-stored');
   const totals =
     previous && before && captured.reusedDirectories > 0
-      ? sum(previous.statistics, await treeDifference(repository, before.tree, captured.tree))
+      ? sum(previous.statistics, await treeDifference(recent, before, captured.tree))
       : captured.totals;
   const record: CaptureRecord = {
     id,

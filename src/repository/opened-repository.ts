@@ -12,6 +12,7 @@ import type { BlobIndex } from './index/blob-index.ts';
 import { LoadedIndex } from './index/load-index.ts';
 import { Keys } from './keys/keys.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
+import { LingeringLocks } from './locks/lingering-locks.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
 import { type BlobType, ID_BYTES, packName } from './names.ts';
@@ -54,6 +55,9 @@ export class OpenedRepository implements Repository {
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
   readonly #decodePool: DecodePool;
+  readonly #lingering: LingeringLocks;
+  /** Signals of locks under which the index was loaded. */
+  #loadedUnder = new WeakSet<AbortSignal>();
   #reloadedMs = Number.NEGATIVE_INFINITY;
 
   constructor({ storage, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
@@ -68,6 +72,7 @@ export class OpenedRepository implements Repository {
     this.sealed = new SealedFiles(storage, sealer, () => this.#ownFormat.prepareWrite());
     this.keys = new Keys(storage, masterKey, keyId, scrypt);
     this.locks = new Locks(this.files, storage.location);
+    this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
     this.#loadedIndex = new LoadedIndex(this.files);
     this.#decodePool = new DecodePool(masterKey);
     this.sealingThreads = new SealingThreads({
@@ -86,6 +91,14 @@ export class OpenedRepository implements Repository {
 
   loadIndex(): Promise<void> {
     return this.#loadedIndex.load();
+  }
+
+  async loadIndexUnder({ signal }: RepositoryLock): Promise<void> {
+    if (this.#loadedUnder.has(signal)) return;
+    // A load that began before the lock may have seen what was pruned since, and the first call may share it.
+    await this.loadIndex();
+    await this.loadIndex();
+    this.#loadedUnder.add(signal);
   }
 
   saveIndex(packs: readonly IndexedPack[]): Promise<string> {
@@ -121,10 +134,12 @@ export class OpenedRepository implements Repository {
 
   dropIndex(): void {
     this.#loadedIndex.drop();
+    this.#loadedUnder = new WeakSet();
   }
 
   lock(kind: LockKind, options: LockOptions = {}): Promise<RepositoryLock> {
-    return this.locks.take(kind, options);
+    if (kind === 'exclusive') return this.#lingering.quietly(() => this.locks.take(kind, options));
+    return options.lingers ? this.#lingering.share(options) : this.locks.take(kind, options);
   }
 
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {
@@ -145,6 +160,7 @@ export class OpenedRepository implements Repository {
   }
 
   async close(): Promise<void> {
+    await this.#lingering.dropUnused();
     await this.sealingThreads.close();
     await this.#decodePool.close();
     await this.storage.close();

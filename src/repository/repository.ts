@@ -44,6 +44,8 @@ export interface Repository {
    * needs is then in an index that is loaded.
    */
   loadIndex(): Promise<void>;
+  /** The same once for each lock, because nobody prunes while it is held. */
+  loadIndexUnder(lock: RepositoryLock): Promise<void>;
   /**
    * Stores an index file with these packs (at most about 50,000 blobs) and adds them to `index`. Only for packs that
    * are durable. Resolves to its id.

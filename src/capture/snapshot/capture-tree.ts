@@ -6,10 +6,11 @@ import type { CaptureEvent } from '#sources';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
 import { PreviousTree } from './previous-tree.ts';
+import { recentTrees } from './recent-trees.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
 export type CaptureTreeOptions = {
-  repository: Pick<Repository, 'readBlob' | 'index'>;
+  repository: Pick<Repository, 'readBlob' | 'index' | 'snapshots'>;
   writer: RepositoryWriter;
   events: AsyncIterable<CaptureEvent>;
   /** Tree of the capture before, and when that began (ms since 1970). */
@@ -71,8 +72,9 @@ class TreeCapture {
   constructor(options: CaptureTreeOptions) {
     const { repository, writer, previous } = options;
     this.#options = options;
-    this.#builder = new TreeBuilder(writer);
-    this.#previous = previous && new PreviousTree(repository, previous.tree);
+    const recent = recentTrees(repository);
+    this.#builder = new TreeBuilder(writer, recent);
+    this.#previous = previous && new PreviousTree(recent, previous.tree);
     this.#contents = new FileContents({
       repository,
       writer,

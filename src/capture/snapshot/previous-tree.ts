@@ -1,6 +1,7 @@
 /** The tree of the capture before, looked up by path. Keeps the directories looked at last, so memory is bounded. */
 import { HoldfastError } from '#base';
-import { decodeTree, type Repository, type TreeNode } from '#repository';
+import type { TreeNode } from '#repository';
+import type { RecentTrees } from './recent-trees.ts';
 import { baseName, parentPath } from './tree-builder.ts';
 
 type Names = Map<string, TreeNode>;
@@ -9,12 +10,12 @@ type Names = Map<string, TreeNode>;
 const KEPT_DIRECTORIES = 32;
 
 export class PreviousTree {
-  readonly #repository: Pick<Repository, 'readBlob'>;
+  readonly #trees: Pick<RecentTrees, 'read'>;
   readonly #root: string;
   readonly #kept = new Map<string, Promise<Names | undefined>>();
 
-  constructor(repository: Pick<Repository, 'readBlob'>, root: string) {
-    this.#repository = repository;
+  constructor(trees: Pick<RecentTrees, 'read'>, root: string) {
+    this.#trees = trees;
     this.#root = root;
   }
 
@@ -42,7 +43,7 @@ export class PreviousTree {
     const subtree = path === '' ? this.#root : (await this.find(path))?.subtree;
     if (subtree === undefined) return undefined;
     try {
-      return await readNames(this.#repository, subtree);
+      return await readNames(this.#trees, subtree);
     } catch (error) {
       if (error instanceof HoldfastError && DAMAGE.has(error.code)) return undefined;
       throw error;
@@ -58,13 +59,12 @@ const DAMAGE: ReadonlySet<string> = new Set([
 ]);
 
 async function readNames(
-  repository: Pick<Repository, 'readBlob'>,
+  trees: Pick<RecentTrees, 'read'>,
   tree: string | undefined,
 ): Promise<Names> {
   const names: Names = new Map();
   if (tree === undefined) return names;
-  for (const node of decodeTree(await repository.readBlob('tree', tree)))
-    names.set(node.name.toString('latin1'), node);
+  for (const node of await trees.read(tree)) names.set(node.name.toString('latin1'), node);
   return names;
 }
 
@@ -75,7 +75,7 @@ export type TreeDifference = { files: number; directories: number; bytes: number
  * there is.
  */
 export async function treeDifference(
-  repository: Pick<Repository, 'readBlob'>,
+  trees: Pick<RecentTrees, 'read'>,
   before: string | undefined,
   after: string | undefined,
 ): Promise<TreeDifference> {
@@ -83,7 +83,7 @@ export async function treeDifference(
   const pairs: [string | undefined, string | undefined][] = [[before, after]];
   for (let pair = pairs.pop(); pair; pair = pairs.pop()) {
     if (pair[0] === pair[1]) continue;
-    const [old, now] = await Promise.all(pair.map((tree) => readNames(repository, tree)));
+    const [old, now] = await Promise.all(pair.map((tree) => readNames(trees, tree)));
     addUp(difference, old as Names, -1);
     addUp(difference, now as Names, 1);
     for (const name of new Set([...(old as Names).keys(), ...(now as Names).keys()]))

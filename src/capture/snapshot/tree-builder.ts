@@ -5,6 +5,7 @@
 import type { FileMetadata } from '#base';
 import { encodeTree, type RepositoryWriter, type TreeNode } from '#repository';
 import { errors } from '../errors.ts';
+import type { RecentTrees } from './recent-trees.ts';
 
 type Directory = {
   path: string;
@@ -23,14 +24,17 @@ export type TreeTotals = { files: number; directories: number; bytes: number };
 
 export class TreeBuilder {
   readonly #writer: Pick<RepositoryWriter, 'saveTree'>;
+  readonly #recent: Pick<RecentTrees, 'keep'>;
   readonly #root: Directory = newDirectory('', undefined);
   /** Directories that aren't sealed yet, by path. */
   readonly #open = new Map<string, Directory>([['', this.#root]]);
   readonly #sealed = Promise.withResolvers<string>();
   readonly totals: TreeTotals = { files: 0, directories: 0, bytes: 0 };
 
-  constructor(writer: Pick<RepositoryWriter, 'saveTree'>) {
+  /** `recent` gets what is stored. */
+  constructor(writer: Pick<RepositoryWriter, 'saveTree'>, recent: Pick<RecentTrees, 'keep'>) {
     this.#writer = writer;
+    this.#recent = recent;
     // Whoever calls `finish` hears of it; before that nobody waits.
     this.#sealed.promise.catch(() => {});
   }
@@ -117,7 +121,9 @@ export class TreeBuilder {
   async #seal(directory: Directory): Promise<void> {
     const { parent, nodes, path } = directory;
     nodes.sort((a, b) => Buffer.compare(a.name, b.name));
-    const subtree = await this.#writer.saveTree(encodeTree(nodes));
+    const encoded = encodeTree(nodes);
+    const subtree = await this.#writer.saveTree(encoded);
+    this.#recent.keep(subtree, encoded);
     if (!parent) {
       this.#sealed.resolve(subtree);
       return;

@@ -23,6 +23,11 @@ export type LockOptions = {
   /** Told once, before the first wait, who holds it. */
   onWait?: (why: HoldfastError) => void;
   signal?: AbortSignal;
+  /**
+   * Of a shared lock taken from a `Repository`: it stays for some seconds after its release, and who asks for another
+   * one meanwhile shares it.
+   */
+  lingers?: boolean;
 };
 
 /** Held until released. When it could not be refreshed in time, `signal` is aborted: whoever works under it must stop. */

@@ -42,9 +42,7 @@ export async function openWriter(
     ? borrowed(options.heldLock)
     : await repository.lock('shared', options.lock);
   try {
-    // A load that began before the lock may have seen what was pruned since, and the first call may share it.
-    await repository.loadIndex();
-    await repository.loadIndex();
+    await repository.loadIndexUnder(lock);
     return new SessionWriter(repository, lock, options);
   } catch (error) {
     await lock.release();
