@@ -18,7 +18,7 @@ export type Acknowledged = {
 };
 
 const UPLOAD_EVERY = 4;
-const PAUSE_MS = 10;
+const PAUSE_MS = 60;
 
 function newOrder(turn: number): { customer: number; lines: object[]; attachment?: string } {
   const count = 1 + (turn % 3);

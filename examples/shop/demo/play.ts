@@ -43,22 +43,32 @@ export type Director = { tell(act: Act): void; pause(ms: number): Promise<void> 
 
 const ORDERS_BEFORE = 300;
 const SHA = '4f2c1e';
+const STATUS_EVERY_MS = 500;
 const FILE = ['-f', configuration];
+
+type StatusReport = {
+  missed: number;
+  unknown: number;
+  stores: { source: string; protect: string; windows: unknown[]; captures: number }[];
+};
+
+async function isProtected(stage: Stage): Promise<boolean> {
+  const { missed, unknown, stores } = (await stage.holdfast.run(
+    ['status'],
+    [0, 6],
+  )) as StatusReport;
+  const guarded = stores.filter((store) => store.protect !== 'none');
+  const hasWindow = guarded.every(
+    ({ source, windows }) => source !== 'postgres' || windows.length > 0,
+  );
+  return missed + unknown === 0 && hasWindow && guarded.every(({ captures }) => captures > 0);
+}
 
 async function protect(stage: Stage, { tell }: Director): Promise<void> {
   const plan = await stage.holdfast.show(['plan', ...FILE], [0, 6]);
   tell({ text: `\n$ holdfast plan\n${plan}` });
   await stage.holdfast.show(['up', '-d', ...FILE]);
-  await waitUntil(async () => {
-    const status = (await stage.holdfast.run(['status'], [0, 6])) as {
-      stores: { source: string; protect: string; windows: unknown[]; captures: number }[];
-    };
-    return status.stores
-      .filter((store) => store.protect !== 'none')
-      .every(
-        (store) => store.captures > 0 && (store.source !== 'postgres' || store.windows.length > 0),
-      );
-  }, 'every store to be protected');
+  await waitUntil(() => isProtected(stage), 'every objective to be met', STATUS_EVERY_MS);
 }
 
 async function recover(stage: Stage, words: readonly string[]): Promise<RecoveryReport> {

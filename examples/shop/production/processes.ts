@@ -35,11 +35,15 @@ export async function runningPid(folder: string, name: string): Promise<number |
   return pid > 0 && isAlive(pid) ? pid : undefined;
 }
 
-export async function waitUntil(condition: () => Promise<boolean>, what: string): Promise<void> {
+export async function waitUntil(
+  condition: () => Promise<boolean>,
+  what: string,
+  pollMs = POLL_MS,
+): Promise<void> {
   const deadline = Date.now() + WAIT_MS;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
