@@ -35,3 +35,19 @@ function spans({ from, to }: JournalGap, line: number, start: bigint, end: bigin
   if (from.line !== line || from.offset > start) return false;
   return to === undefined || to.line > line || to.offset >= end;
 }
+
+/**
+ * The latest instant up to which nothing is missing before this place, as far as is known: what is noticed only after a
+ * restart was lost long before. The sender's clock is taken for ours. Undefined where nothing is known.
+ */
+export function wholeUntilMs(
+  place: Position,
+  stretches: readonly Stretch[],
+  standings: readonly ({ atMs: number; position: Position } | undefined)[],
+): number | undefined {
+  const isBefore = (line: number, offset: bigint) => line === place.line && offset <= place.offset;
+  const received = stretches.filter(({ line, to }) => isBefore(line, to));
+  const stood = standings.filter((at) => at && isBefore(at.position.line, at.position.offset));
+  const known = [...received.map(({ latestMs }) => latestMs), ...stood.map((at) => at?.atMs ?? 0)];
+  return known.length === 0 ? undefined : Math.max(...known);
+}

@@ -18,7 +18,7 @@ import { Lag } from './lag.ts';
 import { JournalNotes } from './notes.ts';
 import type { JournalShippingOptions, ShippingStatus } from './options.ts';
 import { PieceShipper } from './piece-shipper.ts';
-import { resumePosition } from './resume.ts';
+import { resumePosition, wholeUntilMs } from './resume.ts';
 import { Shelf } from './shelf.ts';
 import { StreamHead } from './stream-head.ts';
 import { Upkeep } from './upkeep.ts';
@@ -81,7 +81,7 @@ export class JournalShipping implements JournalSink {
     this.#shelf = parts.shelf;
     this.#notes = parts.notes;
     this.#lag = new Lag(this.#clock);
-    this.#head = new StreamHead(this.#notes, this.#clock);
+    this.#head = new StreamHead(this.#notes, (place) => this.#wholeUntilMs(place));
     const { repository, address } = options;
     this.#shipper = new PieceShipper({
       repository,
@@ -142,7 +142,7 @@ export class JournalShipping implements JournalSink {
 
   async gap(gap: Parameters<JournalSink['gap']>[0]): Promise<void> {
     await this.#head.noted;
-    await this.#notes.gap(gap, this.#heard?.atMs ?? this.#clock.nowMs());
+    await this.#notes.gap(gap, this.#wholeUntilMs(gap.from));
     this.#head.beginAt(undefined);
   }
 
@@ -290,6 +290,14 @@ export class JournalShipping implements JournalSink {
 
   #resume(): Position | undefined {
     return resumePosition(this.#shelf.covered, this.#spool.stretches(), this.#notes.gaps);
+  }
+
+  #wholeUntilMs(place: Position): number {
+    const heard = this.#heard && { atMs: this.#heard.atMs, position: this.#heard.senderEnd };
+    const stretches = [...this.#shelf.covered, ...this.#spool.stretches()];
+    return (
+      wholeUntilMs(place, stretches, [heard, this.#notes.lastWatermark]) ?? this.#clock.nowMs()
+    );
   }
 
   #unshippedBytes(): number {

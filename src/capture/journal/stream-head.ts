@@ -1,17 +1,17 @@
 /** Where the stream stands, and whether what comes follows it: a jump that nobody told of is recorded as a gap. */
-import type { Clock } from '#base';
 import type { Position } from '#repository';
 import type { JournalNotes } from './notes.ts';
 
 export class StreamHead {
   readonly #notes: JournalNotes;
-  readonly #clock: Clock;
+  readonly #wholeUntilMs: (place: Position) => number;
   #head: Position | undefined;
   #noted: Promise<void> = Promise.resolve();
 
-  constructor(notes: JournalNotes, clock: Clock) {
+  /** `wholeUntilMs`: the latest instant up to which nothing is missing before a place. */
+  constructor(notes: JournalNotes, wholeUntilMs: (place: Position) => number) {
     this.#notes = notes;
-    this.#clock = clock;
+    this.#wholeUntilMs = wholeUntilMs;
   }
 
   /** Resolves when what was noticed is recorded. Rejects where that failed: the stream must begin again. */
@@ -34,7 +34,7 @@ export class StreamHead {
     if (this.#notes.hasOpenGap) this.#note(() => this.#notes.goesOn(start));
     else if (head && head.line === start.line && start.offset > head.offset) {
       const because = 'the stream went on at a later place than it had ended';
-      const lostFromMs = this.#clock.nowMs();
+      const lostFromMs = this.#wholeUntilMs(head);
       this.#note(() => this.#notes.gap({ from: head, to: start, because }, lostFromMs));
     }
   }

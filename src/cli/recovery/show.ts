@@ -12,7 +12,7 @@ const COLUMNS = [
 ];
 
 function skewText(selection: ShownStore): string {
-  if (selection.leads) return 'leader';
+  if (selection.leads && !selection.overLimit) return 'leader';
   if (selection.skewMs === 0) return '0s';
   const around =
     selection.uncertaintyMs >= 100 ? ` ±${formatDuration(selection.uncertaintyMs)}` : '';

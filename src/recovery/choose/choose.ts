@@ -55,6 +55,8 @@ type Found = {
   capture: CaptureRecord;
   /** What the store will be as of, Holdfast's clock. */
   atMs: number;
+  /** It was aimed at a place in its journal, which is what it was asked for whatever the clocks say. */
+  isExact?: boolean;
   journal?: JournalReader;
   resolved?: ResolvedTarget;
 };
@@ -82,7 +84,7 @@ async function chooseFromJournal(
   const knownMs = await lastKnownMs(journal, capture);
   const reachedMs = resolved.isEnd ? Math.min(aim.atMs ?? knownMs, knownMs) : aim.atMs;
   const atMs = reachedMs ?? (resolved.lastCommitMs ?? knownMs) - capture.clock.offsetMs;
-  return { capture, journal, resolved, atMs };
+  return { capture, journal, resolved, atMs, isExact: wanted.kind !== 'time' };
 }
 
 function limitOf(target: Target, nowMs: number): Before {
@@ -165,7 +167,8 @@ async function describe(
   leads: boolean,
 ): Promise<ChosenStore> {
   const { capture, resolved, journal } = found;
-  const skewMs = leads ? 0 : Math.round(found.atMs - instantMs);
+  // A leader is short of its instant where its journal ends before: nobody knows what was committed after that.
+  const skewMs = leads && found.isExact ? 0 : Math.round(found.atMs - instantMs);
   return {
     store,
     capture,
@@ -181,7 +184,7 @@ async function describe(
       leads,
       ...(resolved ? { position: positionText(resolved) } : {}),
       leftBehind: await describeLeftBehind(request, store, found),
-      overLimit: !leads && Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
+      overLimit: Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
       bytes: capture.statistics.bytes,
     },
   };
