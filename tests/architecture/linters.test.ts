@@ -9,7 +9,7 @@ const planted = 'tests/architecture/planted';
 test('oxlint finds the planted floating promises and the planted cycle', () => {
   const result = spawnSync(
     'oxlint',
-    ['-c', `${planted}/.oxlintrc.json`, '--format=unix', planted],
+    ['-c', `${planted}/oxlint.json`, '--format=unix', planted],
     {
       cwd: root,
       encoding: 'utf8',
