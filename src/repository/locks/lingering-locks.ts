@@ -90,7 +90,7 @@ export class LingeringLocks {
     if (!stays) return this.#drop(held);
     // Nobody waits for it then; a lock that can't be removed goes stale by itself.
     const drop = () => this.#drop(held).catch(() => {});
-    held.timer = setTimeout(drop, this.#timing.lingerMs).unref();
+    held.timer = setTimeout(() => void drop(), this.#timing.lingerMs).unref();
   }
 
   async #drop(held: Held): Promise<void> {
