@@ -84,6 +84,12 @@ export const errors = errorCatalogue('recovery', {
     message: (type: string) => `captured by a source that this version doesn't know: ${type}`,
     guidance: 'Use a Holdfast that has this source.',
   },
+  homeIsMounted: {
+    kind: 'invalid',
+    message: (store: string, directory: string) =>
+      `${store} lies in ${directory}, which is a mount point: nothing can take its place`,
+    guidance: 'Keep the store in a folder below it, or recover beside production and copy.',
+  },
   stillInUse: {
     kind: 'refused',
     message: (store: string, directory: string) =>

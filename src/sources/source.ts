@@ -254,6 +254,8 @@ export interface Source<Own = Record<string, unknown>> {
     context: SourceContext,
   ): Promise<RecoveredStore>;
   stop?(directory: string, context: SourceContext): Promise<void>;
+  /** Whether a server runs on this folder of this host, which then must not be moved away. */
+  inUse?(directory: string): Promise<boolean>;
   /**
    * Gives a stopped copy back what makes it production (its configuration, its paths), before it takes the place of
    * `home`. Idempotent.

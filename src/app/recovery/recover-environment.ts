@@ -107,7 +107,7 @@ export async function recoverEnvironment(
   const { environment, choice, inPlace, signal, log, progress } = options;
   const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
   const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
-  if (inPlace) refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
+  if (inPlace) await refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
   const result = await recoverBeside({
     repository: options.repository,
     environment: environment.name,
@@ -132,10 +132,11 @@ export type ChangeOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
+  crashPoint?: SwitchOptions['crashPoint'];
 };
 
 function switchOptions(options: ChangeOptions): SwitchOptions {
-  const { environment, state, log, progress, signal } = options;
+  const { environment, state, log, progress, signal, crashPoint } = options;
   const known = (name: string): [string, Source][] => {
     const store = environment.stores.find((candidate) => candidate.name === name);
     const source = store && findSource(store.type);
@@ -146,6 +147,7 @@ function switchOptions(options: ChangeOptions): SwitchOptions {
     site: siteOf({ environment, signal }),
     sources: Object.fromEntries(Object.keys(state.stores).flatMap(known)),
     ...{ log, progress, signal },
+    ...(crashPoint === undefined ? {} : { crashPoint }),
   };
 }
 

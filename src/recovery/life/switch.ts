@@ -4,18 +4,13 @@
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import {
-  type Logger,
-  type ProgressListener,
-  syncDirectory,
-  syncFileSystem,
-  systemClock,
-  systemCode,
-} from '#base';
+import { type Logger, type ProgressListener, sleepMs, syncFileSystem, systemClock } from '#base';
 import type { Source, SourceContext } from '#sources';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
 import type { ProductionStore, Site } from '../site.ts';
+import { noCrash, type SwitchCrashPoint } from './crash-point.ts';
+import { awaitsMove, exists, move } from './move.ts';
 import { saveState } from './state.ts';
 
 export type SwitchOptions = {
@@ -26,41 +21,13 @@ export type SwitchOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
+  crashPoint?: SwitchCrashPoint;
 };
 
 type StoreName = string;
 
 /** Where a store's production is found: as the recovery noted it, else as the site says. */
 type Place = { site: Site; state: Pick<RecoveryState, 'stores'> };
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await fs.lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-/** Moves a folder, over file systems too; atomic within one. */
-async function move(from: string, to: string): Promise<void> {
-  try {
-    await fs.rename(from, to);
-  } catch (error) {
-    if (systemCode(error) !== 'EXDEV') throw error;
-    const staged = `${to}.arriving`;
-    await fs.rm(staged, { recursive: true, force: true });
-    await fs.cp(from, staged, {
-      recursive: true,
-      preserveTimestamps: true,
-      verbatimSymlinks: true,
-    });
-    await fs.rename(staged, to);
-    await fs.rm(from, { recursive: true });
-  }
-  await syncDirectory(path.dirname(to));
-}
 
 function productionOf(
   { site, state }: Place,
@@ -74,10 +41,36 @@ function productionOf(
 }
 
 /** Everything that would stop a switch half way is refused before anything is touched. */
-export function refuseUnswitchable(place: Place, stores: readonly StoreName[]): void {
-  for (const store of stores) productionOf(place, store);
+export async function refuseUnswitchable(
+  place: Place,
+  stores: readonly StoreName[],
+): Promise<void> {
+  for (const store of stores) {
+    const { directory } = productionOf(place, store);
+    if (await isMountPoint(directory)) throw errors.homeIsMounted([store, directory]);
+  }
   for (const { name, control } of place.site.production.services) {
     if (!control) throw errors.noControl([name]);
+  }
+}
+
+/** Such a folder can't be renamed, so nothing can take its place. */
+async function isMountPoint(directory: string): Promise<boolean> {
+  if (!(await exists(directory))) return false;
+  const [own, parent] = await Promise.all([fs.lstat(directory), fs.lstat(path.dirname(directory))]);
+  return own.dev !== parent.dev;
+}
+
+const STOPPED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 100;
+
+/** A stop command that only seems to have stopped it must not get its data taken away under it. */
+async function assertStopped(options: SwitchOptions, store: StoreName): Promise<void> {
+  const { directory } = productionOf(options, store);
+  const deadlineMs = systemClock.monotonicMs() + STOPPED_WITHIN_MS;
+  while (await options.sources[store]?.inUse?.(directory)) {
+    if (systemClock.monotonicMs() > deadlineMs) throw errors.stillInUse([store, directory]);
+    await sleepMs(LOOK_EVERY_MS, options.signal);
   }
 }
 
@@ -89,6 +82,7 @@ async function stopProduction(options: SwitchOptions): Promise<void> {
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `stopping ${store} in production` });
     await productionOf(options, store).control?.stop();
+    await assertStopped(options, store);
   }
 }
 
@@ -136,14 +130,18 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
     },
     contextFor(options, store),
   );
+  const { crashPoint = noCrash } = options;
   entry.replaced = `${directory}.replaced-${state.id}`;
   await saveState(state);
+  crashPoint('switch/noted');
   if (!(await exists(entry.replaced)) && (await exists(directory)))
     await move(directory, entry.replaced);
-  if (!(await exists(entry.directory))) return;
+  crashPoint('switch/production-aside');
+  if (!(await awaitsMove(entry.directory, directory))) return;
   // A restore leaves its bytes to the kernel; what becomes production must be on the disk.
-  await syncFileSystem(entry.directory);
+  if (await exists(entry.directory)) await syncFileSystem(entry.directory);
   await move(entry.directory, directory);
+  crashPoint('switch/copy-in-place');
 }
 
 async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {
@@ -151,8 +149,11 @@ async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<v
   const entry = state.stores[store];
   const { directory } = productionOf(options, store);
   if (!entry?.replaced || !(await exists(entry.replaced))) return;
+  const { crashPoint = noCrash } = options;
   if (!(await exists(entry.directory))) await move(directory, entry.directory);
+  crashPoint('undo/copy-back');
   await move(entry.replaced, directory);
+  crashPoint('undo/production-back');
 }
 
 /**
@@ -165,7 +166,7 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'ready']);
   }
-  refuseUnswitchable(options, Object.keys(state.stores));
+  await refuseUnswitchable(options, Object.keys(state.stores));
   const begun = systemClock.monotonicMs();
   state.status = 'promoting';
   await saveState(state);
@@ -173,6 +174,7 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   await stopProduction(options);
   for (const store of Object.keys(state.stores)) await exchange(options, store);
   await startProduction(options);
+  options.crashPoint?.('switch/started');
   state.status = 'promoted';
   state.services = [];
   state.phases.push({ phase: 'switch', tookMs: Math.round(systemClock.monotonicMs() - begun) });
@@ -186,12 +188,13 @@ export async function undoRecovery(options: SwitchOptions): Promise<RecoveryStat
   if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'promoted']);
   }
-  refuseUnswitchable(options, Object.keys(state.stores));
+  await refuseUnswitchable(options, Object.keys(state.stores));
   state.status = 'undoing';
   await saveState(state);
   await stopProduction(options);
   for (const store of Object.keys(state.stores)) await exchangeBack(options, store);
   await startProduction(options);
+  options.crashPoint?.('undo/started');
   state.status = 'undone';
   await saveState(state);
   return state;

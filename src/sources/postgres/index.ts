@@ -5,6 +5,7 @@ import { isThisHost, parseConnectionUrl } from './connection/index.ts';
 import { baseFactsOf } from './facts.ts';
 import { inspectPostgres } from './inspect/inspect.ts';
 import { settleCopy, startCopy, stopCopy } from './recover/life.ts';
+import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
 import { postgresJournal, resolve } from './wal/index.ts';
 
@@ -22,6 +23,7 @@ export const postgresSource: Source<PostgresConfig> = {
   recover: recoverPostgres,
   start: startCopy,
   stop: stopCopy,
+  inUse: async (directory) => (await runningPostmaster(directory)) !== undefined,
   settle: settleCopy,
   home: dataDirectoryHere,
 };

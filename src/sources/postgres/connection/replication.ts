@@ -94,13 +94,36 @@ function namedRow(names: string[], values: (string | null)[]): Record<string, st
   return Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
 }
 
+const SLAB_BYTES = 2 ** 20;
+
 /**
- * A copy, because pg's parser writes over its buffer when it joins split messages. What follows the first byte, which
- * tells the kind of a message, lies on a multiple of 8, so that it can be read by words.
+ * Copies of messages, because pg's parser writes over its buffer when it joins split messages. What follows the first
+ * byte, which tells the kind of a message, lies on a multiple of 8, so that it can be read by words. Many messages
+ * share a piece of memory: one for each would keep the garbage collector busy.
  */
-function alignedCopy(chunk: Buffer): Buffer {
-  const room = Buffer.from(new ArrayBuffer(chunk.length + 7));
-  chunk.copy(room, 7);
+class AlignedCopies {
+  #slab = Buffer.alloc(0);
+  #used = 0;
+
+  copy(bytes: Buffer): Buffer {
+    const start = this.#used + 7;
+    const end = start + bytes.length;
+    if (end > this.#slab.length) {
+      // A slab is worth it where many such messages fit, and not for the few short ones of most conversations.
+      if (bytes.length < SLAB_BYTES / 64 || bytes.length > SLAB_BYTES / 4) return alone(bytes);
+      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#used = 0;
+      return this.copy(bytes);
+    }
+    bytes.copy(this.#slab, start);
+    this.#used = end + ((8 - (end % 8)) % 8);
+    return this.#slab.subarray(start, end);
+  }
+}
+
+function alone(bytes: Buffer): Buffer {
+  const room = Buffer.allocUnsafeSlow(bytes.length + 7);
+  bytes.copy(room, 7);
   return room.subarray(7);
 }
 
@@ -108,6 +131,7 @@ function alignedCopy(chunk: Buffer): Buffer {
 class Conversation implements RawCommand, ReplicationStream {
   readonly #command: string;
   readonly #connection: RawConnection;
+  readonly #copies = new AlignedCopies();
   #waiting: ReplicationMessage[] = [];
   #waitingBytes = 0;
   #paused = false;
@@ -189,7 +213,7 @@ class Conversation implements RawCommand, ReplicationStream {
   }
 
   handleCopyData(message: { chunk: Buffer }): void {
-    const bytes = alignedCopy(message.chunk);
+    const bytes = this.#copies.copy(message.chunk);
     this.#waitingBytes += bytes.length;
     this.#take({ kind: 'data', bytes });
     if (this.#waitingBytes > HELD_BYTES && !this.#paused) {
