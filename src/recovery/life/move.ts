@@ -1,0 +1,60 @@
+/** Moving what may be large, within one file system or over two, so that a repeated call goes on where a crash cut it. */
+import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { syncDirectory, syncFileSystem, systemCode } from '#base';
+
+const execute = promisify(execFile);
+
+export async function exists(file: string): Promise<boolean> {
+  try {
+    await fs.lstat(file);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+const arriving = (to: string) => `${to}.arriving`;
+const leaving = (from: string) => `${from}.leaving`;
+
+/** A move over two file systems was cut where the whole copy was durable, and only its last renames are missing. */
+async function isCut(from: string, to: string): Promise<boolean> {
+  return !(await exists(from)) && (await exists(leaving(from))) && (await exists(arriving(to)));
+}
+
+/** Whether there is something to move: false where it has arrived, or never was. */
+export async function awaitsMove(from: string, to: string): Promise<boolean> {
+  return (await exists(from)) || (await isCut(from, to));
+}
+
+/** Atomic within a file system. Over two, `to` appears whole and durable, with owners, times, links and attributes. */
+export async function move(from: string, to: string): Promise<void> {
+  if (await isCut(from, to)) return arrive(from, to);
+  try {
+    await fs.rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    await copyOver(from, to);
+    return arrive(from, to);
+  }
+  await syncDirectory(path.dirname(to));
+}
+
+async function copyOver(from: string, to: string): Promise<void> {
+  await fs.rm(arriving(to), { recursive: true, force: true });
+  await fs.rm(leaving(from), { recursive: true, force: true });
+  // Node's own copy keeps neither owners nor attributes: a database wouldn't start on what it leaves.
+  await execute('cp', ['-a', '--', from, arriving(to)]);
+  await syncFileSystem(arriving(to));
+  await fs.rename(from, leaving(from));
+  await syncDirectory(path.dirname(from));
+}
+
+async function arrive(from: string, to: string): Promise<void> {
+  await fs.rename(arriving(to), to);
+  await syncDirectory(path.dirname(to));
+  await fs.rm(leaving(from), { recursive: true });
+}
