@@ -146,6 +146,12 @@ export type JournalState =
   | { state: 'waiting'; because: string; nextTryMs: number }
   | { state: 'needs-base'; because: string };
 
+export type JournalSegments = {
+  sizeBytes: number;
+  /** `from` is a multiple of the size; names sort as positions do. */
+  name(line: number, from: bigint): string;
+};
+
 /** Read access to recorded journal; `#repository`'s JournalReader fits it. */
 export interface JournalAccess {
   contiguousEnd(from: JournalPosition): Promise<bigint>;
@@ -237,6 +243,8 @@ export interface Source<Own = Record<string, unknown>> {
   journal?(store: StoreSettings<Own>, context: SourceContext): JournalSource;
   /** Watches for changes where there is no journal. Says every second, at the latest, how far it has looked. */
   watch?(store: StoreSettings<Own>, context: SourceContext): AsyncIterable<WatchNews>;
+  /** How the journal is cut into files that people and other tools know; by the newest base, where there is one. */
+  journalSegments?(newest: CaptureOutcome | undefined): JournalSegments;
   /** Turns a target into a position of the journal, beginning at a base. */
   resolve?(
     base: CaptureOutcome,

@@ -61,7 +61,7 @@ async function isMountPoint(directory: string): Promise<boolean> {
   return own.dev !== parent.dev;
 }
 
-const STOPPED_WITHIN_MS = 10_000;
+const STOPPED_WITHIN_MS = 5_000;
 const LOOK_EVERY_MS = 100;
 
 /** A stop command that only seems to have stopped it must not get its data taken away under it. */

@@ -1,9 +1,10 @@
-import type { CaptureOutcome, Source, StoreSettings } from '../source.ts';
+import type { CaptureOutcome, JournalSegments, Source, StoreSettings } from '../source.ts';
 import { captureBase } from './base/capture.ts';
 import { type PostgresConfig, postgresSchema } from './config.ts';
 import { isThisHost, parseConnectionUrl } from './connection/index.ts';
 import { baseFactsOf } from './facts.ts';
 import { inspectPostgres } from './inspect/inspect.ts';
+import { DEFAULT_SEGMENT_SIZE_BYTES, segmentName } from './lsn.ts';
 import { settleCopy, startCopy, stopCopy } from './recover/life.ts';
 import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
@@ -19,6 +20,7 @@ export const postgresSource: Source<PostgresConfig> = {
   inspect: inspectPostgres,
   capture: (store, _options, context) => captureBase(store, context),
   journal: postgresJournal,
+  journalSegments: walSegments,
   resolve,
   recover: recoverPostgres,
   start: startCopy,
@@ -27,6 +29,12 @@ export const postgresSource: Source<PostgresConfig> = {
   settle: settleCopy,
   home: dataDirectoryHere,
 };
+
+/** WAL files as Postgres names them. Before the first base the usual size is assumed. */
+function walSegments(newest: CaptureOutcome | undefined): JournalSegments {
+  const sizeBytes = newest ? baseFactsOf(newest).walSegmentSizeBytes : DEFAULT_SEGMENT_SIZE_BYTES;
+  return { sizeBytes, name: (line, from) => segmentName(line, from, sizeBytes) };
+}
 
 /** The data directory of production, where its server runs on this host. */
 function dataDirectoryHere(

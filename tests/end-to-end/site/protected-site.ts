@@ -29,6 +29,14 @@ export type ProtectedSite = {
 
 const PASSWORD = 'end-to-end';
 
+export type SiteOptions = {
+  settings?: Record<string, string>;
+  /** Called before the first capture. */
+  prepare?(site: { server: TestServer; folder: string }): Promise<void>;
+  /** Put at the end of the declaration. */
+  declared?: string;
+};
+
 function yamlOf(site: { server: TestServer; folder: string; uploads: string }): string {
   return `# yaml-language-server: $schema=./holdfast.schema.json
 apiVersion: holdfast/v1
@@ -55,16 +63,27 @@ checks:
 `;
 }
 
-export async function openProtectedSite(major: 15 | 18): Promise<ProtectedSite> {
+export async function openProtectedSite(
+  major: 15 | 18,
+  options: SiteOptions = {},
+): Promise<ProtectedSite> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-site-'));
   await fs.chmod(folder, 0o755);
   const uploads = path.join(folder, 'uploads');
   await fs.mkdir(uploads);
-  const server = await startTestServer({ major, initdbArguments: ['--data-checksums'] });
+  const server = await startTestServer({
+    major,
+    initdbArguments: ['--data-checksums'],
+    settings: options.settings ?? {},
+  });
   await server.sql('create table numbers (n int primary key)');
+  await options.prepare?.({ server, folder });
   const storage = await openStorage(path.join(folder, 'repository'));
   const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
-  await fs.writeFile(path.join(folder, 'holdfast.yaml'), yamlOf({ server, folder, uploads }));
+  await fs.writeFile(
+    path.join(folder, 'holdfast.yaml'),
+    yamlOf({ server, folder, uploads }) + (options.declared ?? ''),
+  );
 
   const settings = (name: string, own: Record<string, unknown>): StoreSettings => ({
     name,
