@@ -38,11 +38,11 @@ test('files, against restic and borg', async () => {
     'unchanged backup, wall',
     'restore, wall',
   ]);
-});
+}, 300_000);
 
 test("Postgres, against its own tools, pgBackRest and restic's restore", async () => {
   const [base, recovery] = await benchPostgres(folder, 15 * 2 ** 20, 1);
   expect(base?.columns).toEqual(['holdfast', 'pg_basebackup', 'pg_basebackup -z', 'pgbackrest']);
   expectNumbers(base as BenchTable, ['base backup, wall', 'stored']);
   expectNumbers(recovery as BenchTable, ['until it answers, wall']);
-});
+}, 300_000);
