@@ -4,7 +4,7 @@ import { type Logger, systemClock } from '#base';
 import { type JournalShipping, openJournalShipping, type ShippingStatus } from '#capture';
 import { type RecoveryWindow, recoveryWindows } from '#recovery';
 import { type JournalGap, openJournalReader, readGaps, type StoreAddress } from '#repository';
-import type { JournalSource, JournalState } from '#sources';
+import type { JournalSegments, JournalSource, JournalState } from '#sources';
 import type { ProtectionContext } from './context.ts';
 import { keepTrying, type Trouble } from './keep-trying.ts';
 
@@ -16,6 +16,8 @@ export type JournalKeeperOptions = {
   sourceType: string;
   source: JournalSource;
   rpoMs: number;
+  /** How batches of it are cut into files, as far as it is known now. */
+  segments(): JournalSegments | undefined;
   log: Logger;
   signal: AbortSignal;
   /** The journal can't go on from what is there: a new base is to be captured. */
@@ -76,11 +78,13 @@ export class JournalKeeper {
 
   async #stream(wentWell: () => void): Promise<void> {
     const { context, address, sourceType, source, rpoMs, log, signal } = this.#options;
+    const segments = this.#options.segments();
     const shipping = await openJournalShipping({
       repository: context.repository,
       address,
       source: sourceType,
       spoolFolder: this.spoolFolder,
+      ...(segments && { segmentSizeBytes: segments.sizeBytes, segmentName: segments.name }),
       // A spool that is lost together with the store makes nothing safe.
       flush: rpoMs === 0 && !this.sharesMachine ? 'spooled' : 'shipped',
       log,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Logger, type Progress, sleepMs, systemClock } from '#base';
 import { captureStore } from '#capture';
 import type { Store } from '#environment';
+import { outcomeOf } from '#recovery';
 import { type CaptureRecord, newestCapture, type StoreAddress } from '#repository';
 import type { Source, SourceContext, StoreSettings } from '#sources';
 import { errors } from '../errors.ts';
@@ -73,6 +74,7 @@ export class StoreProtection {
         sourceType: source.type,
         source: source.journal(this.settings, this.#sourceContext()),
         rpoMs: store.rpoMs,
+        segments: () => source.journalSegments?.(this.#newest && outcomeOf(this.#newest)),
         log: this.#log,
         signal: this.#stop.signal,
         needsBase: (because) => this.#needsBase(because),

@@ -12,6 +12,9 @@ export function formatLsn(lsn: bigint): string {
 }
 
 /** First address of the segment that holds this one. */
+/** What initdb makes where nothing else is asked for. */
+export const DEFAULT_SEGMENT_SIZE_BYTES = 16 * 2 ** 20;
+
 export function segmentStart(lsn: bigint, segmentSizeBytes: number): bigint {
   return lsn - (lsn % BigInt(segmentSizeBytes));
 }

@@ -110,7 +110,7 @@ class BaseCapture implements Capture {
       verifyChecksums: store.own.verifyPages,
       ...(store.own.maxRate === undefined ? {} : { maxRateBytes: store.own.maxRate }),
     });
-    const stream = connection.stream(command, context.signal);
+    const stream = connection.stream(command, context.signal, { reusesMemory: true });
     return this.#events.from(backupItems(stream, connection.serverVersion));
   }
 

@@ -106,7 +106,8 @@ export class BackupEvents {
 
   #manifestArrives(bytes: Buffer): void {
     this.#manifest.take(bytes);
-    this.#manifestBytes.push(bytes);
+    // Its memory is used again, as that of all that arrives.
+    this.#manifestBytes.push(Buffer.from(bytes));
   }
 
   async *#entryEvents(

@@ -20,7 +20,7 @@ export type BackupItem =
 /** SQLSTATE data_corrupted: with it the server ends a backup that came whole, but with damaged pages in it. */
 const DATA_CORRUPTED = 'XX001';
 
-/** Unpacks the answer to BASE_BACKUP. Pulls no faster than it is asked. */
+/** Unpacks the answer to BASE_BACKUP. Pulls no faster than it is asked; bytes hold until the next item is asked for. */
 export async function* backupItems(
   stream: ReplicationStream,
   serverVersion: number,

@@ -48,8 +48,7 @@ export class PageCheck {
     while (at < bytes.length) {
       const left = bytes.length - at;
       if (this.#joinedFill === 0 && left >= this.#blockBytes && (bytes.byteOffset + at) % 4 === 0) {
-        this.#judge(new Int32Array(bytes.buffer, bytes.byteOffset + at, this.#blockBytes / 4));
-        at += this.#blockBytes;
+        at += this.#takeWhole(bytes, at, Math.floor(left / this.#blockBytes));
         continue;
       }
       const taken = bytes.copy(this.#joined, this.#joinedFill, at);
@@ -57,9 +56,16 @@ export class PageCheck {
       this.#joinedFill += taken;
       if (this.#joinedFill === this.#blockBytes) {
         this.#joinedFill = 0;
-        this.#judge(this.#joinedWords);
+        this.#judge(this.#joinedWords, 0);
       }
     }
+  }
+
+  #takeWhole(bytes: Buffer, from: number, pages: number): number {
+    const pageWords = this.#blockBytes / 4;
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + from, pages * pageWords);
+    for (let at = 0; at < words.length; at += pageWords) this.#judge(words, at);
+    return pages * this.#blockBytes;
   }
 
   /** What is wrong with the file's pages, in words; undefined where nothing is. */
@@ -70,8 +76,9 @@ export class PageCheck {
     return `page checksum wrong in block ${blocks}: the page is damaged on production's disk, or was read while being written`;
   }
 
-  #judge(words: Int32Array): void {
-    if (judgePage(words, this.#block, this.#startHigh, this.#startLow) === 'bad') {
+  #judge(words: Int32Array, at: number): void {
+    const page = { words, at, lengthWords: this.#blockBytes / 4 };
+    if (judgePage(page, this.#block, this.#startHigh, this.#startLow) === 'bad') {
       this.#badCount += 1;
       if (this.#badBlocks.length < MOST_NAMED) this.#badBlocks.push(this.#block);
     }

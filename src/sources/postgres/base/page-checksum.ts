@@ -44,11 +44,16 @@ const OFFSETS = Int32Array.of(
 
 const lanes = new Int32Array(LANES);
 
-/** `words` is the page as 32-bit little-endian words, its length a multiple of 32. */
-export function pageChecksum(words: Int32Array, blockNumber: number): number {
+/** A page among 32-bit little-endian words: where it begins and its length, a multiple of 32, in words. */
+export type PageWords = { words: Int32Array; at: number; lengthWords: number };
+
+export function pageChecksum(
+  { words, at: begin, lengthWords }: PageWords,
+  blockNumber: number,
+): number {
   lanes.set(OFFSETS);
-  const checksumWord = CHECKSUM_AT / 4;
-  for (let at = 0; at < words.length; at += LANES) {
+  const checksumWord = begin + CHECKSUM_AT / 4;
+  for (let at = begin; at < begin + lengthWords; at += LANES) {
     for (let lane = 0; lane < LANES; lane += 1) {
       let value = words[at + lane] as number;
       // The checksum is the lower half of its word.
@@ -72,16 +77,17 @@ export type PageVerdict = 'good' | 'new' | 'newer' | 'bad';
 
 /** Judges a page as pg_basebackup's server side does. */
 export function judgePage(
-  words: Int32Array,
+  page: PageWords,
   blockNumber: number,
   startHigh: number,
   startLow: number,
 ): PageVerdict {
+  const { words, at } = page;
   // pd_upper is the upper half of the word at 12..15: zero on a page that was never initialised.
-  if ((words[3] as number) >>> 16 === 0) return 'new';
-  const high = (words[0] as number) >>> 0;
-  const low = (words[1] as number) >>> 0;
+  if ((words[at + 3] as number) >>> 16 === 0) return 'new';
+  const high = (words[at] as number) >>> 0;
+  const low = (words[at + 1] as number) >>> 0;
   if (high > startHigh || (high === startHigh && low >= startLow)) return 'newer';
-  const stored = (words[2] as number) & 0xffff;
-  return pageChecksum(words, blockNumber) === stored ? 'good' : 'bad';
+  const stored = (words[at + 2] as number) & 0xffff;
+  return pageChecksum(page, blockNumber) === stored ? 'good' : 'bad';
 }

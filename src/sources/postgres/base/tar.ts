@@ -64,7 +64,7 @@ export class TarReader {
 
   *#content(slice: Buffer): Generator<TarPart> {
     this.#contentLeft -= slice.length;
-    if (this.#extension) this.#extension.parts.push(slice);
+    if (this.#extension) this.#extension.parts.push(Buffer.from(slice));
     else yield { kind: 'content', bytes: slice };
     if (this.#contentLeft === 0) yield* this.#contentComplete();
   }

@@ -33,8 +33,15 @@ export interface ReplicationConnection {
   readonly serverPid: number;
   /** Runs a command that answers rows, keyed by column name. One at a time. */
   query(command: string): Promise<Record<string, string | null>[]>;
-  /** Runs a command that answers by COPY. One at a time. */
-  stream(command: string, signal?: AbortSignal): ReplicationStream;
+  /**
+   * Runs a command that answers by COPY. One at a time. With `reusesMemory` the bytes of a batch hold only until the
+   * next batch is asked for.
+   */
+  stream(
+    command: string,
+    signal?: AbortSignal,
+    options?: { reusesMemory: boolean },
+  ): ReplicationStream;
   /** May be called at any time, twice too; breaks off what runs. */
   close(): Promise<void>;
 }
@@ -52,9 +59,9 @@ export function replicationConnection(
   client.on('error', (error) => {
     broken ??= error;
   });
-  const start = (command: string): Conversation => {
+  const start = (command: string, reusesMemory = false): Conversation => {
     if (broken) throw commandFailure(broken, firstWord(command));
-    const conversation = new Conversation(command, raw);
+    const conversation = new Conversation(command, raw, reusesMemory);
     submitRaw(client, conversation);
     return conversation;
   };
@@ -73,9 +80,9 @@ export function replicationConnection(
       }
       return rows;
     },
-    stream(command, signal) {
+    stream(command, signal, options) {
       signal?.throwIfAborted();
-      const conversation = start(command);
+      const conversation = start(command, options?.reusesMemory);
       if (signal) conversation.breakOffWith(signal);
       return conversation;
     },
@@ -102,8 +109,12 @@ const SLAB_BYTES = 2 ** 20;
  * share a piece of memory: one for each would keep the garbage collector busy.
  */
 class AlignedCopies {
-  #slab = Buffer.alloc(0);
+  #slab: Buffer = Buffer.alloc(0);
   #used = 0;
+  /** Slabs of the batch that is gathered, of the one that was given out, and of those that are done with. */
+  #gathered: Buffer[] = [];
+  #given: Buffer[] = [];
+  readonly #free: Buffer[] = [];
 
   copy(bytes: Buffer): Buffer {
     const start = this.#used + 7;
@@ -111,13 +122,22 @@ class AlignedCopies {
     if (end > this.#slab.length) {
       // A slab is worth it where many such messages fit, and not for the few short ones of most conversations.
       if (bytes.length < SLAB_BYTES / 64 || bytes.length > SLAB_BYTES / 4) return alone(bytes);
-      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slab = this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#gathered.push(this.#slab);
       this.#used = 0;
       return this.copy(bytes);
     }
     bytes.copy(this.#slab, start);
     this.#used = end + ((8 - (end % 8)) % 8);
     return this.#slab.subarray(start, end);
+  }
+
+  /** A batch is given out: with `again`, the memory of the one before is free. */
+  nextBatch(again: boolean): void {
+    if (again) this.#free.push(...this.#given);
+    this.#given = this.#gathered;
+    this.#gathered = [];
+    this.#slab = Buffer.alloc(0);
   }
 }
 
@@ -131,6 +151,7 @@ function alone(bytes: Buffer): Buffer {
 class Conversation implements RawCommand, ReplicationStream {
   readonly #command: string;
   readonly #connection: RawConnection;
+  readonly #reusesMemory: boolean;
   readonly #copies = new AlignedCopies();
   #waiting: ReplicationMessage[] = [];
   #waitingBytes = 0;
@@ -140,9 +161,10 @@ class Conversation implements RawCommand, ReplicationStream {
   #wake: (() => void) | undefined;
   #release: () => void = () => {};
 
-  constructor(command: string, connection: RawConnection) {
+  constructor(command: string, connection: RawConnection, reusesMemory: boolean) {
     this.#command = command;
     this.#connection = connection;
+    this.#reusesMemory = reusesMemory;
   }
 
   breakOffWith(signal: AbortSignal): void {
@@ -162,6 +184,7 @@ class Conversation implements RawCommand, ReplicationStream {
     while (true) {
       if (this.#waiting.length > 0) {
         const batch = this.#waiting;
+        this.#copies.nextBatch(this.#reusesMemory);
         this.#waiting = [];
         this.#waitingBytes = 0;
         yield batch;

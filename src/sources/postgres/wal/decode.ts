@@ -3,6 +3,7 @@
  * Records are skipped by their length and not copied; each is checked by its back link and its CRC-32C, as Postgres
  * itself does on recovery. Memory is constant whatever the bytes say.
  */
+import { DEFAULT_SEGMENT_SIZE_BYTES } from '../lsn.ts';
 import { CRC32C_START, crc32cUpdate } from './crc32c.ts';
 import type { WalEnd, WalEvent } from './event.ts';
 import {
@@ -28,7 +29,6 @@ import {
   sortOfRecord,
 } from './record.ts';
 
-const DEFAULT_SEGMENT_SIZE_BYTES = 16 * 2 ** 20;
 const HIGH = 2 ** 32;
 
 export type WalDecoderOptions = {
