@@ -1,9 +1,21 @@
 /** The real command line as a user runs it, in a process of its own, and what every failure of it must look like. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
 
-const program = path.resolve(import.meta.dirname, '../../bin/holdfast');
+const checkout = path.resolve(import.meta.dirname, '../..');
+const program = path.join(checkout, 'bin', 'holdfast');
+
+/**
+ * `sh -c` this with: checkout, an empty folder, uid, words. Another user may not be able to enter the checkout (below
+ * /root): in a mount namespace of its own it lies where everybody can.
+ */
+const AS_USER = [
+  'mount --bind "$0" "$1" && checkout=$1 && id=$2 && shift 2',
+  'exec setpriv --reuid "$id" --regid "$id" --clear-groups "$checkout/bin/holdfast" "$@"',
+].join(' && ');
 
 export type Ended = { code: number | null; stdout: string; stderr: string };
 export type Running = { child: ChildProcess; ended: Promise<Ended> };
@@ -14,15 +26,17 @@ export type RunOptions = {
   asUser?: number;
 };
 
-/** `bin/holdfast` with these words; with `asUser` through setpriv. */
+/** `bin/holdfast` with these words. */
 export function startHoldfast(words: readonly string[], options: RunOptions = {}): Running {
   const env = { ...process.env, ...options.env };
-  const { asUser: id } = options;
-  if (id === undefined) return running(spawn(program, words, { env }));
-  const become = ['--reuid', `${id}`, '--regid', `${id}`, '--clear-groups', program];
-  return running(
-    spawn('setpriv', [...become, ...words], { env: { ...env, HOME: '/nonexistent' } }),
-  );
+  const { asUser } = options;
+  if (asUser === undefined) return running(spawn(program, words, { env }));
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-checkout-'));
+  fs.chmodSync(place, 0o755);
+  const given = ['-m', 'sh', '-c', AS_USER, checkout, place, `${asUser}`, ...words];
+  const run = running(spawn('unshare', given, { env: { ...env, HOME: '/nonexistent' } }));
+  const ended = run.ended.finally(() => fs.rmdirSync(place));
+  return { ...run, ended };
 }
 
 export function running(child: ChildProcess): Running {
