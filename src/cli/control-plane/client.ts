@@ -1,6 +1,6 @@
 /** The control plane's API as functions: finds the server, carries the token, turns answers back into errors. */
 import createFetchClient from 'openapi-fetch';
-import { type ErrorKind, HoldfastError, messageOf } from '#base';
+import { type ErrorKind, HoldfastError, isHoldfastError, messageOf } from '#base';
 import { errors } from '../errors.ts';
 import type { components, paths } from '../generated/api.ts';
 
@@ -52,6 +52,8 @@ export function connect(address: Address) {
     try {
       answer = await asking;
     } catch (error) {
+      // Aborted by us: the reason says so.
+      if (isHoldfastError(error)) throw error;
       throw errors.controlPlaneUnreachable([address.url, reasonOf(error)], { cause: error });
     }
     if (answer.error !== undefined || answer.data === undefined) throw failureIn(answer, address);

@@ -41,7 +41,10 @@ function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess
     recover: async (plan) => {
       let seen = await begin(plan, false);
       while (seen.failure === undefined && UNDER_WAY.includes(seen.status)) {
-        seen = await look(seen.id, WAIT_MS);
+        seen = await look(seen.id, WAIT_MS).catch((error: unknown) => {
+          if (signal.aborted) io.warn(`It goes on in the control plane: holdfast recovery list`);
+          throw error;
+        });
         if (seen.progress) io.progress(progressOf(seen.progress));
       }
       if (seen.failure) throw failureOf(seen.failure);
