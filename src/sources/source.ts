@@ -53,7 +53,7 @@ export type Inspection = {
 export type EntryContent =
   /** A regular file on this host, to be read by path. */
   | { from: 'path'; absolutePath: Buffer }
-  /** Bytes handed over; must be consumed before the next event is asked for. */
+  /** Bytes handed over, each piece holding until the next is asked for; to be consumed before the next event is. */
   | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
   /** No content: everything but regular files. */
   | { from: 'nothing' };

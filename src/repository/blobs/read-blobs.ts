@@ -65,12 +65,13 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
   options.signal?.throwIfAborted();
   const decoded = await reading.decode(decodeJob(packId, offset, blobs, ownBuffer(sealed)));
   let at = 0;
-  const given = blobs.map((blob, i) => {
+  for (const [i, blob] of blobs.entries()) {
     const bytes = Buffer.from(decoded.plain, at, blob.plainLength);
     at += blob.plainLength;
-    return decoded.whole[i] ? reading.onBlob(asBuffer(blob.id), bytes) : readAlone(reading, blob);
-  });
-  await Promise.all(given);
+    // One after another: to begin with all of them at once would keep everybody else waiting.
+    if (decoded.whole[i]) await reading.onBlob(asBuffer(blob.id), bytes);
+    else await readAlone(reading, blob);
+  }
 }
 
 /** Each copy of one blob that didn't come with its stretch. */

@@ -10,14 +10,24 @@ const MAX_WINDOW_LOG = 27;
 
 const PIECE_BYTES = 1024 * 1024;
 
-export function compress(plain: Uint8Array, level = COMPRESSION_LEVEL): Buffer {
-  return zlib.zstdCompressSync(plain, optionsFor(plain, level));
+/** `roomBytes`: memory for the outcome, where it is likely to be small; more is taken where that isn't enough. */
+export function compress(
+  plain: Uint8Array,
+  level = COMPRESSION_LEVEL,
+  roomBytes = boundOf(plain),
+): Buffer {
+  return zlib.zstdCompressSync(plain, { ...optionsFor(plain, level), chunkSize: roomBytes });
+}
+
+/** The most that zstd can need: ZSTD_COMPRESSBOUND. */
+function boundOf(plain: Uint8Array): number {
+  return plain.length + (plain.length >>> 8) + 128;
 }
 
 function optionsFor(plain: Uint8Array, level: number): zlib.ZstdOptions {
   return {
-    // One piece of output, of the most that zstd can need (ZSTD_COMPRESSBOUND): the default is 128 KiB for the smallest.
-    chunkSize: plain.length + (plain.length >>> 8) + 128,
+    // One piece of output: the default is 128 KiB for the smallest.
+    chunkSize: boundOf(plain),
     // Tables and window then fit the content: less to set up, here and wherever it is decompressed.
     pledgedSrcSize: plain.length,
     params: { [zlib.constants.ZSTD_c_compressionLevel]: level },

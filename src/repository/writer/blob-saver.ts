@@ -17,6 +17,7 @@ const LEAST_COMPRESSED_BYTES = 64;
  */
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
+const LEAST_ROOM_BYTES = 4096;
 
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */
 export class BlobSaver {
@@ -29,6 +30,8 @@ export class BlobSaver {
   readonly #open: Record<BlobType, (OpenPack | undefined)[]> = { data: [], tree: [] };
   #dice: Buffer = Buffer.alloc(0);
   #thrown = 0;
+  /** Compressed by plain length of the blob before. */
+  #density = 1;
 
   constructor(sealer: Sealer, setup: SessionSetup, onPack: (pack: FinishedPack) => void) {
     this.#sealer = sealer;
@@ -57,7 +60,7 @@ export class BlobSaver {
   }
 
   #pack(type: BlobType, id: Buffer, plain: Uint8Array): void {
-    const squeezed = plain.length < LEAST_COMPRESSED_BYTES ? undefined : compress(plain);
+    const squeezed = plain.length < LEAST_COMPRESSED_BYTES ? undefined : this.#squeeze(plain);
     // restic always compresses trees in this version of the format.
     const compressed =
       squeezed !== undefined && (type === 'tree' || squeezed.length < plain.length);
@@ -73,6 +76,15 @@ export class BlobSaver {
     const pack = this.#packWithRoom(type, place, payload.length);
     pack.add(this.#sealer, blob);
     if (pack.usedBytes >= this.#packSizeBytes || pack.isFullOfBlobs) this.#finish(type, place);
+  }
+
+  /** Most blobs of a body are about as dense as the one before; memory by what they could become is mostly wasted. */
+  #squeeze(plain: Uint8Array): Buffer {
+    const likely = Math.ceil(plain.length * this.#density * 1.25);
+    const room = Math.max(LEAST_ROOM_BYTES, Math.min(likely, plain.length));
+    const squeezed = compress(plain, undefined, room + (room >>> 8) + 128);
+    this.#density = squeezed.length / plain.length;
+    return squeezed;
   }
 
   #packWithRoom(type: BlobType, place: number, payloadBytes: number): OpenPack {

@@ -37,8 +37,8 @@ export type Job =
 
 export type JobResult =
   | FilesResult
-  /** `isNew`: 1 for each blob that the repository didn't hold. */
-  | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array }
+  /** `isNew`: 1 for each blob that the repository didn't hold. `spent`: the job's memory, to be used again. */
+  | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array; spent: ArrayBuffer }
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
 /** `numbers`: for each file its count of ids, the bytes read and the plain bytes of new blobs; see `FILE_NUMBERS`. */

@@ -7,6 +7,7 @@ import type { FinishedPack, JobResult, SessionSetup, UnfinishedPack } from './me
 import { PackStore } from './pack-store.ts';
 import { BodySaver } from './save-body.ts';
 import { SealingPool } from './sealing-pool.ts';
+import { SlabMemory } from './slab.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { Chunking, RepositoryWriter, SavedContent, WriterStats } from './writer.ts';
 
@@ -59,7 +60,8 @@ class SessionWriter implements RepositoryWriter {
   readonly #lock: RepositoryLock;
   readonly #packSizeBytes: number;
   readonly #packsInFlight = new Int32Array(new SharedArrayBuffer(4));
-  readonly #queue = new WorkQueue();
+  readonly #slabs = new SlabMemory();
+  readonly #queue = new WorkQueue((memory) => this.#slabs.giveBack(memory));
   readonly #packStore: PackStore;
   readonly #pool: SealingPool;
   readonly #bodies: BodySaver;
@@ -89,7 +91,13 @@ class SessionWriter implements RepositoryWriter {
     });
     const wake = () => this.#pool.wake();
     const secret = repository.config.chunkerPolynomial;
-    this.#bodies = new BodySaver(this.#queue, wake, secret, workers * 2 + 1);
+    this.#bodies = new BodySaver({
+      queue: this.#queue,
+      memory: this.#slabs,
+      wake,
+      secret,
+      maxSlabs: workers * 2 + 1,
+    });
     // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.
     this.#failed.promise.catch(() => {});
     lock.signal.addEventListener('abort', this.#onLockLost);

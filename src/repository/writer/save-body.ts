@@ -4,16 +4,25 @@ import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createCutter } from '../chunking/cutter.ts';
 import { IdList } from './id-list.ts';
 import { READ_FLAGS, requireRegularFile } from './read-file.ts';
+import { SLAB_BYTES, Slab, type SlabMemory } from './slab.ts';
 import type { WorkQueue } from './work-queue.ts';
 import type { Chunking, SavedContent } from './writer.ts';
 
-/** Chunks are handed to workers in slabs of about this size. */
-const SLAB_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 const LARGE_FILES_AT_ONCE = 2;
 
+type BodySaverParts = {
+  queue: WorkQueue;
+  memory: SlabMemory;
+  wake: () => void;
+  secret: string;
+  /** At once, of all bodies together. */
+  maxSlabs: number;
+};
+
 export class BodySaver {
   readonly #queue: WorkQueue;
+  readonly #memory: SlabMemory;
   readonly #wake: () => void;
   readonly #secret: string;
   readonly #slabs: Gate;
@@ -21,9 +30,9 @@ export class BodySaver {
   /** Windows are some MiB each: used again. */
   readonly #windows: ChunkWindow[] = [];
 
-  /** `maxSlabs`: at once, of all bodies together. */
-  constructor(queue: WorkQueue, wake: () => void, secret: string, maxSlabs: number) {
+  constructor({ queue, memory, wake, secret, maxSlabs }: BodySaverParts) {
     this.#queue = queue;
+    this.#memory = memory;
     this.#wake = wake;
     this.#secret = secret;
     this.#slabs = new Gate(maxSlabs);
@@ -60,12 +69,12 @@ export class BodySaver {
       this.#windows.pop() ?? new ChunkWindow(createCutter({ kind: 'content' }, this.#secret));
     const saved = new SlabResults();
     window.restart();
-    let slab = new Slab(SLAB_BYTES);
+    let slab = new Slab(SLAB_BYTES, this.#memory);
     const takeChunks = async (ended: boolean) => {
       for (let chunk = window.next(ended); chunk; chunk = window.next(ended)) {
         if (!slab.fits(chunk.length)) {
           await this.#send(slab, saved);
-          slab = new Slab(SLAB_BYTES);
+          slab = new Slab(SLAB_BYTES, this.#memory);
         }
         slab.add(chunk);
         slab.endChunk();
@@ -94,7 +103,7 @@ export class BodySaver {
   async #saveFixed(parts: AsyncIterable<Uint8Array>, chunkBytes: number): Promise<SavedContent> {
     const saved = new SlabResults();
     const slabBytes = Math.max(chunkBytes, SLAB_BYTES - (SLAB_BYTES % chunkBytes));
-    let slab = new Slab(slabBytes);
+    let slab = new Slab(slabBytes, this.#memory);
     for await (const part of parts) {
       for (let at = 0; at < part.length; ) {
         const taken = part.subarray(at, at + chunkBytes - slab.openBytes);
@@ -103,7 +112,7 @@ export class BodySaver {
         if (slab.openBytes === chunkBytes) slab.endChunk();
         if (slab.fits(chunkBytes)) continue;
         await this.#send(slab, saved);
-        slab = new Slab(slabBytes);
+        slab = new Slab(slabBytes, this.#memory);
       }
     }
     slab.endChunk();
@@ -149,57 +158,6 @@ async function* partsOf(file: fs.FileHandle): AsyncGenerator<Uint8Array> {
     const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
-  }
-}
-
-/** Chunks one after another in memory that is given away. It begins small: most bodies are. */
-class Slab {
-  readonly lengths: number[] = [];
-  readonly #roomBytes: number;
-  #buffer = Buffer.alloc(0);
-  #used = 0;
-  #ended = 0;
-
-  /** A single chunk may be longer than that. */
-  constructor(roomBytes: number) {
-    this.#roomBytes = roomBytes;
-  }
-
-  get isEmpty(): boolean {
-    return this.lengths.length === 0;
-  }
-
-  /** Bytes behind the last chunk's end. */
-  get openBytes(): number {
-    return this.#used - this.#ended;
-  }
-
-  fits(chunkBytes: number): boolean {
-    return this.#used === 0 || this.#ended + chunkBytes <= this.#roomBytes;
-  }
-
-  add(bytes: Uint8Array): void {
-    const needed = this.#used + bytes.length;
-    if (needed > this.#buffer.length) this.#grow(needed);
-    this.#buffer.set(bytes, this.#used);
-    this.#used = needed;
-  }
-
-  endChunk(): void {
-    if (this.openBytes > 0) this.lengths.push(this.openBytes);
-    this.#ended = this.#used;
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#used);
-  }
-
-  /** At the second time to all of it: what has grown once is likely to go on. */
-  #grow(needed: number): void {
-    const first = this.#used === 0;
-    const larger = Buffer.allocUnsafeSlow(first ? needed : Math.max(needed, this.#roomBytes));
-    this.#buffer.copy(larger, 0, 0, this.#used);
-    this.#buffer = larger;
   }
 }
 

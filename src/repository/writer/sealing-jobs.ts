@@ -105,5 +105,5 @@ function saveBlobs(
     if (saved.isNew) isNew[number] = 1;
     at += length;
   }
-  return { kind: 'blobs', ids, isNew };
+  return { kind: 'blobs', ids, isNew, spent: bytes.buffer as ArrayBuffer };
 }

@@ -38,8 +38,14 @@ function packSender(session: SessionSetup): (pack: FinishedPack) => void {
 }
 
 function buffersOf(result: JobResult): ArrayBuffer[] {
-  const views = result.kind === 'drain' ? result.packs.map(({ bytes }) => bytes) : [result.ids];
-  return views.map(({ buffer }) => buffer as ArrayBuffer);
+  switch (result.kind) {
+    case 'files':
+      return [result.ids.buffer as ArrayBuffer];
+    case 'blobs':
+      return [result.ids.buffer as ArrayBuffer, result.spent];
+    case 'drain':
+      return result.packs.map(({ bytes }) => bytes.buffer as ArrayBuffer);
+  }
 }
 
 function send(message: FromWorker, transfer: ArrayBuffer[]): void {

@@ -60,6 +60,12 @@ export class WorkQueue {
   /** Which kind is asked first changes by turns, so that none starves. */
   #turn = 0;
   #failure: { error: unknown } | undefined;
+  /** Gets the memory of chunks that a worker has done. */
+  readonly #onSpent: (memory: ArrayBuffer) => void;
+
+  constructor(onSpent: (memory: ArrayBuffer) => void) {
+    this.#onSpent = onSpent;
+  }
 
   addFile(file: ListedFile): Promise<SavedContent> {
     return this.#add((settled) => this.#files.push({ ...file, ...settled }));
@@ -146,7 +152,10 @@ export class WorkQueue {
     return {
       weightBytes: bytes.length + lengths.length * BLOB_WEIGHT_BYTES,
       job: { kind: 'blobs', type: 'data', bytes, lengths },
-      settle: (result) => settleChunks(batch, result),
+      settle: (result) => {
+        settleChunks(batch, result);
+        this.#onSpent(blobsOf(result).spent);
+      },
     };
   }
 }
@@ -184,7 +193,7 @@ function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
   }
 }
 
-function blobsOf(result: JobResult): { ids: Uint8Array; isNew: Uint8Array } {
+function blobsOf(result: JobResult): Extract<JobResult, { kind: 'blobs' }> {
   if (result.kind !== 'blobs') throw new TypeError(`a worker answered ${result.kind} to blobs`);
   return result;
 }

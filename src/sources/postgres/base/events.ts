@@ -104,10 +104,11 @@ export class BackupEvents {
     yield { kind: 'problem', path: Buffer.alloc(0), what };
   }
 
-  #manifestArrives(bytes: Buffer): void {
+  #manifestArrives(arrived: Buffer): void {
+    // What arrives holds only until the next item.
+    const bytes = Buffer.from(arrived);
     this.#manifest.take(bytes);
-    // Its memory is used again, as that of all that arrives.
-    this.#manifestBytes.push(Buffer.from(bytes));
+    this.#manifestBytes.push(bytes);
   }
 
   async *#entryEvents(
