@@ -73,6 +73,17 @@ async function begin(options: RecoverOptions): Promise<RecoveryState> {
     phases: [],
     bytesRead: 0,
   };
+  // Noted before anything of them starts, so that whoever takes it away knows where to look.
+  for (const { store, selection } of options.choice.stores) {
+    const home = options.site.production.stores[store.name]?.directory;
+    const { directory } = foldersOf(state, store.name);
+    state.stores[store.name] = {
+      selection,
+      directory,
+      url: '',
+      ...(home === undefined ? {} : { home }),
+    };
+  }
   await saveState(state);
   options.onBegun?.(state);
   return state;
@@ -142,15 +153,6 @@ async function restoreStore(
   const { directory, scratch } = foldersOf(state, name);
   await fs.mkdir(path.dirname(directory), { mode: 0o711 });
   await fs.mkdir(scratch, { mode: 0o700 });
-  const home = options.site.production.stores[name]?.directory;
-  // Noted before anything of it starts, so that whoever takes it away knows where to look.
-  state.stores[name] = {
-    selection: chosen.selection,
-    directory,
-    url: '',
-    ...(home === undefined ? {} : { home }),
-  };
-  await saveState(state);
   const snapshot = await options.repository.snapshots.load(chosen.capture.snapshot);
   const restored = await restoreTree({
     repository: options.repository,
