@@ -32,7 +32,7 @@ const isThere = (file: string) =>
     () => false,
   );
 
-describe('Ctrl-C while recovering', () => {
+describe('Ctrl-C while recovering', { timeout: 240_000 }, () => {
   let site: ProtectedSite;
   let place: Place;
   let root: string;
@@ -113,7 +113,7 @@ describe('Ctrl-C while recovering', () => {
   });
 });
 
-describe('Ctrl-C and collisions of a control plane', () => {
+describe('Ctrl-C and collisions of a control plane', { timeout: 240_000 }, () => {
   let folder: string;
   let server: TestServer;
   let place: Place;

@@ -139,7 +139,7 @@ async function commitNumbers(from: number, count: number): Promise<void> {
   await connection.close();
 }
 
-describe('a protected Postgres', () => {
+describe('a protected Postgres', { timeout: 240_000 }, () => {
   test('comes back exactly as it was at any instant', async () => {
     await streaming();
     await Promise.all([commitNumbers(1, 40), commitNumbers(2, 40)]);

@@ -108,7 +108,7 @@ beforeAll(async () => {
 
 afterAll(() => site?.remove());
 
-describe('a copy on the host of production', () => {
+describe('a copy on the host of production', { timeout: 240_000 }, () => {
   let copy: Recovered;
 
   test('touches nothing outside of itself while it works', async () => {
@@ -208,66 +208,72 @@ async function crash(root: string, id: string, change: string, point: string): P
 }
 
 /** Two places for copies: on the file system of production, and on another one. */
-describe.each(['same', 'other'])('a switch on the %s file system', (where) => {
-  let root: string;
-  let copy: Recovered;
+describe.each(['same', 'other'])(
+  'a switch on the %s file system',
+  { timeout: 240_000 },
+  (where) => {
+    let root: string;
+    let copy: Recovered;
 
-  beforeAll(async () => {
-    root = where === 'same' ? recoveries() : await fs.mkdtemp('/dev/shm/holdfast-other-');
-    if (where === 'other') await fs.chmod(root, 0o711);
-    await site.server.start();
-    copy = await recover(['--to', 'latest'], root);
-    await ask(numbersOf(copy).url, 'insert into numbers values (501)');
-    await site.server.stop();
-  });
-  afterAll(async () => {
-    if (where === 'other') await fs.rm(root, { recursive: true, force: true });
-  });
-
-  const status = async () => {
-    const { output } = await holdfast(['recovery', 'list', '--json'], root);
-    const { recoveries: all } = JSON.parse(output) as { recoveries: Recovered[] };
-    return all.find(({ id }) => id === copy.id)?.status;
-  };
-  const production = async () => {
-    await site.server.start();
-    const rows = await site.server.sql('select max(n) as n from numbers');
-    await site.server.stop();
-    return rows[0]?.n;
-  };
-
-  test('is gone on with after a kill at any step', async () => {
-    for (const point of ['noted', 'production-aside', 'copy-in-place', 'started']) {
-      await crash(root, copy.id, 'promote', `switch/${point}`);
-      expect(await status()).toBe('promoting');
-    }
-    const removed: Ended = await holdfast(['recovery', 'remove', copy.id, '--yes'], root);
-    expect(removed.code).toBe(2);
-    expect(await holdfast(['recovery', 'promote', copy.id, '--yes'], root)).toMatchObject({
-      code: 0,
+    beforeAll(async () => {
+      root = where === 'same' ? recoveries() : await fs.mkdtemp('/dev/shm/holdfast-other-');
+      if (where === 'other') await fs.chmod(root, 0o711);
+      await site.server.start();
+      copy = await recover(['--to', 'latest'], root);
+      await ask(numbersOf(copy).url, 'insert into numbers values (501)');
+      await site.server.stop();
     });
-    expect(await status()).toBe('promoted');
-    expect(await production()).toBe(501);
-    expect(await fs.readFile(path.join(site.uploads, 'one.txt'), 'utf8')).toBe('one');
-  });
-
-  test('so is taking it back', async () => {
-    for (const point of ['copy-back', 'production-back', 'started']) {
-      await crash(root, copy.id, 'undo', `undo/${point}`);
-      expect(await status()).toBe('undoing');
-    }
-    expect(await holdfast(['recovery', 'undo', copy.id, '--yes'], root)).toMatchObject({ code: 0 });
-    expect(await production()).toBe(500);
-    expect(await holdfast(['recovery', 'remove', copy.id, '--yes'], root)).toMatchObject({
-      code: 0,
+    afterAll(async () => {
+      if (where === 'other') await fs.rm(root, { recursive: true, force: true });
     });
-    const beside = await fs.readdir(path.dirname(site.server.dataDirectory));
-    expect(beside.filter((name) => name.startsWith('data'))).toEqual(['data']);
-    expect(await processesIn(root)).toEqual([]);
-  });
-});
 
-describe('a full disk', () => {
+    const status = async () => {
+      const { output } = await holdfast(['recovery', 'list', '--json'], root);
+      const { recoveries: all } = JSON.parse(output) as { recoveries: Recovered[] };
+      return all.find(({ id }) => id === copy.id)?.status;
+    };
+    const production = async () => {
+      await site.server.start();
+      const rows = await site.server.sql('select max(n) as n from numbers');
+      await site.server.stop();
+      return rows[0]?.n;
+    };
+
+    test('is gone on with after a kill at any step', async () => {
+      for (const point of ['noted', 'production-aside', 'copy-in-place', 'started']) {
+        await crash(root, copy.id, 'promote', `switch/${point}`);
+        expect(await status()).toBe('promoting');
+      }
+      const removed: Ended = await holdfast(['recovery', 'remove', copy.id, '--yes'], root);
+      expect(removed.code).toBe(2);
+      expect(await holdfast(['recovery', 'promote', copy.id, '--yes'], root)).toMatchObject({
+        code: 0,
+      });
+      expect(await status()).toBe('promoted');
+      expect(await production()).toBe(501);
+      expect(await fs.readFile(path.join(site.uploads, 'one.txt'), 'utf8')).toBe('one');
+    });
+
+    test('so is taking it back', async () => {
+      for (const point of ['copy-back', 'production-back', 'started']) {
+        await crash(root, copy.id, 'undo', `undo/${point}`);
+        expect(await status()).toBe('undoing');
+      }
+      expect(await holdfast(['recovery', 'undo', copy.id, '--yes'], root)).toMatchObject({
+        code: 0,
+      });
+      expect(await production()).toBe(500);
+      expect(await holdfast(['recovery', 'remove', copy.id, '--yes'], root)).toMatchObject({
+        code: 0,
+      });
+      const beside = await fs.readdir(path.dirname(site.server.dataDirectory));
+      expect(beside.filter((name) => name.startsWith('data'))).toEqual(['data']);
+      expect(await processesIn(root)).toEqual([]);
+    });
+  },
+);
+
+describe('a full disk', { timeout: 240_000 }, () => {
   let disk: string;
   beforeAll(async () => {
     disk = await fs.mkdtemp('/dev/shm/holdfast-disk-');

@@ -42,9 +42,9 @@ export async function askHoldfast<T>(place: Place, words: readonly string[]): Pr
   return JSON.parse(line) as T;
 }
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
-/** Looks until there is something; fails after a minute. */
+/** Looks until there is something; fails after two minutes. */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined>,
