@@ -65,6 +65,8 @@ async function restoredNames(record: CaptureRecord, name: string): Promise<strin
 }
 
 it.runIf(isRoot)('a file that this user may not read is named', async () => {
+  // Everything of the project that a capture needs is loaded first: the checkout may be closed to others.
+  await capture();
   fs.chmodSync(`${original}/deep/b`, 0o600);
   process.seteuid?.(findUser('nobody')?.uid ?? 65_534);
   let record: CaptureRecord;

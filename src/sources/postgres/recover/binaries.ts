@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { systemCode } from '#base';
+import { randomBytes, systemCode } from '#base';
 import { errors } from '../errors.ts';
 import { type OsUser, runAs } from './os-user.ts';
 
@@ -86,8 +86,26 @@ async function layAgain(from: string, to: string): Promise<void> {
     if (entry.isDirectory()) await layAgain(source, made);
     else if (entry.isSymbolicLink())
       await fs.symlink(await fs.readlink(source), made).catch(ifThere);
-    else await fs.link(source, made).catch(() => fs.copyFile(source, made));
+    else await layFile(source, made);
   }
+}
+
+/** May be in use, by this or another checkout: replaced by renaming, and only where it is another file. */
+async function layFile(source: string, made: string): Promise<void> {
+  const [wanted, there] = await Promise.all([
+    fs.stat(source),
+    fs.stat(made).catch(() => undefined),
+  ]);
+  if (there?.size === wanted.size && there.mtimeMs === wanted.mtimeMs) return;
+  const fresh = `${made}.${randomBytes(6).toString('hex')}`;
+  try {
+    await fs.link(source, fresh);
+  } catch {
+    // Another file system, or one without links.
+    await fs.copyFile(source, fresh);
+    await fs.utimes(fresh, wanted.atime, wanted.mtime);
+  }
+  await fs.rename(fresh, made);
 }
 
 function ifThere(error: unknown): void {
