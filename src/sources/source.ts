@@ -102,8 +102,12 @@ export type CaptureOptions = {
 // ---------------------------------------------------------------- journal
 
 export interface JournalSink {
-  /** Bytes of the journal in order. May be called many times before the next await; memory is bounded by `ready`. */
-  append(line: number, offset: bigint, bytes: Uint8Array, sentAtMs: number): void;
+  /**
+   * Bytes of the journal in order. May be called many times before the next await; memory is bounded by `ready`.
+   * `completeThroughMs`: everything that the sender had by then (its clock) is in these bytes or before them; 0 where
+   * that isn't known, because a backlog is being sent.
+   */
+  append(line: number, offset: bigint, bytes: Uint8Array, completeThroughMs: number): void;
   /** Resolves when more may be appended (the spool keeps up). */
   ready(): Promise<void>;
   /** A new line (timeline) begins, with its history. Resolves when durable. May be told again after a restart. */

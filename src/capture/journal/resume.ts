@@ -46,7 +46,7 @@ export function wholeUntilMs(
   standings: readonly ({ atMs: number; position: Position } | undefined)[],
 ): number | undefined {
   const isBefore = (line: number, offset: bigint) => line === place.line && offset <= place.offset;
-  const received = stretches.filter(({ line, to }) => isBefore(line, to));
+  const received = stretches.filter(({ line, to, latestMs }) => latestMs > 0 && isBefore(line, to));
   const stood = standings.filter((at) => at && isBefore(at.position.line, at.position.offset));
   const known = [...received.map(({ latestMs }) => latestMs), ...stood.map((at) => at?.atMs ?? 0)];
   return known.length === 0 ? undefined : Math.max(...known);

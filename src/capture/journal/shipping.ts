@@ -117,8 +117,8 @@ export class JournalShipping implements JournalSink {
 
   // -------------------------------------------------------------- JournalSink
 
-  append(line: number, offset: bigint, bytes: Uint8Array, sentAtMs: number): void {
-    this.#spool.append(line, offset, bytes, sentAtMs);
+  append(line: number, offset: bigint, bytes: Uint8Array, completeThroughMs: number): void {
+    this.#spool.append(line, offset, bytes, completeThroughMs);
     const end = offset + BigInt(bytes.length);
     this.#head.moved({ line, offset }, { line, offset: end });
     this.#lag.arrived(line, end);

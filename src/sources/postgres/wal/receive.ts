@@ -68,6 +68,8 @@ class Reception {
   #isHeldBack = false;
   #heardAtMs = systemClock.monotonicMs();
   #sentAtMs = 0;
+  /** Everything that the server had written by then (its clock) has been received; 0: not known yet. */
+  #completeThroughMs = 0;
   #limitAskedAtMs = systemClock.monotonicMs();
   #shutdownSinceMs: number | undefined;
   #next: JournalPosition | undefined;
@@ -154,13 +156,19 @@ class Reception {
           `WAL from ${formatLsn(message.offset)} where ${formatLsn(this.#received)} goes on`,
         ]);
       }
-      this.#options.sink.append(line, message.offset, message.bytes, message.sentAtMs);
       this.#received += BigInt(message.bytes.length);
-    }
+      this.#noteComplete(message);
+      this.#options.sink.append(line, message.offset, message.bytes, this.#completeThroughMs);
+    } else this.#noteComplete(message);
     if (message.senderEnd > this.#senderEnd) this.#senderEnd = message.senderEnd;
     const senderEnd = { line, offset: message.senderEnd };
     this.#options.sink.heard({ sentAtMs: message.sentAtMs, senderEnd });
     if (message.kind === 'keepalive') this.#answer(message);
+  }
+
+  /** While a backlog is sent, the sender's clock says nothing of what has been received. */
+  #noteComplete(message: SenderMessage): void {
+    if (this.#received >= message.senderEnd) this.#completeThroughMs = message.sentAtMs;
   }
 
   #answer(keepalive: Extract<SenderMessage, { kind: 'keepalive' }>): void {
