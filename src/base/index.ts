@@ -8,6 +8,7 @@ export * from './errors.ts';
 export * from './file-metadata.ts';
 export * from './ids.ts';
 export * from './log.ts';
+export * from './memory.ts';
 export * from './posix/accounts.ts';
 export * from './posix/file-lock.ts';
 export * from './posix/inotify.ts';

@@ -1,5 +1,5 @@
 /** Opening and creating repositories. */
-import { isHoldfastError, type Secret } from '#base';
+import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
 import { CONFIG_NAME, newConfig, readConfig, writeConfig } from './config.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
 import { Sealer } from './crypto/sealer.ts';
@@ -24,6 +24,7 @@ export type OpenOptions = {
  * `repository/wrong-password`, `repository/no-keys`, `repository/newer-format`, `repository/bad-config`.
  */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
+  returnLargeMemory();
   const storage = withRetries(options.storage);
   if (!(await storage.stat(CONFIG_NAME))) throw errors.noRepository([storage.location]);
   const { masterKey, keyId } = await openMasterKey(storage, options.password);

@@ -55,8 +55,8 @@ export interface Repository {
   readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer>;
   /**
    * Many blobs: ids of 32 bytes each, one after another; repeated ones are read once. They are grouped by pack, with
-   * neighbouring ranges joined, and come in no order, decoded in worker threads. `onBlob` owns the bytes; reading
-   * pauses while too many of its promises are unresolved.
+   * neighbouring ranges joined, and come in no order, decoded in worker threads. The bytes hold until `onBlob` has
+   * returned and its promise has settled; reading pauses while too many promises are unresolved.
    */
   readBlobs(
     type: BlobType,

@@ -10,7 +10,7 @@ import type { RestoreReport } from './report.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** Places of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
-const PLACES_PER_WAVE = 16 * 1024;
+const PLACES_PER_WAVE = 4 * 1024;
 const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
 
 type RestoringFile = WritableFile & {

@@ -8,6 +8,9 @@ import type { DecodedJob, DecodeJob } from './decode-job.ts';
 
 const MAX_WORKERS = 4;
 
+/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
+const HEAP = { maxYoungGenerationSizeMb: 8 };
+
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
   | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: readonly PackedBlob[] };
@@ -70,7 +73,7 @@ export class DecodePool {
 
   #start(): Lane {
     const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
-    const worker = new Worker(url, { workerData: this.#masterKey });
+    const worker = new Worker(url, { workerData: this.#masterKey, resourceLimits: HEAP });
     const lane: Lane = { worker, waiting: new Map() };
     worker.on('message', ({ number, answer }: { number: number; answer: never }) => {
       lane.waiting.get(number)?.resolve(answer);

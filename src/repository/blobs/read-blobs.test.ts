@@ -42,7 +42,7 @@ describe('many blobs', () => {
     const got = new Map<string, Buffer>();
     await repository.readBlobs('data', Buffer.concat([...ids, ...ids]), (id, bytes) => {
       expect(got.has(id.toString('hex'))).toBe(false);
-      got.set(id.toString('hex'), bytes);
+      got.set(id.toString('hex'), Buffer.from(bytes));
     });
     expect(got.size).toBe(ids.length);
     for (const id of ids) {
@@ -124,7 +124,7 @@ describe('a damaged pack', () => {
     await fs.rm(path.join(folder, packName(where.packId)), { force: true });
     expect(await repository.readBlob('data', victim)).toEqual(expected);
     const got: Buffer[] = [];
-    await repository.readBlobs('data', victim, (_id, bytes) => void got.push(bytes));
+    await repository.readBlobs('data', victim, (_id, bytes) => void got.push(Buffer.from(bytes)));
     expect(got).toEqual([expected]);
   });
 

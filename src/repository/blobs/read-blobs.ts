@@ -1,6 +1,6 @@
 /** Many blobs at once: a range of a pack per request, decoded in worker threads, with bounded memory. */
 
-import { HoldfastError } from '#base';
+import { freeNow, HoldfastError } from '#base';
 import { errors } from '../errors.ts';
 import { type BlobType, packName } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
@@ -72,6 +72,7 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
     if (decoded.whole[i]) await reading.onBlob(asBuffer(blob.id), bytes);
     else await readAlone(reading, blob);
   }
+  freeNow(decoded.plain);
 }
 
 /** Each copy of one blob that didn't come with its stretch. */

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { freeNow } from '#base';
 import { errors } from '../errors.ts';
 import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
 import type { Repository } from '../repository.ts';
@@ -154,6 +155,7 @@ class SessionWriter implements RepositoryWriter {
 
   #storePack({ id, bytes, header }: FinishedPack): void {
     this.#packStore.store({ id, parts: [bytes], header }, () => {
+      freeNow(bytes.buffer);
       Atomics.sub(this.#packsInFlight, 0, 1);
       Atomics.notify(this.#packsInFlight, 0);
     });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { systemClock } from '#base';
+import { freeNow, systemClock } from '#base';
 import { Sealer } from '../crypto/sealer.ts';
 import { type BlobType, packName } from '../names.ts';
 import { decodePackHeader, type IndexedPack, type PackedBlob } from '../pack/header.ts';
@@ -59,7 +59,10 @@ export class PackStore {
       const header = Buffer.concat(group.map((pack) => pack.header));
       const parts = [...group.map(({ bytes }) => bytes), sealPackTail(header, sealer)];
       const id = hash('sha256', Buffer.concat(parts), 'hex');
-      this.store({ id, parts, header });
+      // What lay in an open pack has memory of its own.
+      this.store({ id, parts, header }, () => {
+        for (const { bytes } of group) freeNow(bytes.buffer);
+      });
     }
   }
 
