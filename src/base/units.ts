@@ -70,9 +70,9 @@ export function formatSize(sizeBytes: number | bigint): string {
   return `${value.toFixed(digits)} ${units[unit]}`;
 }
 
-/** `184`, `12,310`. */
+/** `184`, `12,310`; of whole numbers. By hand, because Intl takes 50 ms to load for it. */
 export function formatCount(count: number | bigint): string {
-  return count.toLocaleString('en-US');
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** `1 snapshot`, `12,310 snapshots`. */
