@@ -12,6 +12,7 @@ export class LoadedIndex {
   #index = new BlobIndex();
   #loaded = new Set<string>();
   #loading: Promise<void> | undefined;
+  #following: Promise<void> | undefined;
 
   constructor(files: UnpackedFiles) {
     this.#files = files;
@@ -22,11 +23,25 @@ export class LoadedIndex {
   }
 
   /**
-   * Reads what isn't loaded yet; calls at the same time share one pass. Where a loaded file is gone, somebody has
-   * pruned: all is read anew then, into another table.
+   * Reads what isn't loaded yet, in a pass that begins after the call: whatever was stored before is known then. Calls
+   * that come during a pass share the one that follows it. Where a loaded file is gone, somebody has pruned: all is
+   * read anew then, into another table.
    */
   load(): Promise<void> {
-    this.#loading ??= this.#loadNew().finally(() => {
+    if (!this.#loading) return this.#begin();
+    this.#following ??= this.#loading
+      .catch(() => {
+        // Told to those who wait for that pass.
+      })
+      .then(() => {
+        this.#following = undefined;
+        return this.#begin();
+      });
+    return this.#following;
+  }
+
+  #begin(): Promise<void> {
+    this.#loading = this.#loadNew().finally(() => {
       this.#loading = undefined;
     });
     return this.#loading;
@@ -46,9 +61,14 @@ export class LoadedIndex {
   }
 
   async #loadNew(): Promise<void> {
-    const ids = await this.#files.list('index');
+    // What is saved while the list is read isn't in it, and hasn't gone either.
+    const known = [...this.#loaded];
+    let ids = await this.#files.list('index');
     const there = new Set(ids);
-    if ([...this.#loaded].some((id) => !there.has(id))) this.drop();
+    if (known.some((id) => !there.has(id))) {
+      this.drop();
+      ids = await this.#files.list('index');
+    }
     const fresh = ids.filter((id) => !this.#loaded.has(id));
     await inLanes(fresh, LOADS_AT_ONCE, (id) => this.#loadFile(id));
   }
