@@ -1,23 +1,27 @@
 /**
  * The main job, on real parts: a shop that takes orders is protected, damaged, and brought back to the instant before.
- *   npm run demo [-- --keep] [-- --json]
+ *   npm run demo [-- --keep] [-- --json] [-- --end FOLDER]
  * Every number it prints was measured in this run.
  */
-import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { type Act, playDemo } from './demo/play.ts';
-import { setStage, strikeStage } from './demo/stage.ts';
+import { keepRecord } from './demo/record.ts';
+import { findStage, setStage, strikeStage } from './demo/stage.ts';
 import { showOutcome } from './demo/summary.ts';
 
-const words = process.argv.slice(2);
-const unknown = words.find((word) => word !== '--keep' && word !== '--json');
-if (unknown !== undefined) {
-  process.stderr.write(
-    `demo: unknown option ${unknown}\nusage: npm run demo [-- --keep] [-- --json]\n`,
-  );
-  process.exit(2);
+const USAGE = 'usage: npm run demo [-- --keep] [-- --json] [-- --end FOLDER]';
+
+function readOptions(): { keep?: boolean; json?: boolean; end?: string } {
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({ options: { keep: flag, json: flag, end: { type: 'string' } } }).values;
+  } catch (error) {
+    process.stderr.write(`demo: ${(error as Error).message}\n${USAGE}\n`);
+    process.exit(2);
+  }
 }
-const keep = words.includes('--keep');
-const json = words.includes('--json');
+
+const { keep = false, json = false, end } = readOptions();
 
 const stop = new AbortController();
 let interrupts = 0;
@@ -35,18 +39,26 @@ const tell = (act: Act) => {
   process.stdout.write(`${act.text}\n`);
 };
 
+async function endStage(folder: string): Promise<number> {
+  await strikeStage(await findStage(folder, stop.signal));
+  tell({ text: `Ended, and ${folder} removed.` });
+  return 0;
+}
+
 async function main(): Promise<number> {
+  if (end !== undefined) return await endStage(end);
   tell({ text: 'Opening the shop: Postgres, an API, uploads, a pipeline…' });
   const stage = await setStage(stop.signal);
   let kept = false;
   try {
-    const outcome = await playDemo(stage, { tell, pause: (ms) => pause(ms, undefined, stop) });
-    if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-    else process.stdout.write(showOutcome(outcome, stage));
+    const outcome = await playDemo(stage, { tell });
+    const record = await keepRecord(stage, outcome);
+    if (json) process.stdout.write(`${JSON.stringify({ ...outcome, record })}\n`);
+    else process.stdout.write(showOutcome(outcome, record));
     kept = keep;
     return outcome.exact ? 0 : 1;
   } finally {
-    if (kept) tell({ text: `\nLeft running in ${stage.folder}; to end it: holdfast down --purge` });
+    if (kept) tell({ text: `\nLeft running. To end it: npm run demo -- --end ${stage.folder}` });
     else await strikeStage(stage);
   }
 }

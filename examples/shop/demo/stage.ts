@@ -1,10 +1,9 @@
 /** The stage of the demo: a folder, the shop in it, its customers, and Holdfast pointed at it. All of it can be struck. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { waitUntil } from '../production/processes.ts';
+import { startProcess, stopProcess } from '../production/processes.ts';
 import { apiUrl, closeShop, openShop, type Shop, shopUrl } from '../production/shop.ts';
 import { type Holdfast, holdfastWith } from './holdfast.ts';
 
@@ -16,9 +15,14 @@ export type Stage = {
   record: string;
   repository: string;
   environment: Record<string, string>;
-  customers: ChildProcess | undefined;
 };
 
+/** What of it is written down, so that a stage left standing can be struck later. */
+type StageFile = Omit<Stage, 'holdfast'>;
+
+const stageFile = (folder: string) => path.join(folder, 'stage.json');
+
+const CUSTOMERS = 'customers';
 const shopFolder = path.resolve(import.meta.dirname, '..');
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -42,15 +46,16 @@ export async function setStage(signal: AbortSignal): Promise<Stage> {
     SHOP_CONTROL: control,
     ORDERS_URL: shopUrl(shop),
   };
-  return {
-    folder,
-    shop,
-    holdfast: holdfastWith(environment, signal),
-    record: path.join(folder, 'acknowledged.jsonl'),
-    repository,
-    environment,
-    customers: undefined,
-  };
+  const record = path.join(folder, 'acknowledged.jsonl');
+  const written: StageFile = { folder, shop, record, repository, environment };
+  await fs.writeFile(stageFile(folder), JSON.stringify(written), { mode: 0o600 });
+  return { ...written, holdfast: holdfastWith(environment, signal) };
+}
+
+/** A stage that an earlier run left standing. */
+export async function findStage(folder: string, signal: AbortSignal): Promise<Stage> {
+  const written = JSON.parse(await fs.readFile(stageFile(folder), 'utf8')) as StageFile;
+  return { ...written, holdfast: holdfastWith(written.environment, signal) };
 }
 
 /** One program that starts and stops the shop's parts, as an init system would offer it. */
@@ -68,13 +73,18 @@ async function subfolder(folder: string, name: string): Promise<string> {
   return made;
 }
 
-/** Customers begin to order; resolves when the first order was acknowledged. */
+/** Customers begin to order; resolves when a new order was acknowledged. */
 export async function letCustomersIn(stage: Stage): Promise<void> {
   const script = path.join(shopFolder, 'load.ts');
-  stage.customers = spawn(process.execPath, [script, apiUrl(stage.shop), stage.record], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const before = await countAcknowledged(stage);
+  await startProcess(stage.folder, {
+    name: CUSTOMERS,
+    command: [process.execPath, script, apiUrl(stage.shop), stage.record],
+    cwd: shopFolder,
+    env: {},
+    isReady: async () => (await countAcknowledged(stage)) > before,
+    stopSignal: 'SIGTERM',
   });
-  await waitUntil(async () => (await countAcknowledged(stage)) > 0, 'the first order');
 }
 
 export async function countAcknowledged(stage: Stage): Promise<number> {
@@ -84,12 +94,7 @@ export async function countAcknowledged(stage: Stage): Promise<number> {
 
 /** Customers leave; resolves when none of their orders is under way. */
 export async function letCustomersGo(stage: Stage): Promise<void> {
-  const { customers } = stage;
-  stage.customers = undefined;
-  if (!customers || customers.exitCode !== null) return;
-  const gone = new Promise((resolve) => customers.once('exit', resolve));
-  customers.kill('SIGTERM');
-  await gone;
+  await stopProcess(stage.folder, CUSTOMERS, 'SIGTERM');
 }
 
 /** Everything is stopped and removed; never throws for what is gone already. */

@@ -2,7 +2,6 @@
 import { formatCount, formatSize } from '#base';
 import type { Verification } from '../verify.ts';
 import type { Outcome, RecoveryReport } from './play.ts';
-import type { Stage } from './stage.ts';
 
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)}s`;
 const mark = (good: boolean) => (good ? '✓' : '✗');
@@ -43,7 +42,8 @@ function section(title: string, report: RecoveryReport, verification: Verificati
   ];
 }
 
-export function showOutcome(outcome: Outcome, stage: Stage): string {
+/** `record`: the folder in which everything of it is kept. */
+export function showOutcome(outcome: Outcome, record: string): string {
   const { stored } = outcome;
   const ratio = stored.storedBytes > 0 ? (stored.sourceBytes / stored.storedBytes).toFixed(1) : '-';
   return [
@@ -57,8 +57,7 @@ export function showOutcome(outcome: Outcome, stage: Stage): string {
     `read     ${formatSize(outcome.beside.report.bytesRead)} for the recovery`,
     `stored   ${formatSize(stored.sourceBytes)} of data as ${formatSize(stored.storedBytes)} (${ratio} to 1)`,
     `since    ${formatCount(outcome.ordersAfterwards)} new orders taken after the recovery`,
-    `record   ${stage.record}`,
-    `         ${outcome.beside.report.folder}/recovery.json`,
+    `record   ${record}`,
     '',
     outcome.exact
       ? `✓ Exact, in ${seconds(outcome.tookMs)} altogether.`
