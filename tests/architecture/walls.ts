@@ -29,7 +29,6 @@ export const ADAPTERS: Readonly<Record<string, readonly string[]>> = {
   'sodium-native': ['src/repository'],
   '@dbos-inc/dbos-sdk': ['src/app'],
   fastify: ['src/server', 'src/app'],
-  kysely: ['src/catalog'],
   pg: [
     ...['src/sources/postgres', 'src/catalog', 'src/environment/checks', 'src/app'],
     'src/recovery/checks',

@@ -8,7 +8,7 @@ export const command: CommandSpec = {
   examples: ['holdfast recovery list'],
   exits: {},
   async run(_args, options, io) {
-    const { withRecoveryAccess } = await import('../recovery/access.ts');
+    const { withRecoveryAccess } = await import('../recovery/open-access.ts');
     const { tableLines } = await import('../frame/table.ts');
     const recoveries = await withRecoveryAccess(options, io, (access) => access.list());
     const iso = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');

@@ -15,7 +15,7 @@ export const command: CommandSpec = {
   examples: ['holdfast recovery open r19kq'],
   exits: { 5: 'no such recovery' },
   async run([id], options, io) {
-    const { withRecoveryAccess } = await import('../recovery/access.ts');
+    const { withRecoveryAccess } = await import('../recovery/open-access.ts');
     const state = await withRecoveryAccess(options, io, (access) => access.find(String(id)));
     io.say(
       `${state.id}: ${state.environment}/${state.stage} as of ${new Date(state.instantMs).toISOString()}, ${state.status}`,

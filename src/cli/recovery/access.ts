@@ -1,6 +1,5 @@
 /** What the commands about recoveries ask for, whoever does it: a running control plane, or this process. */
 import type { When } from '#recovery';
-import type { Io } from '../command.ts';
 import type { Problems, ShownRecovery } from './report.ts';
 
 export type Options = Record<string, unknown>;
@@ -27,26 +26,4 @@ export interface RecoveryAccess {
   find(id: string): Promise<ShownRecovery>;
   change(change: Change, id: string): Promise<ShownRecovery>;
   close(): Promise<void>;
-}
-
-/**
- * A running control plane, unless the options name a repository or a place: then, or where none runs, this process does
- * it with repository and password alone.
- */
-export async function withRecoveryAccess<T>(
-  options: Options,
-  io: Io,
-  work: (access: RecoveryAccess) => Promise<T>,
-): Promise<T> {
-  const { servedAccess } = await import('./served.ts');
-  const served =
-    options.repo === undefined && options.target === undefined
-      ? await servedAccess(options, io)
-      : undefined;
-  const access = served ?? (await import('./direct.ts')).directAccess(options, io);
-  try {
-    return await work(access);
-  } finally {
-    await access.close();
-  }
 }

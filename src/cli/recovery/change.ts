@@ -24,7 +24,7 @@ export const changeCommand = ({ change, summary, question, done }: ChangeWords):
   },
   async run([id], options, io) {
     const { errors } = await import('../errors.ts');
-    const { withRecoveryAccess } = await import('./access.ts');
+    const { withRecoveryAccess } = await import('./open-access.ts');
     await withRecoveryAccess(options, io, async (access) => {
       await access.find(String(id));
       if (options.yes !== true) {

@@ -4,12 +4,8 @@ import type { ExitCode, Io } from '../command.ts';
 import { errors } from '../errors.ts';
 import { parseWhen } from '../frame/when.ts';
 import { listOf } from '../repository/session.ts';
-import {
-  type Options,
-  type RecoverPlan,
-  type RecoveryAccess,
-  withRecoveryAccess,
-} from './access.ts';
+import type { Options, RecoverPlan, RecoveryAccess } from './access.ts';
+import { withRecoveryAccess } from './open-access.ts';
 import type { ShownRecovery } from './report.ts';
 import { outcomeLines, selectionLines } from './show.ts';
 
