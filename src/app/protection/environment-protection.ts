@@ -17,6 +17,7 @@ import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import { environmentName, type ProtectionContext } from './context.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
+import { PointPace } from './point-pace.ts';
 import { publishCapture, publishPoint } from './publish.ts';
 import { reconcile } from './reconcile.ts';
 import {
@@ -27,7 +28,12 @@ import {
 } from './repository-owner.ts';
 import { applyRetention } from './retention.ts';
 import type { Slots } from './slots.ts';
-import { BASE_EVERY_MS, type ProtectedStore, StoreProtection } from './store-protection.ts';
+import {
+  BASE_EVERY_MS,
+  type CaptureCause,
+  type ProtectedStore,
+  StoreProtection,
+} from './store-protection.ts';
 
 export type EnvironmentProtectionOptions = {
   environment: Environment;
@@ -43,6 +49,8 @@ export type EnvironmentProtectionOptions = {
 };
 
 const CATALOG_EVERY_MS = 5 * 60_000;
+/** Of a watched store: its captures are found by their own records, with or without a point. */
+const POINT_EVERY_MS = 60_000;
 const RETENTION_EVERY_MS = 86_400_000;
 
 export class EnvironmentProtection {
@@ -53,11 +61,20 @@ export class EnvironmentProtection {
   readonly #owner: RepositoryOwner;
   readonly #stop = new AbortController();
   #pointing: Promise<unknown> = Promise.resolve();
+  readonly #pace: PointPace;
 
   private constructor(context: ProtectionContext, owner: RepositoryOwner) {
     this.context = context;
     this.environment = context.environment;
     this.#owner = owner;
+    this.#pace = new PointPace({
+      everyMs: POINT_EVERY_MS,
+      signal: this.#stop.signal,
+      note: () => this.#pointInTurn(),
+      onTrouble: (trouble) => {
+        if (trouble) context.log.warn({ what: trouble.what }, 'a recovery point is noted later');
+      },
+    });
     this.stores = new Map(
       protectedStores(context.environment).map((store) => [store.name, this.#protect(store)]),
     );
@@ -144,6 +161,7 @@ export class EnvironmentProtection {
     this.#stop.abort(errors.stopping([]));
     const stores = [...this.stores.values()];
     await Promise.all(stores.map((store) => store.stop()));
+    await this.#pace.ended;
     await this.#pointing;
     try {
       if (options.dispose) await Promise.all(stores.map((store) => store.dispose()));
@@ -160,13 +178,18 @@ export class EnvironmentProtection {
   #protect(store: ProtectedStore): StoreProtection {
     const source = findSource(store.type);
     if (!source) throw errors.unknownSource([store.name, store.type]);
-    const onCaptured = (record: CaptureRecord) => this.#captured(record);
+    const onCaptured = (record: CaptureRecord, why: CaptureCause) => this.#captured(record, why);
     return new StoreProtection({ context: this.context, store, source, onCaptured });
   }
 
-  /** One point after another, so that each holds the newest of all. */
-  async #captured(record: CaptureRecord): Promise<void> {
+  async #captured(record: CaptureRecord, why: CaptureCause): Promise<void> {
     await publishCapture(this.context, record);
+    if (why === 'changed') await this.#pace.captured(record.address.store);
+    else await this.#pointInTurn();
+  }
+
+  /** One point after another, so that each holds the newest of all. */
+  async #pointInTurn(): Promise<void> {
     const turn = this.#pointing.then(() => this.point());
     this.#pointing = turn.catch(() => {
       // Told to the one who waits for this turn; the next one has its own.
@@ -174,7 +197,7 @@ export class EnvironmentProtection {
     await turn;
   }
 
-  /** Notes a recovery point of all that is captured by now. */
+  /** Notes a recovery point of all that is captured by now, also of what waits for one. */
   async point(): Promise<void> {
     const captures = new Map<string, CaptureRecord>();
     for (const [name, store] of this.stores) {
@@ -183,6 +206,7 @@ export class EnvironmentProtection {
     const infrastructure = await captureInfrastructure(this.context, this.#stop.signal);
     await publishCapture(this.context, infrastructure);
     await publishPoint(this.context, captures, infrastructure.id);
+    this.#pace.pointed(captures.keys());
   }
 }
 

@@ -22,6 +22,8 @@ export type JournalKeeperOptions = {
   signal: AbortSignal;
   /** The journal can't go on from what is there: a new base is to be captured. */
   needsBase(because: string): void;
+  /** The journal goes on on this line; told again after a restart. */
+  lineStarted(line: number): void;
 };
 
 export type JournalView = {
@@ -87,6 +89,7 @@ export class JournalKeeper {
       ...(segments && { segmentSizeBytes: segments.sizeBytes, segmentName: segments.name }),
       // A spool that is lost together with the store makes nothing safe.
       flush: rpoMs === 0 && !this.sharesMachine ? 'spooled' : 'shipped',
+      onLineStarted: (line) => this.#options.lineStarted(line),
       log,
     });
     this.#shipping = shipping;

@@ -12,6 +12,14 @@ export type Changes = {
   unchangedThroughMs: number | undefined;
 };
 
+const GATHER_AT_LEAST_MS = 200;
+const GATHER_AT_MOST_MS = 5_000;
+
+/** The least time between two captures of a watched store: half of what may be lost, the rest is for the capture. */
+export function gatherMs(rpoMs: number): number {
+  return Math.min(GATHER_AT_MOST_MS, Math.max(GATHER_AT_LEAST_MS, rpoMs / 2));
+}
+
 export class PendingChanges {
   #directories: Set<string> | undefined = new Set();
   #sinceMs: number | undefined;

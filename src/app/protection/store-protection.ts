@@ -11,23 +11,21 @@ import { settingsOf } from '../recovery/site.ts';
 import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
-import { type Changes, PendingChanges, watchedOptions } from './pending-changes.ts';
+import { type Changes, gatherMs, PendingChanges, watchedOptions } from './pending-changes.ts';
 import { QuietWatermark } from './quiet-watermark.ts';
 import { createSlots } from './slots.ts';
 
 export type ProtectedStore = Extract<Store, { own: Record<string, unknown> }>;
 
+export type CaptureCause = 'changed' | 'asked';
+
 export type StoreProtectionOptions = {
   context: ProtectionContext;
   store: ProtectedStore;
   source: Source;
-  /** Called after each capture, before the next may begin. */
-  onCaptured(record: CaptureRecord): Promise<void>;
+  /** Called after each capture, before the next may begin. `why`: a watcher saw changes, or it was asked for. */
+  onCaptured(record: CaptureRecord, why: CaptureCause): Promise<void>;
 };
-
-/** The least time between two captures of a watched store: a quarter of what may be lost, within these bounds. */
-const GATHER_AT_LEAST_MS = 200;
-const GATHER_AT_MOST_MS = 2_000;
 
 const STREAM_WITHIN_MS = 30_000;
 
@@ -78,6 +76,7 @@ export class StoreProtection {
         log: this.#log,
         signal: this.#stop.signal,
         needsBase: (because) => this.#needsBase(because),
+        lineStarted: (line) => this.#lineStarted(line),
       });
     }
   }
@@ -140,9 +139,13 @@ export class StoreProtection {
    * an `interrupted` error when protection stops meanwhile.
    */
   async capture(notBeforeMs: number): Promise<CaptureRecord> {
+    return this.#captureUnless((newest) => newest.startedAtMs >= notBeforeMs);
+  }
+
+  async #captureUnless(isEnough: (newest: CaptureRecord) => boolean): Promise<CaptureRecord> {
     const { signal } = this.#stop;
     return this.#turn.use(signal, async () => {
-      if (this.#newest && this.#newest.startedAtMs >= notBeforeMs) return this.#newest;
+      if (this.#newest && isEnough(this.#newest)) return this.#newest;
       return this.#context.slots.use(signal, () => this.#captureInTurn(undefined));
     });
   }
@@ -159,7 +162,7 @@ export class StoreProtection {
         ...(changes ? watchedOptions(changes) : {}),
       });
       this.#newest = record;
-      await this.#onCaptured(record);
+      await this.#onCaptured(record, changes ? 'changed' : 'asked');
       this.#captureTrouble = undefined;
       return record;
     } catch (error) {
@@ -201,13 +204,21 @@ export class StoreProtection {
 
   #needsBase(because: string): void {
     this.#log.warn({ because }, 'a new base is needed');
-    const { signal } = this.#stop;
     const askedAtMs = systemClock.nowMs();
-    const taken = keepTrying(
-      { signal, firstPauseMs: 2_000, onTrouble: (trouble) => this.#noteCaptureTrouble(trouble) },
-      () => this.capture(askedAtMs),
-    );
-    this.#loops.push(taken);
+    this.#takeBase(() => this.capture(askedAtMs));
+  }
+
+  /** From a base of its own line a recovery is shorter, and no other line is in the way. The first base comes anyway. */
+  #lineStarted(line: number): void {
+    if (!this.#newest || this.#newest.end.line >= line) return;
+    this.#log.info({ line }, 'a new base is taken: the journal is on a new line');
+    this.#takeBase(() => this.#captureUnless((newest) => newest.end.line >= line));
+  }
+
+  #takeBase(take: () => Promise<CaptureRecord>): void {
+    const { signal } = this.#stop;
+    const onTrouble = (trouble: Trouble | undefined) => this.#noteCaptureTrouble(trouble);
+    this.#loops.push(keepTrying({ signal, firstPauseMs: 2_000, onTrouble }, take));
   }
 
   async #watch(): Promise<void> {
@@ -235,17 +246,14 @@ export class StoreProtection {
 
   async #captureChanges(): Promise<void> {
     const { signal } = this.#stop;
-    const gatherMs = Math.min(
-      GATHER_AT_MOST_MS,
-      Math.max(GATHER_AT_LEAST_MS, this.store.rpoMs / 4),
-    );
+    const pauseMs = gatherMs(this.store.rpoMs);
     let lastMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       await keepTrying(
         { signal, onTrouble: (trouble) => this.#noteCaptureTrouble(trouble) },
         async () => {
           await this.#changes.any(signal);
-          await sleepMs(Math.max(0, lastMs + gatherMs - systemClock.monotonicMs()), signal);
+          await sleepMs(Math.max(0, lastMs + pauseMs - systemClock.monotonicMs()), signal);
           lastMs = systemClock.monotonicMs();
           await this.#captureTaken();
         },

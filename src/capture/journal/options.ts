@@ -34,6 +34,8 @@ export type JournalShippingOptions = {
   watermarkEveryMs?: number;
   /** How often it is looked whether a batch or watermark is due. Default 10 s; 0: only when `housekeep` is called. */
   housekeepEveryMs?: number;
+  /** Called when a line is durable that the source has told of; again after a restart, as the source tells it. */
+  onLineStarted?: (line: number) => void;
   clock?: Clock;
   crashPoint?: CrashPoint;
 };

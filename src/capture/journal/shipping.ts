@@ -138,6 +138,7 @@ export class JournalShipping implements JournalSink {
 
   async lineStarted(line: Parameters<JournalSink['lineStarted']>[0]): Promise<void> {
     await this.#notes.line(line);
+    this.#options.onLineStarted?.(line.line);
   }
 
   async gap(gap: Parameters<JournalSink['gap']>[0]): Promise<void> {

@@ -24,21 +24,26 @@ function isBefore(capture: CaptureRecord, before: Before): boolean {
 }
 
 /**
- * The newest capture that was complete by then. Throws `recovery/nothing-captured`, or `recovery/before-window` naming
+ * The newest capture that was complete by then: of those that are wanted, else of all. Throws `recovery/nothing-captured`, or `recovery/before-window` naming
  * the first instant there is. Newest first, so that only a few records are read.
  */
 export async function newestCaptureBefore(
   request: ChooseRequest,
   store: string,
   before: Before,
+  isWanted: (capture: CaptureRecord) => boolean = () => true,
 ): Promise<CaptureRecord> {
   const entries = await listCaptures(request.repository, addressOf(request, store), WHOLE_STORE);
   const newestFirst = entries.sort((a, b) => (a.id < b.id ? 1 : -1));
   let oldest: CaptureRecord | undefined;
+  let newest: CaptureRecord | undefined;
   for (const entry of newestFirst) {
     oldest = await readCapture(request.repository, entry);
-    if (isBefore(oldest, before)) return oldest;
+    if (!isBefore(oldest, before)) continue;
+    if (isWanted(oldest)) return oldest;
+    newest ??= oldest;
   }
+  if (newest) return newest;
   if (!oldest) throw errors.nothingCaptured([store]);
   const wanted =
     'atMs' in before

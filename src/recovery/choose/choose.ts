@@ -5,6 +5,7 @@
 import { formatCount, formatDuration } from '#base';
 import {
   type CaptureRecord,
+  type JournalLine,
   type JournalReader,
   listWatermarks,
   openJournalReader,
@@ -12,6 +13,7 @@ import {
 } from '#repository';
 import type { CaptureOutcome, ResolvedTarget, Target } from '#sources';
 import { errors } from '../errors.ts';
+import { instantsOn, knownInstants, legsTo } from '../lines.ts';
 import { addressOf, type Before, captureAfter, newestCaptureBefore } from './base.ts';
 import { countDifferingFiles } from './difference.ts';
 import type { Choice, ChooseRequest, ChosenStore, RecoverableStore } from './request.ts';
@@ -69,10 +71,10 @@ async function chooseFromJournal(
 ): Promise<Found> {
   const noted = aim.positions[store.name];
   const wanted: Target = noted ? { kind: 'position', position: noted } : target;
-  const capture = await newestCaptureBefore(request, store.name, limitOf(wanted, request.nowMs));
   const journal = openJournalReader(request.repository, addressOf(request, store.name), {
     ...(store.spoolFolder === undefined ? {} : { spoolFolder: store.spoolFolder }),
   });
+  const capture = await chooseBase(request, store, journal, wanted);
   await refuseGap(request, store, wanted);
   const resolved = await store.source.resolve?.(
     outcomeOf(capture),
@@ -85,6 +87,42 @@ async function chooseFromJournal(
   const reachedMs = resolved.isEnd ? Math.min(aim.atMs ?? knownMs, knownMs) : aim.atMs;
   const atMs = reachedMs ?? (resolved.lastCommitMs ?? knownMs) - capture.clock.offsetMs;
   return { capture, journal, resolved, atMs, isExact: wanted.kind !== 'time' };
+}
+
+/** One that leads to where it is to be brought: the newest of all may lie on a line that was left since. */
+async function chooseBase(
+  request: ChooseRequest,
+  store: RecoverableStore,
+  journal: JournalReader,
+  target: Target,
+): Promise<CaptureRecord> {
+  const before = limitOf(target, request.nowMs);
+  const newest = await newestCaptureBefore(request, store.name, before);
+  const lines = await journal.lines();
+  const line = request.line ?? (await lineOf(target, journal, lines, newest.clock.offsetMs));
+  const leadsThere = ({ end }: CaptureRecord) =>
+    line === undefined || legsTo(end, line, lines) !== undefined;
+  if (leadsThere(newest)) return newest;
+  return await newestCaptureBefore(request, store.name, before, leadsThere);
+}
+
+/** The line on which the target lies; undefined where any base will do. */
+async function lineOf(
+  target: Target,
+  journal: JournalReader,
+  lines: readonly JournalLine[],
+  clockOffsetMs: number,
+): Promise<number | undefined> {
+  if (target.kind === 'position') return target.position.line || undefined;
+  if (target.kind === 'name' || lines.length === 0) return undefined;
+  const newestFirst = lines.toSorted((a, b) => b.line - a.line);
+  if (target.kind === 'end') return newestFirst[0]?.line;
+  const instants = await knownInstants(journal);
+  const hadBegun = ({ line, forkOffset }: JournalLine) => {
+    const [firstMs] = instantsOn(instants, { line, from: forkOffset }, clockOffsetMs);
+    return firstMs !== undefined && firstMs <= target.atMs;
+  };
+  return newestFirst.find(hadBegun)?.line;
 }
 
 function limitOf(target: Target, nowMs: number): Before {

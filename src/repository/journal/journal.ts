@@ -28,6 +28,11 @@ export interface JournalReader {
   lines(): Promise<JournalLine[]>;
   gaps(): Promise<JournalGap[]>;
   watermarks(): Promise<Watermark[]>;
+  /**
+   * By each of these instants (the store's clock, ms) the journal stood no further than the place: finer than `spans`,
+   * as fine as the bytes are held. In no order.
+   */
+  standings(): Promise<Watermark[]>;
   /** How far the journal is unbroken from this position on its own line (not over a fork). */
   contiguousEnd(from: Position): Promise<bigint>;
   /**

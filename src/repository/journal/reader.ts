@@ -69,6 +69,13 @@ export function openJournalReader(
     lines: (): Promise<JournalLine[]> => readLines(home, address),
     gaps: (): Promise<JournalGap[]> => readGaps(home, address),
     watermarks: (): Promise<Watermark[]> => listWatermarks(home, address),
+    async standings(): Promise<Watermark[]> {
+      const known = (await list()).filter(({ latestMs }) => latestMs > 0);
+      return known.map(({ line, to, latestMs }) => ({
+        atMs: latestMs,
+        position: { line, offset: to },
+      }));
+    },
     async contiguousEnd(from: Position): Promise<bigint> {
       return unbrokenEnd(await list(), from.line, from.offset);
     },
