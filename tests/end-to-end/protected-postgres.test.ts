@@ -15,7 +15,7 @@ type StoreStatus = {
   captures: number;
   windows: { fromMs: number; toMs: number }[];
   gaps: { fromMs: number; toMs?: number; because: string }[];
-  journal?: { state: string };
+  journal?: { state: string; shipped?: { line: number } };
 };
 type Status = { stores: StoreStatus[] };
 type Recovered = { id: string; status: string; stores: { store: string; url: string }[] };
@@ -36,7 +36,12 @@ repository: {url: "${folder}/repository", password: "\${REPOSITORY_PASSWORD}"}
 objectives: {rpo: 5s}
 consistency: {leader: numbers, skew: 1h}
 stores:
-  numbers: {type: postgres, url: "\${NUMBERS_URL}", protect: continuous, rpo: ${rpo}}
+  numbers:
+    type: postgres
+    url: "\${NUMBERS_URL}"
+    protect: continuous
+    rpo: ${rpo}
+    control: {stop: "true", start: "true"}
   uploads: {type: files, path: "${folder}/uploads", protect: continuous}
 `;
 
@@ -240,6 +245,40 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     expect((await numbersAt(instant(keptMs))).at(-1)).toBe(1002);
   });
 
+  test('goes on over a recovery that took its place, and claims nothing of what was left', async () => {
+    const aimedMs = Math.ceil(await nowMs());
+    await sleepMs(20);
+    await server.sql('insert into numbers values (3000)');
+    const leftMs = await nowMs();
+    const before = await streaming();
+    const words = ['recover', '--to', instant(aimedMs), '--store', 'numbers'];
+    const recovered = await askHoldfast<Recovered>(place, words);
+    await server.stop('fast');
+    const promoted = await holdfast('recovery', 'promote', recovered.id, '--yes');
+    expect(promoted.errors).toBe('');
+    await server.start();
+    expect((await server.sql('select max(n)::int as n from numbers'))[0]?.n).toBe(2001);
+    await server.sql('insert into numbers values (3001)');
+    const based = await untilNumbers(
+      'a base on the new line',
+      ({ journal, captures }) => journal?.shipped?.line === 2 && captures > before.captures,
+    );
+    expect(based.captures).toBe(before.captures + 1);
+    await sleepMs(20);
+    const laterMs = Math.ceil(await nowMs());
+    await sleepMs(20);
+    await server.sql('insert into numbers values (3002)');
+    const { windows, gaps } = await untilNumbers(
+      'a window that moves on',
+      (store) => store.verdict === 'met' && (store.windows.at(-1)?.toMs ?? 0) > laterMs,
+    );
+    expect(gaps).toHaveLength(before.gaps.length);
+    expect(windows.at(-1)?.fromMs).toBeGreaterThan(leftMs);
+    expect(windows.at(-2)?.toMs).toBeLessThanOrEqual(leftMs);
+    expect((await numbersAt(instant(laterMs))).slice(-2)).toEqual([2001, 3001]);
+    expect((await numbersAt('latest')).slice(-2)).toEqual([3001, 3002]);
+  });
+
   test('rpo: 0 is not claimed where the spool lies on the same machine', async () => {
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('0'));
     expect(await holdfast('apply')).toMatchObject({ code: 0 });
@@ -256,7 +295,10 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
 
   test('down --purge leaves nothing in the database', async () => {
     expect(await slots()).toMatchObject([{ slot_name: SLOT }]);
-    expect(await holdfast('down', '--purge', '--yes')).toMatchObject({ code: 0, errors: '' });
+    const down = await holdfast('down', '--purge', '--yes');
+    expect(down.code).toBe(0);
+    // What the recovery in place replaced is kept.
+    expect(down.errors).toBe(`Recoveries are left where they are: ${folder}/state/recoveries\n`);
     expect(await slots()).toEqual([]);
   });
 });
