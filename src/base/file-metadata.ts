@@ -36,3 +36,23 @@ export type FileMetadata = {
   device?: bigint;
   xattrs: ExtendedAttribute[];
 };
+
+/** Of an entry that was read from no disk: made by this process, at this time (ns since 1970), for this user. */
+export function madeMetadata(kind: FileKind, permissions: number, atNs: bigint): FileMetadata {
+  return {
+    kind,
+    permissions,
+    mtimeNs: atNs,
+    atimeNs: atNs,
+    ctimeNs: atNs,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    user: '',
+    group: '',
+    inode: 0n,
+    deviceId: 0n,
+    links: 1n,
+    sizeBytes: 0n,
+    xattrs: [],
+  };
+}

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { holdfast, openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
+import { holdfast, openProtectedSite, type ProtectedSite, waitFor } from './site/protected-site.ts';
 
 type Report = {
   id: string;
@@ -44,7 +44,7 @@ beforeAll(async () => {
   await site.server.sql('insert into numbers select generate_series(1001, 1500)');
   const [row] = await site.server.sql('select extract(epoch from clock_timestamp()) * 1000 as at');
   instantMs = Math.ceil(Number(row?.at));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitFor(async () => Date.now() > instantMs, 'the clock to leave the instant');
   await site.server.sql('delete from numbers', 'insert into numbers select generate_series(1, 3)');
   await fs.writeFile(path.join(site.uploads, 'second.bin'), 'late');
   await site.captureFiles();

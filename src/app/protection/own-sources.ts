@@ -4,8 +4,7 @@
  */
 import fs from 'node:fs/promises';
 import { z } from 'zod';
-import type { FileMetadata } from '#base';
-import { systemClock } from '#base';
+import { type FileMetadata, madeMetadata, systemClock } from '#base';
 import type { Environment } from '#environment';
 import {
   type Capture,
@@ -132,21 +131,5 @@ function ownCapture(root: string, events: AsyncGenerator<CaptureEvent>): Capture
 const nanosecond = () => BigInt(Math.round(systemClock.nowMs() * 1000)) * 1000n;
 
 function ownMetadata(kind: 'file' | 'dir', permissions: number): FileMetadata {
-  const now = nanosecond();
-  return {
-    kind,
-    permissions,
-    mtimeNs: now,
-    atimeNs: now,
-    ctimeNs: now,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    user: '',
-    group: '',
-    inode: 0n,
-    deviceId: 0n,
-    links: 1n,
-    sizeBytes: 0n,
-    xattrs: [],
-  };
+  return madeMetadata(kind, permissions, nanosecond());
 }

@@ -1,5 +1,5 @@
 /** Whole segments of a journal as one snapshot, so that thousands of pieces needn't be kept. */
-import { type FileMetadata, systemClock, timedId } from '#base';
+import { type FileMetadata, madeMetadata, systemClock, timedId } from '#base';
 import {
   type BatchSegment,
   type CaptureRecord,
@@ -117,21 +117,6 @@ async function saveSegments(
 }
 
 function segmentMetadata(sizeBytes: number, latestMs: number): FileMetadata {
-  const timeNs = BigInt(latestMs) * 1_000_000n;
-  return {
-    kind: 'file',
-    permissions: 0o600,
-    mtimeNs: timeNs,
-    atimeNs: timeNs,
-    ctimeNs: timeNs,
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    user: '',
-    group: '',
-    inode: 0n,
-    deviceId: 0n,
-    links: 1n,
-    sizeBytes: BigInt(sizeBytes),
-    xattrs: [],
-  };
+  const made = madeMetadata('file', 0o600, BigInt(latestMs) * 1_000_000n);
+  return { ...made, sizeBytes: BigInt(sizeBytes) };
 }

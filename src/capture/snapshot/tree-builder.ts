@@ -2,7 +2,7 @@
  * Makes trees out of entries that come in any order. A directory is stored as soon as everything in it is known and
  * its source has left it; then only its id is kept. Paths are latin1 strings, one character a byte.
  */
-import type { FileMetadata } from '#base';
+import { type FileMetadata, madeMetadata } from '#base';
 import { encodeTree, type RepositoryWriter, type TreeNode } from '#repository';
 import { errors } from '../errors.ts';
 import type { RecentTrees } from './recent-trees.ts';
@@ -155,22 +155,7 @@ function newDirectory(path: string, parent: Directory | undefined): Directory {
 }
 
 /** For directories that a source's paths pass through without an entry of their own. */
-const PLAIN_DIRECTORY: FileMetadata = {
-  kind: 'dir',
-  permissions: 0o700,
-  mtimeNs: 0n,
-  atimeNs: 0n,
-  ctimeNs: 0n,
-  uid: 0,
-  gid: 0,
-  user: '',
-  group: '',
-  inode: 0n,
-  deviceId: 0n,
-  links: 0n,
-  sizeBytes: 0n,
-  xattrs: [],
-};
+const PLAIN_DIRECTORY = madeMetadata('dir', 0o700, 0n);
 
 /** The access time isn't kept, as in restic: reading would make every tree a new one. */
 function nodeOf(name: string, metadata: FileMetadata): TreeNode {
