@@ -24,11 +24,17 @@ function readOptions(): { keep?: boolean; json?: boolean; end?: string } {
 const { keep = false, json = false, end } = readOptions();
 
 const stop = new AbortController();
-let interrupts = 0;
+// One Ctrl-C arrives several times: from the terminal, from npm, from the script that found this Node.
+const SAME_INTERRUPT_MS = 1_000;
+let interruptedAt: number | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    interrupts += 1;
-    if (interrupts > 1) process.exit(130);
+    const now = performance.now();
+    if (interruptedAt !== undefined) {
+      if (now - interruptedAt > SAME_INTERRUPT_MS) process.exit(130);
+      return;
+    }
+    interruptedAt = now;
     process.stderr.write('\nStopping and clearing up…\n');
     stop.abort(new Error('interrupted'));
   });
