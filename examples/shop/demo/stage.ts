@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { startProcess, stopProcess } from '../production/processes.ts';
-import { apiUrl, closeShop, openShop, type Shop, shopUrl } from '../production/shop.ts';
+import { apiUrl, closeShop, loadShop, openShop, type Shop, shopUrl } from '../production/shop.ts';
 import { type Holdfast, holdfastWith } from './holdfast.ts';
 
 export type Stage = {
@@ -35,6 +35,22 @@ async function makeFolder(): Promise<string> {
 
 export async function setStage(signal: AbortSignal): Promise<Stage> {
   const folder = await makeFolder();
+  try {
+    return await furnish(folder, signal);
+  } catch (error) {
+    await clearAway(folder);
+    throw error;
+  }
+}
+
+/** Of a stage that was never finished: whatever of the shop was opened is closed. */
+async function clearAway(folder: string): Promise<void> {
+  const shop = await loadShop(path.join(folder, 'shop')).catch(() => undefined);
+  if (shop) await closeShop(shop);
+  await fs.rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+async function furnish(folder: string, signal: AbortSignal): Promise<Stage> {
   const shop = await openShop(await subfolder(folder, 'shop'));
   const repository = path.join(folder, 'repository');
   const control = await writeControl(shop);
@@ -49,6 +65,7 @@ export async function setStage(signal: AbortSignal): Promise<Stage> {
   const record = path.join(folder, 'acknowledged.jsonl');
   const written: StageFile = { folder, shop, record, repository, environment };
   await fs.writeFile(stageFile(folder), JSON.stringify(written), { mode: 0o600 });
+  signal.throwIfAborted();
   return { ...written, holdfast: holdfastWith(environment, signal) };
 }
 
@@ -108,5 +125,5 @@ export async function strikeStage(stage: Stage): Promise<void> {
     await quiet.show(['recovery', 'remove', id, '--yes']).catch(() => '');
   await quiet.show(['down', '--purge', '--yes']).catch(() => '');
   await closeShop(stage.shop);
-  await fs.rm(stage.folder, { recursive: true, force: true });
+  await fs.rm(stage.folder, { recursive: true, force: true, maxRetries: 5 });
 }
