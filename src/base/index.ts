@@ -6,6 +6,7 @@ export * from './clock.ts';
 export * from './durable-files.ts';
 export * from './errors.ts';
 export * from './file-metadata.ts';
+export * from './free-port.ts';
 export * from './ids.ts';
 export * from './log.ts';
 export * from './memory.ts';

@@ -2,7 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { isHoldfastError, messageOf, quietLogger, silent } from '#base';
-import type { Environment, Seen, Store, StoreInspection } from '#environment';
+import { type Environment, type Seen, type StoreInspection, storeSettings } from '#environment';
 import { findSource, type StoreSettings } from '#sources';
 
 /** Longer than any source needs that answers at all; a plan is something that one waits for. */
@@ -15,7 +15,7 @@ export async function inspectStores(
 ): Promise<Map<string, StoreInspection>> {
   const inspected = await Promise.all(
     environment.stores.flatMap((store) => {
-      const settings = settingsOf(environment, store);
+      const settings = storeSettings(environment, store);
       return settings === undefined ? [] : [inspectStore(store.type, settings, signal)];
     }),
   );
@@ -40,12 +40,6 @@ export async function inspectSeen(seen: readonly Seen[], signal: AbortSignal): P
       return { ...each, inspection };
     }),
   );
-}
-
-function settingsOf(environment: Environment, store: Store): StoreSettings | undefined {
-  if (!('own' in store)) return undefined;
-  const { name, rpoMs, protect, own } = store;
-  return { name, environment: environment.name, stage: environment.stage, rpoMs, protect, own };
 }
 
 async function inspectStore(

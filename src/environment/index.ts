@@ -39,4 +39,5 @@ export {
   type ProcessRuntimeOptions,
   type StartedService,
 } from './runtimes/process.ts';
+export { storeSettings } from './store-settings.ts';
 export type { SourceSchemas } from './validate.ts';

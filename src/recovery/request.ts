@@ -3,7 +3,6 @@
  * data, and the runtime that starts services as functions handed in: the data plane knows neither holdfast.yaml nor
  * the catalog.
  */
-import type { ProgressListener } from '#base';
 
 /** WHEN of the command line, parsed. */
 export type When =
@@ -120,5 +119,3 @@ export type RecoveryState = {
   bytesRead: number;
   error?: string;
 };
-
-export type RecoveryListener = ProgressListener;

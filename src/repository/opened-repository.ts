@@ -95,8 +95,7 @@ export class OpenedRepository implements Repository {
 
   async loadIndexUnder({ signal }: RepositoryLock): Promise<void> {
     if (this.#loadedUnder.has(signal)) return;
-    // A load that began before the lock may have seen what was pruned since, and the first call may share it.
-    await this.loadIndex();
+    // Its pass begins now: what was pruned before the lock was taken is seen.
     await this.loadIndex();
     this.#loadedUnder.add(signal);
   }

@@ -4,11 +4,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  freePort,
-  startTestServer,
-  type TestServer,
-} from '../../src/sources/postgres/test-server.ts';
+import { freePort } from '#base';
+import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
 import { type Ended, runHoldfast } from './site/command.ts';
 
 type Finding = { severity: string; code: string; what: string; mend?: string };

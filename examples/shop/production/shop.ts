@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
+import { freePort } from '#base';
 import { type Database, databaseProcess, initDatabase, runSql, urlOf } from './database.ts';
 import { type ProcessPlan, startProcess, stopProcess } from './processes.ts';
 
@@ -24,17 +24,6 @@ export const apiUrl = (shop: Shop) => `http://127.0.0.1:${shop.apiPort}`;
 export const adminUrl = (shop: Shop) =>
   urlOf(shop.database.port, 'postgres', shop.passwords.postgres);
 export const shopUrl = (shop: Shop) => urlOf(shop.database.port, 'shop', shop.passwords.shop);
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const shopFile = (folder: string) => path.join(folder, 'shop.json');
 

@@ -15,6 +15,7 @@ import {
 import { findSource } from '#sources';
 import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
+import { environmentFolder } from '../state/folder.ts';
 import { environmentName, type ProtectionContext } from './context.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
 import { PointPace } from './point-pace.ts';
@@ -88,7 +89,7 @@ export class EnvironmentProtection {
     const { environment, storesFolder, claim, takeOver, ...shared } = options;
     const repository = await openOrCreate(environment);
     try {
-      const folder = path.join(storesFolder, environment.name, environment.stage);
+      const folder = environmentFolder(storesFolder, environment);
       await fs.mkdir(folder, { recursive: true, mode: 0o700 });
       for (const { name } of protectedStores(environment)) {
         await fs.mkdir(path.join(folder, name), { recursive: true, mode: 0o700 });

@@ -1,10 +1,10 @@
 /** The journal of one store kept flowing: from the source through the spool into the repository, whatever breaks. */
-import path from 'node:path';
 import { type Logger, systemClock } from '#base';
 import { type JournalShipping, openJournalShipping, type ShippingStatus } from '#capture';
 import { type RecoveryWindow, recoveryWindows } from '#recovery';
 import { type JournalGap, openJournalReader, readGaps, type StoreAddress } from '#repository';
 import type { JournalSegments, JournalSource, JournalState } from '#sources';
+import { spoolFolderIn } from '../state/folder.ts';
 import type { ProtectionContext } from './context.ts';
 import { keepTrying, type Trouble } from './keep-trying.ts';
 
@@ -50,7 +50,7 @@ export class JournalKeeper {
   }
 
   get spoolFolder(): string {
-    return path.join(this.#options.folder, 'spool');
+    return spoolFolderIn(this.#options.folder);
   }
 
   /** Spool and store lie on one machine: see `JournalSource`. */

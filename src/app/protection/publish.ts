@@ -1,7 +1,7 @@
 /** What a capture leads to: its row in the catalog, and a recovery point of the whole environment. */
-import { systemClock, timedId } from '#base';
+import { notePoint } from '#capture';
 import { saveCapture, savePoint } from '#catalog';
-import { type CaptureRecord, type RecoveryPoint, writePoint } from '#repository';
+import type { CaptureRecord, RecoveryPoint } from '#repository';
 import type { ProtectionContext } from './context.ts';
 
 export async function publishCapture(
@@ -34,21 +34,17 @@ export async function publishPoint(
 ): Promise<RecoveryPoint | undefined> {
   if (captures.size === 0) return undefined;
   const { environment } = context;
-  const atMs = systemClock.nowMs();
   const stores = [...captures].map(([store, record]) => [store, { capture: record.id }] as const);
   const services = environment.services.map(
     ({ name, version }) => [name, version === undefined ? {} : { version }] as const,
   );
-  const point: RecoveryPoint = {
-    id: timedId(atMs),
+  const point = await notePoint(context.repository, {
     environment: environment.name,
     stage: environment.stage,
-    atMs,
     stores: Object.fromEntries(stores),
     ...(infrastructure === undefined ? {} : { infrastructure }),
     services: Object.fromEntries(services),
-  };
-  await writePoint(context.repository, point);
+  });
   await savePoint(context.catalog.pool, pointRow(point));
   return point;
 }

@@ -2,12 +2,11 @@
 import path from 'node:path';
 import { type Logger, type Progress, sleepMs, systemClock } from '#base';
 import { captureStore } from '#capture';
-import type { Store } from '#environment';
+import { type Store, storeSettings } from '#environment';
 import { outcomeOf } from '#recovery';
 import { type CaptureRecord, newestCapture, type StoreAddress } from '#repository';
 import type { Source, SourceContext, StoreSettings } from '#sources';
 import { errors } from '../errors.ts';
-import { settingsOf } from '../recovery/site.ts';
 import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
@@ -59,7 +58,7 @@ export class StoreProtection {
     this.store = store;
     this.source = source;
     this.address = { environment: name, stage, store: store.name };
-    this.settings = settingsOf(context.environment, store) as StoreSettings;
+    this.settings = storeSettings(context.environment, store) as StoreSettings;
     this.#context = context;
     this.#log = context.log.child({ store: store.name });
     this.#onCaptured = options.onCaptured;

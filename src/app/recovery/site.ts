@@ -4,17 +4,10 @@ import {
   type Environment,
   productionControls,
   runChecks,
-  type Store,
+  storeSettings,
 } from '#environment';
 import type { ProductionStore, Site } from '#recovery';
-import { type CaptureOutcome, findSource, type StoreSettings } from '#sources';
-
-/** What a source is told of a store; undefined for one that isn't protected. */
-export function settingsOf(environment: Environment, store: Store): StoreSettings | undefined {
-  if (!('own' in store)) return undefined;
-  const { name, rpoMs, protect, own } = store;
-  return { name, environment: environment.name, stage: environment.stage, rpoMs, protect, own };
-}
+import { type CaptureOutcome, findSource } from '#sources';
 
 export type SiteOptions = {
   environment: Environment;
@@ -27,7 +20,7 @@ export function siteOf({ environment, captures = {}, signal }: SiteOptions): Sit
   const abortable = signal === undefined ? {} : { signal };
   const controls = productionControls(environment, abortable);
   const stores = environment.stores.flatMap((store): [string, ProductionStore][] => {
-    const settings = settingsOf(environment, store);
+    const settings = storeSettings(environment, store);
     const source = findSource(store.type);
     if (!settings || !source) return [];
     const directory = source.home?.(settings, captures[store.name]);

@@ -96,3 +96,14 @@ export async function readToken(folder: StateFolder): Promise<Secret | undefined
     throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
   }
 }
+
+/** Folder of one environment's stores, below `StateFolder.stores`. */
+export function environmentFolder(
+  storesFolder: string,
+  environment: { name: string; stage: string },
+): string {
+  return path.join(storesFolder, environment.name, environment.stage);
+}
+
+/** Below a store's own folder: what this host has of its journal. */
+export const spoolFolderIn = (storeFolder: string) => path.join(storeFolder, 'spool');

@@ -5,9 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
-import { formatDuration, messageOf, sleepMs, systemClock } from '#base';
+import { formatDuration, freePort, isPortFree, messageOf, sleepMs, systemClock } from '#base';
 import type { CopyBindings } from '../bindings.ts';
 import { resolveBindings } from '../bindings.ts';
 import { errors } from '../errors.ts';
@@ -80,7 +79,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ProcessRun
         } catch (error) {
           // Another process may have taken the port between looking and listening.
           const mayRetry = attempt < ATTEMPTS && !options.signal?.aborted;
-          if (!mayRetry || (await isFree(port))) throw error;
+          if (!mayRetry || (await isPortFree(port))) throw error;
         }
       }
     },
@@ -227,23 +226,4 @@ function markOf(scratch: string, service: string): string {
     .update(`${path.resolve(scratch)}\0${service}`)
     .digest('hex')
     .slice(0, 24);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as net.AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -10,8 +10,6 @@ export type Located =
 
 export type LocatedEntry = { keyPlace: Place; value: Located };
 
-export type LocatedMap = Extract<Located, { kind: 'map' }>;
-
 /** The bare value. Maps become objects without prototype, so that a key `__proto__` is a key like others. */
 export function plain(located: Located): unknown {
   if (located.kind === 'scalar') return located.value;

@@ -1,11 +1,10 @@
 /** Real Postgres servers for tests and the demo: temporary, on loopback, ended by process id. */
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { randomBytes, sleepMs, systemClock } from '#base';
+import { freePort, randomBytes, sleepMs, systemClock } from '#base';
 import { connectSql, parseConnectionUrl, type SqlConnection } from './connection/index.ts';
 import { findBinaries } from './recover/binaries.ts';
 import { type OsUser, runAs, serverUser } from './recover/os-user.ts';
@@ -45,18 +44,6 @@ export type TestServer = {
   /** Stops it and removes its folder; may be called twice. */
   remove(): Promise<void>;
 };
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** Initialises and starts a server, with replication allowed for every role that has the right to it. */
 export async function startTestServer(options: TestServerOptions): Promise<TestServer> {

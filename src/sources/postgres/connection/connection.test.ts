@@ -3,7 +3,8 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort, startTestServer, type TestServer } from '../test-server.ts';
+import { freePort } from '#base';
+import { startTestServer, type TestServer } from '../test-server.ts';
 import { connectReplication, connectSql, parseConnectionUrl } from './index.ts';
 
 describe('a URL', () => {

@@ -1,10 +1,11 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '#base';
 import type { Inspection } from '../../source.ts';
 import { captureBase } from '../base/capture.ts';
 import { connectReplication, parseConnectionUrl } from '../connection/index.ts';
-import { freePort, startTestServer, type TestServer } from '../test-server.ts';
+import { startTestServer, type TestServer } from '../test-server.ts';
 import { contextIn, storeAt } from '../testing.ts';
 import { inspectPostgres } from './inspect.ts';
 

@@ -1,8 +1,7 @@
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { systemClock } from '#base';
+import { freePort, systemClock } from '#base';
 import type { RecoveredStore, RecoverRequest, SourceContext } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { type BaseFacts, baseFactsOf } from '../facts.ts';
@@ -116,7 +115,7 @@ async function planCopy(request: RecoverRequest, facts: BaseFacts): Promise<Copy
     binaries: await findBinaries(facts.majorVersion, user, request.scratch),
     user,
     socketFolder: await socketFolderIn(request.scratch),
-    port: request.port ?? (await freeLoopbackPort()),
+    port: request.port ?? (await freePort()),
     access: facts.access,
     configFiles: configFiles.filter((file) => file !== undefined),
     ...(settings.data_directory === undefined
@@ -214,15 +213,4 @@ async function ownFiles(folder: string, { user }: CopyState): Promise<void> {
   for (const name of await fs.readdir(folder)) {
     await fs.chown(path.join(folder, name), user.uid, user.gid);
   }
-}
-
-export async function freeLoopbackPort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
