@@ -10,6 +10,10 @@ const NEEDED: readonly (readonly [name: string, file: string])[] = [
   ['pgbackrest', '/usr/bin/pgbackrest'],
   ['attr', '/usr/bin/setfattr'],
   ['util-linux', '/usr/bin/setpriv'],
+  ['acl', '/usr/bin/setfacl'],
+  ['ceph-mon', '/usr/bin/ceph-mon'],
+  ['ceph-osd', '/usr/bin/ceph-osd'],
+  ['radosgw', '/usr/bin/radosgw'],
 ];
 
 function missing(): string[] {
