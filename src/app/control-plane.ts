@@ -1,7 +1,7 @@
 /** The control plane without its socket: environments under protection, durable work, and the operations of the API. */
 import os from 'node:os';
-import { type Logger, shortId } from '#base';
-import { type Catalog, listEnvironments, takeOwnership } from '#catalog';
+import type { Logger } from '#base';
+import { type Catalog, listEnvironments, type Ownership } from '#catalog';
 import { loadEnvironment } from '#environment';
 import type { Operations } from '#server';
 import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
@@ -13,6 +13,8 @@ import type { StateFolder } from './state/folder.ts';
 export type ControlPlaneOptions = {
   state: StateFolder;
   catalog: Catalog;
+  /** It leads: no other control plane works on this catalog. */
+  ownership: Ownership;
   version: string;
   startedAtMs: number;
   log: Logger;
@@ -33,9 +35,7 @@ const JOBS_KEPT_MS = 7 * 86_400_000;
 const CLOSE_WITHIN_MS = 20_000;
 
 export async function createControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { state, catalog, log } = options;
-  const holder = `${os.hostname()}, pid ${process.pid}`;
-  const ownership = await takeOwnership(catalog.pool, shortId('cp-', 12), holder);
+  const { state, catalog, ownership, log } = options;
   let jobs: Jobs;
   const environments = new Environments({
     state,
@@ -59,7 +59,6 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     ...options,
     environments,
     jobs,
-    ownership,
     onShutdown: (request) => {
       shutdown.dropSlots = request.dropSlots;
       options.onShutdown();

@@ -8,6 +8,19 @@ export const errors = errorCatalogue('app', {
     guidance:
       'Use it (holdfast status), stop it (holdfast down), or choose another folder with HOLDFAST_STATE.',
   },
+  standingBy: {
+    kind: 'refused',
+    message: (leader: string) =>
+      `this control plane stands by: ${leader} leads on the same catalog`,
+    guidance: 'Ask that one. When it ends, this one takes over within seconds.',
+  },
+  catalogElsewhere: {
+    kind: 'invalid',
+    message: (url: string, _note: string) =>
+      `the catalog of this state folder lies in ${url}, but HOLDFAST_DATABASE_URL isn't set`,
+    guidance: (_url: string, note: string) =>
+      `Set it. To begin with an embedded catalog instead, remove ${note}`,
+  },
   stateFolder: {
     kind: 'refused',
     message: (folder: string, what: string) => `the state folder ${folder} can't be used: ${what}`,

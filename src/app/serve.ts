@@ -1,20 +1,34 @@
-/** One control plane as a process: alone on its state folder, ready when it says so, gone in order. */
+/**
+ * One control plane as a process: alone on its state folder, leading or standing by on its catalog, ready when it says
+ * so, gone in order.
+ */
 import fs from 'node:fs/promises';
+import os from 'node:os';
 import {
   formatDuration,
   type Logger,
   lockFile,
   type Secret,
+  shortId,
   systemClock,
   systemCode,
   writeFileDurably,
 } from '#base';
-import { openCatalog } from '#catalog';
+import {
+  type Catalog,
+  type Contender,
+  type Leadership,
+  openCatalog,
+  tryToLead,
+  waitToLead,
+} from '#catalog';
 import { createApi } from '#server';
-import { createControlPlane } from './control-plane.ts';
+import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import { errors } from './errors.ts';
+import { asSpoken, type Spoken, standbyOperations, whoLeads } from './standby.ts';
 import {
   apiToken,
+  noteCatalog,
   prepareStateFolder,
   type RunningServer,
   readRunningServer,
@@ -31,9 +45,14 @@ export type ServeOptions = {
   log: Logger;
   /** Ends it: protection stops, then the API, then the catalog. */
   signal: AbortSignal;
-  /** The API answers; what is declared is being taken up. */
-  onReady(server: RunningServer): void | Promise<void>;
+  /** The API answers; what is declared is being taken up, unless it stands by. */
+  onReady(ready: ReadyServer): void | Promise<void>;
+  /** It stood by, and leads now. */
+  onTakenOver?(): void;
 };
+
+/** `standsBy`: the one that leads on the same catalog. */
+export type ReadyServer = { server: RunningServer; standsBy?: string };
 
 /** Resolves when it has ended. Throws `app/already-running` where another holds the state folder. */
 export async function serve(options: ServeOptions): Promise<void> {
@@ -56,49 +75,139 @@ async function whoRuns(state: StateFolder): Promise<string> {
 }
 
 async function serveAlone(options: ServeOptions): Promise<void> {
-  const { state, log } = options;
+  const { state, databaseUrl, log } = options;
   // What an earlier one left: it ended, because the lock was free.
   await fs.rm(state.serverFile, { force: true });
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
+  await noteCatalog(state, databaseUrl);
   const catalog = await openCatalog(
-    options.databaseUrl === undefined
+    databaseUrl === undefined
       ? { kind: 'embedded', folder: state.catalog, log }
-      : { kind: 'shared', url: options.databaseUrl, log },
+      : { kind: 'shared', url: databaseUrl, log },
   );
   try {
-    const startedAtMs = systemClock.nowMs();
+    await serveOn(catalog, options);
+  } finally {
+    await catalog.close();
+  }
+}
+
+/** What every stretch of serving shares. */
+type Serving = {
+  options: ServeOptions;
+  catalog: Catalog;
+  startedAtMs: number;
+  /** Ends it, from within too. */
+  signal: AbortSignal;
+  onShutdown(): void;
+};
+
+async function serveOn(catalog: Catalog, options: ServeOptions): Promise<void> {
+  const stop = new AbortController();
+  const serving: Serving = {
+    ...{ options, catalog },
+    startedAtMs: systemClock.nowMs(),
+    signal: AbortSignal.any([options.signal, stop.signal]),
+    onShutdown: () => stop.abort(),
+  };
+  const contender: Contender = {
+    ...{ pool: catalog.pool, url: catalog.url, log: options.log },
+    proposedId: shortId('cp-', 12),
+    holder: `${os.hostname()}, pid ${process.pid}, ${options.state.root}`,
+  };
+  const leadership = await leadSoon(contender, serving.signal);
+  if (!leadership) return await standBy(serving, contender);
+  await lead(serving, leadership, (controlPlane) =>
+    withApi(serving, { operations: controlPlane.operations }, async (server) => {
+      await controlPlane.start();
+      await options.onReady({ server });
+      await untilItEnds(serving, leadership);
+    }),
+  );
+}
+
+/** The session of one that was just killed may be seen a moment longer: only then another one leads. */
+async function leadSoon(
+  contender: Contender,
+  signal: AbortSignal,
+): Promise<Leadership | undefined> {
+  const first = await tryToLead(contender);
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(LEAD_WITHIN_MS)]);
+  return first ?? (await waitToLead(contender, soon));
+}
+
+const LEAD_WITHIN_MS = 3_000;
+
+/** Answers who leads, until that one ends: then this one leads. */
+async function standBy(serving: Serving, contender: Contender): Promise<void> {
+  const { options, catalog, startedAtMs, signal } = serving;
+  const { version, state } = options;
+  const operations = standbyOperations({
+    pool: catalog.pool,
+    server: { version, pid: process.pid, startedAtMs, stateFolder: state.root },
+    onShutdown: serving.onShutdown,
+  });
+  const spoken: Spoken = { operations };
+  await withApi(serving, spoken, async (server) => {
+    await options.onReady({ server, standsBy: await whoLeads(catalog.pool) });
+    const leadership = await waitToLead(contender, signal);
+    if (!leadership) return;
+    await lead(serving, leadership, async (controlPlane) => {
+      spoken.operations = controlPlane.operations;
+      try {
+        await controlPlane.start();
+        options.onTakenOver?.();
+        await untilItEnds(serving, leadership);
+      } finally {
+        spoken.operations = operations;
+      }
+    });
+  });
+}
+
+async function lead(
+  { options, catalog, startedAtMs, onShutdown }: Serving,
+  leadership: Leadership,
+  work: (controlPlane: ControlPlane) => Promise<void>,
+): Promise<void> {
+  const { state, version, log } = options;
+  try {
     const controlPlane = await createControlPlane({
-      ...{ state, catalog, log, startedAtMs },
-      version: options.version,
-      onShutdown: () => stop.abort(),
+      ...{ state, catalog, version, log, startedAtMs, onShutdown },
+      ownership: leadership.ownership,
     });
     try {
-      const api = await createApi({
-        operations: controlPlane.operations,
-        token: await apiToken(state),
-        version: options.version,
-        log,
-      });
-      try {
-        const url = await listen(api, state);
-        const running = await thisServer(url, startedAtMs, options.version);
-        await writeRunningServer(state, running);
-        await controlPlane.start();
-        await options.onReady(running);
-        const ended = catalog.embedded?.ended.then(() => {
-          throw errors.catalogEnded([]);
-        });
-        await Promise.race([aborted(signal), ...(ended ? [ended] : [])]);
-      } finally {
-        await fs.rm(state.serverFile, { force: true });
-        await api.close();
-      }
+      await work(controlPlane);
     } finally {
       await controlPlane.close();
     }
   } finally {
-    await catalog.close();
+    await leadership.release();
+  }
+}
+
+async function untilItEnds({ catalog, signal }: Serving, leadership: Leadership): Promise<void> {
+  const ended = catalog.embedded?.ended.then(() => {
+    throw errors.catalogEnded([]);
+  });
+  await Promise.race([aborted(signal), leadership.lost, ...(ended ? [ended] : [])]);
+}
+
+async function withApi(
+  { options, startedAtMs }: Serving,
+  spoken: Spoken,
+  work: (server: RunningServer) => Promise<void>,
+): Promise<void> {
+  const { state, version, log } = options;
+  const token = await apiToken(state);
+  const api = await createApi({ operations: asSpoken(spoken), token, version, log });
+  try {
+    const url = await listen(api, state);
+    const server = await thisServer(url, startedAtMs, version);
+    await writeRunningServer(state, server);
+    await work(server);
+  } finally {
+    await fs.rm(state.serverFile, { force: true });
+    await api.close();
   }
 }
 

@@ -42,6 +42,13 @@ export const errors = errorCatalogue('catalog', {
       `the catalog's Postgres at ${url} can't be reached: ${what}`,
     guidance: 'Check HOLDFAST_DATABASE_URL and that this server runs.',
   },
+  notAllowed: {
+    kind: 'refused',
+    message: (what: string, _role: string, _database: string) =>
+      `the catalog's Postgres doesn't let us keep a catalog: ${what}`,
+    guidance: (_what: string, role: string, database: string) =>
+      `It must be allowed to make schemas: grant create on database ${quoted(database)} to ${quoted(role)};`,
+  },
   newerSchema: {
     kind: 'refused',
     message: (newest: string) => `the catalog was written by a newer Holdfast (${newest})`,
@@ -64,3 +71,5 @@ export const errors = errorCatalogue('catalog', {
     guidance: 'Stop one of the two; the newer one goes on.',
   },
 });
+
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
-import { messageOf } from '#base';
+import { messageOf, systemCode } from '#base';
 import { errors } from './errors.ts';
 
 const FOLDER = fileURLToPath(new URL('migrations/', import.meta.url));
 /** Any fixed number: servers that share a Postgres migrate one after another. */
 const LOCK = 4_870_331_102;
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 export type Migration = { name: string; sql: string; digest: string };
 
@@ -39,7 +40,10 @@ export async function migrate(pool: pg.Pool, migrations: readonly Migration[]): 
     await client.query('rollback').catch(() => {
       // The connection is gone, and with it the transaction.
     });
-    throw error;
+    if (systemCode(error) !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw errors.notAllowed([messageOf(error), client.user ?? '', client.database ?? ''], {
+      cause: error,
+    });
   } finally {
     client.release();
   }

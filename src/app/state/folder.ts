@@ -2,7 +2,14 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { messageOf, randomBytes, Secret, systemCode, writeFileDurably } from '#base';
+import {
+  messageOf,
+  randomBytes,
+  Secret,
+  systemCode,
+  withoutPassword,
+  writeFileDurably,
+} from '#base';
 import { errors } from '../errors.ts';
 
 export type StateFolder = {
@@ -15,6 +22,8 @@ export type StateFolder = {
   portFile: string;
   logFile: string;
   catalog: string;
+  /** Present where the catalog is a shared one: its address, without the password. */
+  sharedCatalogFile: string;
   /** Below it a folder for each store. */
   stores: string;
   recoveries: string;
@@ -31,6 +40,7 @@ export function stateFolder(variables: NodeJS.ProcessEnv = process.env): StateFo
     portFile: path.join(root, 'port'),
     logFile: path.join(root, 'server.log'),
     catalog: path.join(root, 'catalog'),
+    sharedCatalogFile: path.join(root, 'shared-catalog'),
     stores: path.join(root, 'stores'),
     recoveries: path.join(root, 'recoveries'),
   };
@@ -74,6 +84,35 @@ export async function readRunningServer(folder: StateFolder): Promise<RunningSer
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
+  }
+}
+
+/** The address of the shared catalog, without its password; undefined where the catalog is the embedded one. */
+export async function readSharedCatalog(folder: StateFolder): Promise<string | undefined> {
+  try {
+    return (await fs.readFile(folder.sharedCatalogFile, 'utf8')).trim();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw errors.stateFolder([folder.root, messageOf(error)], { cause: error });
+  }
+}
+
+/**
+ * Notes where the catalog lies. Throws `app/catalog-elsewhere` where it was a shared one and none is named now: an
+ * empty embedded one in its place would look like everything was lost.
+ */
+export async function noteCatalog(
+  folder: StateFolder,
+  databaseUrl: Secret | undefined,
+): Promise<void> {
+  const known = await readSharedCatalog(folder);
+  if (databaseUrl !== undefined) {
+    const address = withoutPassword(databaseUrl.reveal());
+    if (address !== known) {
+      await writeFileDurably(folder.sharedCatalogFile, `${address}\n`, { mode: 0o600 });
+    }
+  } else if (known !== undefined) {
+    throw errors.catalogElsewhere([known, folder.sharedCatalogFile]);
   }
 }
 

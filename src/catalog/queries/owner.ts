@@ -1,6 +1,6 @@
 /**
- * Who may run retention. Each control plane that starts takes the next epoch; one whose epoch is no longer the newest
- * is fenced and must stop.
+ * Who leads. Each control plane that begins to lead takes the next epoch; one whose epoch is no longer the newest is
+ * fenced and must stop.
  */
 import type pg from 'pg';
 import { errors } from '../errors.ts';
@@ -27,11 +27,20 @@ export async function takeOwnership(
   return { id: row.id, epoch: BigInt(row.epoch) };
 }
 
+/** Undefined before anybody led. */
+export async function readOwnership(
+  pool: pg.Pool,
+): Promise<(Ownership & { holder: string }) | undefined> {
+  const { rows } = await pool.query<{ id: string; epoch: string; holder: string }>(
+    'select id, epoch, holder from control_plane',
+  );
+  const [row] = rows;
+  return row && { id: row.id, epoch: BigInt(row.epoch), holder: row.holder };
+}
+
 /** Throws `catalog/fenced` where a later epoch was taken. */
 export async function assertOwnership(pool: pg.Pool, mine: Ownership): Promise<void> {
-  const { rows } = await pool.query<{ epoch: string; holder: string }>(
-    'select epoch, holder from control_plane',
-  );
-  if (rows[0] !== undefined && BigInt(rows[0].epoch) === mine.epoch) return;
-  throw errors.fenced([rows[0]?.holder ?? 'unknown']);
+  const current = await readOwnership(pool);
+  if (current?.epoch === mine.epoch) return;
+  throw errors.fenced([current?.holder ?? 'unknown']);
 }

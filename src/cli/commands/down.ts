@@ -75,11 +75,14 @@ export const command: CommandSpec = {
     if (nothingRan && (await mustDropSlots(options))) {
       // Only a control plane that knows the stores can take its slots back.
       controlPlane = await launchInBackground(io);
-      await untilTakenUp(controlPlane, io);
+      if ((await whoLeadsInstead(controlPlane)) === undefined) await untilTakenUp(controlPlane, io);
     }
     if (controlPlane) {
-      const dropSlots = await shallDropSlots(controlPlane, options, io);
+      // One that stands by protects nothing: the slots are those of the one that leads.
+      const standsBy = await whoLeadsInstead(controlPlane);
+      const dropSlots = standsBy === undefined && (await shallDropSlots(controlPlane, options, io));
       await shutDown(controlPlane, { dropSlots }, io);
+      if (standsBy !== undefined) io.say(`It stood by: ${standsBy} goes on.`);
     }
     const removed = options.purge === true ? await removeState(io) : undefined;
     io.say(nothingRan ? 'Nothing was running.' : 'Stopped. Start again: holdfast up');
@@ -93,10 +96,17 @@ async function mustDropSlots(options: Record<string, unknown>): Promise<boolean>
   if (options.purge !== true && options.dropSlots !== true) return false;
   const fs = await import('node:fs/promises');
   const { stateFolder } = await import('#app');
-  return fs.access(stateFolder().catalog).then(
-    () => true,
-    () => false,
-  );
+  const { catalog, sharedCatalogFile } = stateFolder();
+  const there = (file: string) =>
+    fs.access(file).then(
+      () => true,
+      () => false,
+    );
+  return (await there(catalog)) || (await there(sharedCatalogFile));
+}
+
+async function whoLeadsInstead({ ask, client }: ControlPlane): Promise<string | undefined> {
+  return (await ask(client.GET('/v1/server'))).standsBy;
 }
 
 /** Environments are taken up in the background; one that can't be has said why within this time. */

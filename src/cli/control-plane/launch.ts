@@ -58,7 +58,7 @@ export async function launchInBackground(io: Io): Promise<ControlPlane> {
  */
 export async function serveHere(
   io: Io,
-  onReady: (controlPlane: ControlPlane) => Promise<void>,
+  onReady: (controlPlane: ControlPlane, standsBy?: string) => Promise<void>,
 ): Promise<void> {
   const { readToken, serve, stateFolder } = await import('#app');
   const { createLogger, Secret } = await import('#base');
@@ -77,11 +77,12 @@ export async function serveHere(
         destination: state.logFile,
       }),
       signal: AbortSignal.any([io.signal, stop.signal]),
-      onReady: async ({ url, pid }) => {
+      onTakenOver: () => io.say('It leads now: the one before has ended.'),
+      onReady: async ({ server: { url, pid }, standsBy }) => {
         tellParent({ ready: true });
         const token = (await readToken(state))?.reveal() ?? '';
         // Not awaited: the server must be free to serve what this asks of it.
-        onReady(connect({ url, token, pid })).catch((error: unknown) => {
+        onReady(connect({ url, token, pid }), standsBy).catch((error: unknown) => {
           failure = error;
           stop.abort();
         });

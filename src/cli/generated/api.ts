@@ -400,6 +400,7 @@ export interface components {
             stateFolder: string;
             controlPlane: string;
             epoch: string;
+            standsBy?: string;
         };
         Status: {
             environment: string;

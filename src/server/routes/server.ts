@@ -12,6 +12,8 @@ export const serverSchema = z
     /** Stable name of this control plane and its owner epoch. */
     controlPlane: z.string(),
     epoch: z.string(),
+    /** Another control plane leads on the same catalog; this one takes over when that one ends. */
+    standsBy: z.string().optional(),
   })
   .meta({ id: 'Server' });
 
