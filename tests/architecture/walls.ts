@@ -33,6 +33,8 @@ export const ADAPTERS: Readonly<Record<string, readonly string[]>> = {
     ...['src/sources/postgres', 'src/catalog', 'src/environment/checks', 'src/app'],
     'src/recovery/checks',
   ],
+  '@aws-sdk/client-s3': ['src/repository/storage/s3'],
+  '@smithy/node-http-handler': ['src/repository/storage/s3'],
   commander: ['src/cli'],
   pino: ['src/base', 'src/app'],
   yaml: ['src/environment'],

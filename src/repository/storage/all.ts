@@ -3,25 +3,34 @@ import { fileURLToPath } from 'node:url';
 import { errors } from '../errors.ts';
 import { LocalStorage } from './local/local-storage.ts';
 import { MemoryStorage } from './memory.ts';
+import type { S3Options } from './s3/options.ts';
 import type { Storage } from './storage.ts';
 
-const openers: Record<string, (url: string) => Promise<Storage>> = {
+/** What an address alone can't say, for each kind of storage that has such options. */
+export type StorageOptions = { s3?: S3Options };
+
+const openers: Record<string, (url: string, options: StorageOptions) => Promise<Storage>> = {
   file: async (url) => new LocalStorage(folderOf(url)),
   memory: async (url) => namedMemory(url.slice('memory:'.length)),
+  s3: async (url, options) => {
+    const { S3Storage } = await import('./s3/s3-storage.ts');
+    return new S3Storage(url, options.s3);
+  },
 };
 
 /** Kinds that restic knows and Holdfast is going to: refused by name instead of taken for a folder. */
-const NOT_YET = ['s3', 'sftp', 'rest', 'azure', 'gs', 'b2', 'swift', 'rclone'];
+const NOT_YET = ['sftp', 'rest', 'azure', 'gs', 'b2', 'swift', 'rclone'];
 
 /**
- * `/folder`, `./folder`, `file:///folder`, `memory:name`. Nothing is read or made yet. Throws
- * `repository/storage-not-yet` and `repository/storage-unknown` (one letter before a colon is a drive, not a scheme).
+ * `/folder`, `./folder`, `file:///folder`, `memory:name`, `s3:https://host/bucket/folder`. Nothing is read or made yet.
+ * Throws `repository/storage-not-yet`, `repository/storage-unknown` (one letter before a colon is a drive, not a scheme)
+ * and `s3/address-invalid`.
  */
-export async function openStorage(url: string): Promise<Storage> {
+export async function openStorage(url: string, options: StorageOptions = {}): Promise<Storage> {
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]+):/.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined) return new LocalStorage(url);
   const open = openers[scheme];
-  if (open) return open(url);
+  if (open) return open(url, options);
   if (NOT_YET.includes(scheme)) throw errors.storageNotYet([scheme]);
   throw errors.storageUnknown([scheme]);
 }

@@ -107,10 +107,10 @@ describe('addresses', () => {
   });
 
   test('name what is not there yet', async () => {
-    await expect(openStorage('s3:host/bucket')).rejects.toMatchObject({
+    await expect(openStorage('sftp:host:/folder')).rejects.toMatchObject({
       code: 'repository/storage-not-yet',
       kind: 'invalid',
-      message: 'repositories on "s3:" are not yet supported',
+      message: 'repositories on "sftp:" are not yet supported',
     });
     await expect(openStorage('gopher://x')).rejects.toMatchObject({
       code: 'repository/storage-unknown',

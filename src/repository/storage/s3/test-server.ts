@@ -8,6 +8,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort, randomBytes, sleepMs } from '#base';
 
 const run = promisify(execFile);
@@ -28,6 +29,8 @@ export type S3TestServer = {
   env: Record<string, string>;
   /** A further user, who owns nothing. */
   addUser: () => Promise<S3TestUser>;
+  /** Of the user; with Object Lock also with versioning. */
+  makeBucket: (name: string, options?: { objectLock?: boolean }) => Promise<void>;
   /** Ends the daemons and removes what they stored. */
   stop: () => Promise<void>;
 };
@@ -54,6 +57,8 @@ export async function startS3TestServer(): Promise<S3TestServer> {
       user,
       env: { AWS_ACCESS_KEY_ID: user.accessKeyId, AWS_SECRET_ACCESS_KEY: user.secretAccessKey },
       addUser: () => addUser(folder),
+      makeBucket: (name, { objectLock = false } = {}) =>
+        makeBucket(endpoint, user, name, objectLock),
       stop,
     };
   } catch (error) {
@@ -95,6 +100,20 @@ async function addUser(folder: string): Promise<S3TestUser> {
     ...[`--access-key=${user.accessKeyId}`, `--secret-key=${user.secretAccessKey}`],
   ]);
   return user;
+}
+
+async function makeBucket(
+  endpoint: string,
+  credentials: S3TestUser,
+  Bucket: string,
+  ObjectLockEnabledForBucket: boolean,
+): Promise<void> {
+  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  try {
+    await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket }));
+  } finally {
+    client.destroy();
+  }
 }
 
 /** In the foreground; killed by the kernel when this process dies, however that happens. */
