@@ -17,10 +17,13 @@ import { command as recoveryRemove } from './recovery-remove.ts';
 import { command as recoveryUndo } from './recovery-undo.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
+import { command as repoDiff } from './repo-diff.ts';
+import { command as repoFind } from './repo-find.ts';
 import { command as repoForget } from './repo-forget.ts';
 import { command as repoInit } from './repo-init.ts';
 import { command as repoKeys } from './repo-keys.ts';
 import { command as repoLs } from './repo-ls.ts';
+import { command as repoMount } from './repo-mount.ts';
 import { command as repoPrune } from './repo-prune.ts';
 import { command as repoRestore } from './repo-restore.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
@@ -51,10 +54,13 @@ export const commands: readonly CommandSpec[] = [
   rebuild,
   repoBackup,
   repoCheck,
+  repoDiff,
+  repoFind,
   repoForget,
   repoInit,
   repoKeys,
   repoLs,
+  repoMount,
   repoPrune,
   repoRestore,
   repoSnapshots,
