@@ -122,8 +122,16 @@ export interface JournalSink {
    * takes a new base.
    */
   gap(gap: { from: JournalPosition; to?: JournalPosition; because: string }): Promise<void>;
-  /** The sender's clock and end of journal, at each message: feeds lag and watermarks. */
-  heard(at: { sentAtMs: number; senderEnd: JournalPosition }): void;
+  /**
+   * The sender's clock and end of journal, at each message: feeds lag and watermarks. `relayed` where the sender only
+   * passes on what another one writes: the end is that one's, as it was `ageMs` ago, and `behindMs` is how long not all
+   * of it has been known to be here (0: it is).
+   */
+  heard(at: {
+    sentAtMs: number;
+    senderEnd: JournalPosition;
+    relayed?: { ageMs: number; behindMs: number };
+  }): void;
   /** Where to go on from: end of what is fsynced in the spool or in the repository. */
   resumeFrom(): JournalPosition | undefined;
   /** What may be reported to the sender as flushed, as the design's flush rule says. */

@@ -40,6 +40,7 @@ export type JournalShippingOptions = {
   crashPoint?: CrashPoint;
 };
 
+/** `lagMs` also counts how far a sender that only passes the journal on is known to be behind. */
 export type ShippingStatus = LagFigures & {
   /** End of what is fsynced here, and of what is unbroken in the repository. */
   synced: Position | undefined;

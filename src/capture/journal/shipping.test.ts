@@ -272,6 +272,22 @@ describe('journal shipping', () => {
     expect(written.length).toBe(2);
   });
 
+  it('takes the word of a sender that passes a journal on for as old as it is', async () => {
+    const nowMs = 1_800_000_000_000;
+    const sink = await open({
+      clock: { nowMs: () => nowMs, monotonicMs: systemClock.monotonicMs },
+    });
+    append(sink, 1, 0n, 100n);
+    await sink.shipAll();
+    const relayed = { ageMs: 2_000, behindMs: 7_000 };
+    sink.heard({ sentAtMs: nowMs, senderEnd: { line: 1, offset: 100n }, relayed });
+    expect(sink.status()).toMatchObject({ lagMs: 7_000, heardAtMs: nowMs - 2_000 });
+    await sink.noteWatermark();
+    expect(await listWatermarks(repository, address())).toEqual([
+      { atMs: nowMs - 2_000, position: { line: 1, offset: 100n } },
+    ]);
+  });
+
   it('forgets what lies before the oldest base, and goes on', async () => {
     const size = BigInt(SEGMENT_BYTES);
     const sink = await open({ batchAtBytes: SEGMENT_BYTES });

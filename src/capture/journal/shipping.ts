@@ -11,6 +11,7 @@ import { openSpool, type Position, type Spool } from '#repository';
 import type { JournalSink } from '#sources';
 import { type CrashPoint, noCrash } from '../crash-point.ts';
 import { errors } from '../errors.ts';
+import { goFirst } from '../precedence.ts';
 import { flushPosition, shippedEnd } from './flush.ts';
 import type { ForgottenJournal } from './forget.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -61,13 +62,14 @@ export class JournalShipping implements JournalSink {
   readonly #head: StreamHead;
   readonly #events = new EventEmitter().setMaxListeners(100);
   readonly #crashPoint: CrashPoint;
+  readonly #stopGoingFirst: () => void;
   #syncing: Promise<void> | undefined;
   #failure: unknown;
   #trouble: unknown;
   #closed = false;
   #flushable: Position | undefined;
   #shippedAtMs: number | undefined;
-  #heard: { atMs: number; senderEnd: Position } | undefined;
+  #heard: { atMs: number; senderEnd: Position; behindMs: number } | undefined;
 
   constructor(
     options: JournalShippingOptions,
@@ -113,6 +115,7 @@ export class JournalShipping implements JournalSink {
     for (const stretch of this.#spool.stretches()) this.#lag.arrived(stretch.line, stretch.to);
     this.#takeStock();
     this.#shipper.wake();
+    this.#stopGoingFirst = goFirst(repository, () => this.#lag.oldestMs());
   }
 
   // -------------------------------------------------------------- JournalSink
@@ -148,7 +151,8 @@ export class JournalShipping implements JournalSink {
   }
 
   heard(at: Parameters<JournalSink['heard']>[0]): void {
-    this.#heard = { atMs: this.#clock.nowMs(), senderEnd: at.senderEnd };
+    const { ageMs, behindMs } = at.relayed ?? { ageMs: 0, behindMs: 0 };
+    this.#heard = { atMs: this.#clock.nowMs() - ageMs, senderEnd: at.senderEnd, behindMs };
   }
 
   resumeFrom(): Position | undefined {
@@ -174,8 +178,10 @@ export class JournalShipping implements JournalSink {
   // -------------------------------------------------------------- beside the contract
 
   status(): ShippingStatus {
+    const figures = this.#lag.figures();
     return {
-      ...this.#lag.figures(),
+      ...figures,
+      lagMs: figures.lagMs + (this.#heard?.behindMs ?? 0),
       synced: this.#spool.synced,
       shipped: this.#spool.shipped,
       unshippedBytes: this.#unshippedBytes(),
@@ -214,6 +220,7 @@ export class JournalShipping implements JournalSink {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopGoingFirst();
     this.#events.emit('moved');
     try {
       await this.#shipper.close();

@@ -39,7 +39,8 @@ export const errors = errorCatalogue('postgres', {
     retryable: true,
     message: (address: string, why: string) =>
       `Postgres at ${address} takes no connections: ${why}`,
-    guidance: 'It is starting, stopping or recovering: try again when it is up.',
+    guidance:
+      'It is starting, stopping or recovering: try again when it is up. A standby takes connections only with hot_standby = on.',
   },
   versionUnsupported: {
     kind: 'refused',
@@ -121,6 +122,13 @@ export const errors = errorCatalogue('postgres', {
     message: (store: string) => `${store}: wal_level is minimal, the WAL can't be streamed`,
     guidance:
       "ALTER SYSTEM SET wal_level = 'replica'; ALTER SYSTEM SET max_wal_senders = 10; then restart Postgres.",
+  },
+  standbyWithoutPageWrites: {
+    kind: 'refused',
+    message: (store: string) =>
+      `${store}: no base can be taken from this standby, its primary runs with full_page_writes off`,
+    guidance:
+      'On the primary: ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf(); CHECKPOINT;   then on the standby: CHECKPOINT;',
   },
   // ---------------------------------------------------------------- base backup
   manifestMismatch: {

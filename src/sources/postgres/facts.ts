@@ -21,6 +21,8 @@ export const baseFactsSchema = z.object({
   /** Locale, collation versions and extensions that the copy's host must have alike. */
   needs: z.record(z.string(), z.unknown()),
   fromStandby: z.boolean(),
+  /** Of a base from a standby: what was committed by then (Holdfast's clock, ms) is in it. */
+  asOfMs: z.number().optional(),
   /** As whom and to which database the store's URL goes; never a password. */
   access: z.object({ user: z.string(), database: z.string() }),
 });

@@ -38,7 +38,10 @@ export type TestServer = {
   sql(...statements: string[]): Promise<Record<string, unknown>[]>;
   connect(): Promise<SqlConnection>;
   log(): Promise<string>;
+  /** Returns when it answers. */
   start(): Promise<void>;
+  /** Returns at once. */
+  begin(): Promise<void>;
   /** `immediate` is a crash. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** Stops it and removes its folder; may be called twice. */
@@ -138,6 +141,7 @@ function serverIn(parts: ServerParts): TestServer {
       }
     },
     log: () => fs.readFile(logFile, 'utf8'),
+    begin: () => spawnServer(parts, dataDirectory, logFile),
     async start() {
       await spawnServer(parts, dataDirectory, logFile);
       await until(async () => {

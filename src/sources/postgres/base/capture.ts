@@ -18,16 +18,14 @@ import {
 } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import type { BaseFacts } from '../facts.ts';
+import { readUpstream, type Upstream } from '../wal/upstream.ts';
 import { chunkSizeOf } from './chunk-size.ts';
-import { type ClockOffset, measureClock } from './clock.ts';
+import { type ClockOffset, measureClock, primaryClock, UNKNOWN_CLOCK } from './clock.ts';
 import { baseBackupCommand } from './command.ts';
 import { type ConfigFiles, configFilesOutside } from './config-files.ts';
 import { BackupEvents } from './events.ts';
 import { backupItems } from './items.ts';
-import { copyNeeds, type ServerFacts, serverFacts } from './server-facts.ts';
-
-/** Without SQL the clocks can't be compared well: a day covers any zone mistake. */
-const UNKNOWN_CLOCK: ClockOffset = { offsetMs: 0, uncertaintyMs: 86_400_000 };
+import { copyNeeds, hasPageWrites, type ServerFacts, serverFacts } from './server-facts.ts';
 
 /** A role that may only replicate is enough; whatever else keeps it from SQL would stop replication too. */
 const NO_SQL_NEEDED = ['postgres/no-host-entry', 'postgres/database-missing'];
@@ -40,7 +38,8 @@ type AskedBySql = {
   configFiles: ConfigFiles;
   needs: Record<string, unknown>;
   storeBytes: number | undefined;
-  isStandby: boolean;
+  /** Undefined for a server that isn't a standby, or can't be asked. */
+  upstream: Upstream | undefined;
 };
 
 /**
@@ -129,7 +128,8 @@ class BaseCapture implements Capture {
       settings: server.settings,
       configFiles: asked.configFiles.files.map((file) => file.absolutePath),
       needs: asked.needs,
-      fromStandby: asked.isStandby,
+      fromStandby: asked.upstream !== undefined,
+      ...asOf(asked, end.lsn),
       access: this.#parts.access,
     };
     return {
@@ -143,6 +143,12 @@ class BaseCapture implements Capture {
   async close(): Promise<void> {
     await this.#parts.connection.close();
   }
+}
+
+/** A standby may be behind its primary: its base holds less than its time says. */
+function asOf({ upstream, clock }: AskedBySql, end: bigint): Pick<BaseFacts, 'asOfMs'> {
+  const reached = [upstream?.standing, upstream?.replayed].find((one) => one && one.end <= end);
+  return reached ? { asOfMs: reached.atMs - clock.offsetMs } : {};
 }
 
 /**
@@ -180,24 +186,29 @@ async function askBySql(
       configFiles: { files: [], unreadable: [] },
       needs: {},
       storeBytes: undefined,
-      isStandby: false,
+      upstream: undefined,
     };
   }
   try {
-    const [level] = await sql.query<{ wal_level: string; standby: boolean }>(
-      "select current_setting('wal_level') as wal_level, pg_is_in_recovery() as standby",
+    const [level] = await sql.query<{ wal_level: string }>(
+      "select current_setting('wal_level') as wal_level",
     );
     if (level?.wal_level === 'minimal') throw errors.walLevelMinimal([store.name]);
+    const upstream = await readUpstream(sql);
+    if (upstream.isStandby && !(await hasPageWrites(sql))) {
+      throw errors.standbyWithoutPageWrites([store.name]);
+    }
+    const clock = await measureClock(sql);
     const [size] =
       (await sql.queryIfAllowed<{ bytes: string | null }>(
         'select sum(pg_database_size(oid))::text as bytes from pg_database',
       )) ?? [];
     return {
-      clock: await measureClock(sql),
+      clock: upstream.isStandby ? primaryClock(clock, upstream.clockOffsetMs) : clock,
       configFiles: await configFilesOutside(sql),
       needs: await copyNeeds(sql),
       storeBytes: size?.bytes ? Number(size.bytes) : undefined,
-      isStandby: level?.standby ?? false,
+      upstream: upstream.isStandby ? upstream : undefined,
     };
   } finally {
     await sql.close();

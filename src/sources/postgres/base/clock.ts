@@ -4,6 +4,21 @@ import type { SqlConnection } from '../connection/index.ts';
 export type ClockOffset = { offsetMs: number; uncertaintyMs: number };
 
 const ROUNDS = 5;
+/** Within this a message gets from a primary to its standby. */
+const LONGEST_HOP_MS = 100;
+
+/** Where the clocks can't be compared: a day covers any zone mistake. */
+export const UNKNOWN_CLOCK: ClockOffset = { offsetMs: 0, uncertaintyMs: 86_400_000 };
+
+/**
+ * Commits bear the primary's clock, and only the standby's can be asked. `aheadMs`: the primary's clock minus the
+ * standby's by a message that took some time on its way; undefined where none was seen.
+ */
+export function primaryClock(standby: ClockOffset, aheadMs: number | undefined): ClockOffset {
+  if (aheadMs === undefined) return { ...UNKNOWN_CLOCK, offsetMs: standby.offsetMs };
+  const { offsetMs, uncertaintyMs } = standby;
+  return { offsetMs: offsetMs + aheadMs, uncertaintyMs: uncertaintyMs + LONGEST_HOP_MS };
+}
 
 /**
  * The server's clock minus ours, by the shortest of a few round trips: the server read its clock somewhere between

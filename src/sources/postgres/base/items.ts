@@ -1,3 +1,4 @@
+import { isHoldfastError, messageOf } from '#base';
 import { type ReplicationStream, sqlState } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import { BackupReader, type Tablespace, type WalPosition } from './archives.ts';
@@ -32,8 +33,11 @@ export async function* backupItems(
       yield item;
     }
   } catch (error) {
-    const isDamage = error instanceof Error && sqlState(error.cause) === DATA_CORRUPTED;
-    if (!hasEnded || !isDamage) throw error;
+    if (!isHoldfastError(error, 'postgres/command-failed')) throw error;
+    const { cause } = error;
+    const isDamage = hasEnded && sqlState(cause) === DATA_CORRUPTED;
+    // In the server's own words: a standby that was promoted meanwhile, WAL that was removed, …
+    if (!isDamage) throw errors.backupRefused([messageOf(cause)], { cause });
     yield { kind: 'damage-confirmed' };
   }
 }

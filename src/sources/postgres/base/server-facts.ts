@@ -74,6 +74,17 @@ export async function copyNeeds(sql: SqlConnection): Promise<Record<string, unkn
   return { databases, collations, extensions, build: build?.version };
 }
 
+/**
+ * A standby can't put whole pages into the WAL while it is copied: the primary must have done so since the standby's
+ * last restart point.
+ */
+export async function hasPageWrites(sql: SqlConnection): Promise<boolean> {
+  const rows = await sql.queryIfAllowed<{ on: boolean }>(
+    'select full_page_writes as "on" from pg_control_checkpoint()',
+  );
+  return rows?.[0]?.on ?? true;
+}
+
 async function show(connection: ReplicationConnection, name: string): Promise<string | undefined> {
   try {
     const [row] = await connection.query(`SHOW ${name}`);

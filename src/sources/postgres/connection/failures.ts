@@ -3,7 +3,7 @@ import { errors } from '../errors.ts';
 import { addressOf, type ConnectionSettings } from './settings.ts';
 
 /** What a server error carries (PostgreSQL documentation, "Error and Notice Message Fields"). */
-type ServerError = Error & { code: string; routine?: string; severity?: string };
+type ServerError = Error & { code: string; routine?: string; severity?: string; detail?: string };
 
 /** SQLSTATE of an error that the server sent, or undefined. */
 export function sqlState(error: unknown): string | undefined {
@@ -85,9 +85,14 @@ function refusedByServer(
     case '57P01':
     case '57P02':
     case '57P03':
-      return errors.startingUp([address, error.message], detail);
+      return errors.startingUp([address, withDetail(error)], detail);
   }
   return errors.accessRefused([...who, error.message], detail);
+}
+
+/** The reason often stands in the detail: `Hot standby mode is disabled.` */
+function withDetail({ message, detail }: ServerError): string {
+  return detail === undefined ? message : `${message} (${detail.replace(/\.$/, '')})`;
 }
 
 function isTlsFailure(code: string, text: string): boolean {

@@ -77,16 +77,6 @@ const slotBound: Judge = ({ settings }, own) => {
   };
 };
 
-const standby: Judge = ({ isStandby }) =>
-  !isStandby
-    ? undefined
-    : {
-        severity: 'note',
-        code: 'standby',
-        what: 'it is a standby: its lag adds to the RPO, and its slot does not follow a promotion of another standby',
-        mend: 'on the primary: ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf();  -- a base from a standby needs it',
-      };
-
 const archive: Judge = ({ settings }) => {
   const mode = settings.get('archive_mode');
   return mode === undefined || mode === 'off'
@@ -118,8 +108,9 @@ const checksums: Judge = ({ settings }) =>
         mend: 'pg_checksums --enable -D <data directory>  -- with the server stopped',
       };
 
-const fullPageWrites: Judge = ({ settings }) =>
-  settings.get('full_page_writes') !== 'off'
+/** What a standby is set to says nothing of the WAL that it gets. */
+const fullPageWrites: Judge = ({ settings, upstream }) =>
+  upstream || settings.get('full_page_writes') !== 'off'
     ? undefined
     : {
         severity: 'warn',
@@ -206,7 +197,6 @@ const JUDGES: readonly Judge[] = [
   slotsFree,
   slotBound,
   monitor,
-  standby,
   archive,
   unlogged,
   checksums,

@@ -15,6 +15,7 @@ import {
 import { slotName } from '../wal/slot.ts';
 import { judgeServer } from './findings.ts';
 import { readServerState, type ServerState } from './server-state.ts';
+import { standbyFindings } from './standby.ts';
 import { synchronousFindings } from './synchronous.ts';
 
 const METHOD = 'physical stream';
@@ -33,7 +34,7 @@ export async function inspectPostgres(
   const { state, clock } = seen;
   const findings = judgeServer(state, store.own);
   if (replication && !isExplained(replication, findings)) findings.unshift(refusal(replication));
-  findings.push(...synchronousFindings(store, state));
+  findings.push(...standbyFindings(store, state), ...synchronousFindings(store, state));
   findings.push(...clockFindings(clock), ...(await walFolderFindings(settings, state)));
   const sizeBytes = firstCaptureBytes(state);
   return {
@@ -155,7 +156,7 @@ function firstCaptureBytes({ storeBytes, walBytes }: ServerState): number | unde
 function factsOf(state: ServerState): Record<string, unknown> {
   return {
     version: state.version,
-    standby: state.isStandby,
+    standby: state.upstream !== undefined,
     settings: Object.fromEntries(state.settings),
     tablespaces: state.tablespaces,
     extensions: state.extensions,

@@ -1,9 +1,14 @@
+import { hasPageWrites } from '../base/server-facts.ts';
 import type { SqlConnection } from '../connection/index.ts';
+import { readUpstream, type Upstream } from '../wal/upstream.ts';
 
 /** What `plan` wants to know of a server; undefined where this role may not ask. */
 export type ServerState = {
   settings: ReadonlyMap<string, string>;
-  isStandby: boolean;
+  /** What it knows of its primary; undefined where it isn't a standby. */
+  upstream: Upstream | undefined;
+  /** Whether a base can be taken of it, as far as whole pages in the WAL go. */
+  hasPageWrites: boolean;
   role: { name: string; isSuperuser: boolean; mayReplicate: boolean; isMonitor: boolean };
   sendersInUse: number | undefined;
   slots: { inUse: number; ours: boolean } | undefined;
@@ -53,12 +58,12 @@ const MANAGED_MARKS: [string, string][] = [
 ];
 
 export async function readServerState(sql: SqlConnection, slot: string): Promise<ServerState> {
-  const [facts] = await sql.query<{ standby: boolean; version: string }>(
-    'select pg_is_in_recovery() as standby, version() as version',
-  );
+  const [facts] = await sql.query<{ version: string }>('select version() as version');
+  const upstream = await readUpstream(sql);
   return {
     settings: await readSettings(sql),
-    isStandby: facts?.standby ?? false,
+    upstream: upstream.isStandby ? upstream : undefined,
+    hasPageWrites: !upstream.isStandby || (await hasPageWrites(sql)),
     version: facts?.version ?? '',
     role: await readRole(sql),
     sendersInUse: await readCount(

@@ -9,7 +9,7 @@ function codesOf(settings: Record<string, string>, host = 'db.example', rpoMs = 
   const store = { name: 'orders', environment: 'shop', stage: 'production', rpoMs, own };
   const found = synchronousFindings(
     { ...store, protect: { kind: 'continuous' } },
-    { settings: new Map(Object.entries({ ...GOOD, ...settings })) },
+    { settings: new Map(Object.entries({ ...GOOD, ...settings })), upstream: undefined },
   );
   return found.map(({ severity, code }) => `${severity} ${code}`);
 }

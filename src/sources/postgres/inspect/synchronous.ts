@@ -9,9 +9,10 @@ import type { ServerState } from './server-state.ts';
  */
 export function synchronousFindings(
   store: StoreSettings<PostgresConfig>,
-  { settings }: Pick<ServerState, 'settings'>,
+  { settings, upstream }: Pick<ServerState, 'settings' | 'upstream'>,
 ): InspectionFinding[] {
-  if (store.rpoMs !== 0) return [];
+  // A standby is refused altogether, and its own settings say nothing of commits.
+  if (store.rpoMs !== 0 || upstream) return [];
   return [
     spoolBeside(store),
     standbyNames(store.own.synchronousName, settings.get('synchronous_standby_names') ?? ''),

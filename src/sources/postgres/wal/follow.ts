@@ -17,6 +17,7 @@ import { receive, type StreamTiming } from './receive.ts';
 import { readRemembered, remember } from './remembered.ts';
 import { dropSlot, isWalRemoved, readSlot, readySlot } from './slot.ts';
 import { startingPoint } from './start-point.ts';
+import { readUpstream, UpstreamWatch } from './upstream.ts';
 
 export type FollowerOptions = {
   settings: ConnectionSettings;
@@ -135,6 +136,7 @@ export class Follower {
     const server = await identifyServer(link);
     await this.#recognise(sql, server);
     const slot = await readySlot(sql, link, this.#options.slot, this.#senderPid);
+    const upstream = await readUpstream(sql);
     await sql.close();
     const held = Number(slot.serverEnd - slot.keepsFrom);
     if (held > this.#options.limitBytes) {
@@ -149,10 +151,18 @@ export class Follower {
     let from = startingPoint({ ...known, resume });
     if (this.#loss) this.#floor = from;
     this.#loss = undefined;
-    for (;;) {
-      await this.#tellLine(link, from.line, server);
-      const next = await this.#receive(link, from, slot.keepsFrom);
-      from = { line: next.line, offset: segmentStart(next.offset, slot.segmentSizeBytes) };
+    const { settings, timing } = this.#options;
+    const watch = upstream.isStandby
+      ? new UpstreamWatch(upstream, () => connectSql(settings), timing.statusMs)
+      : undefined;
+    try {
+      for (;;) {
+        await this.#tellLine(link, from.line, server);
+        const next = await this.#receive(link, from, slot.keepsFrom, watch);
+        from = { line: next.line, offset: segmentStart(next.offset, slot.segmentSizeBytes) };
+      }
+    } finally {
+      await watch?.close();
     }
   }
 
@@ -199,6 +209,7 @@ export class Follower {
     link: ReplicationConnection,
     from: JournalPosition,
     keepsFrom: bigint,
+    watch: UpstreamWatch | undefined,
   ): Promise<JournalPosition> {
     const { slot, limitBytes, timing, log } = this.#options;
     return receive({
@@ -211,6 +222,7 @@ export class Follower {
       keepsFrom,
       limitBytes,
       askServerEnd: () => this.#askServerEnd(),
+      upstream: () => watch?.latest(),
       onStreaming: () => {
         this.#backoffMs = timing.backoffMs.first;
         log.info({ slot, line: from.line, from: formatLsn(from.offset) }, 'WAL streaming');

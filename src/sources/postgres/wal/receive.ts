@@ -10,6 +10,7 @@ import { errors } from '../errors.ts';
 import { formatLsn, parseLsn } from '../lsn.ts';
 import { untilAborted } from './abortable.ts';
 import { parseSenderMessage, type SenderMessage, statusUpdate } from './messages.ts';
+import type { Upstream } from './upstream.ts';
 
 export type StreamTiming = {
   /** A status update goes out at least this often. */
@@ -40,6 +41,8 @@ export type ReceiveOptions = {
   askServerEnd: () => Promise<bigint>;
   /** Called once, at the first word of the server in the stream. */
   onStreaming: () => void;
+  /** Of a standby: what it knows of its primary. Undefined where the server writes its WAL itself. */
+  upstream: () => Upstream | undefined;
 };
 
 /**
@@ -73,6 +76,8 @@ class Reception {
   #limitAskedAtMs = systemClock.monotonicMs();
   #shutdownSinceMs: number | undefined;
   #next: JournalPosition | undefined;
+  /** When all that the standby's primary had was last known to be here. */
+  #wholeAtMs = systemClock.monotonicMs();
 
   constructor(options: ReceiveOptions) {
     const { link, slot, from, keepsFrom } = options;
@@ -161,14 +166,40 @@ class Reception {
       this.#options.sink.append(line, message.offset, message.bytes, this.#completeThroughMs);
     } else this.#noteComplete(message);
     if (message.senderEnd > this.#senderEnd) this.#senderEnd = message.senderEnd;
-    const senderEnd = { line, offset: message.senderEnd };
-    this.#options.sink.heard({ sentAtMs: message.sentAtMs, senderEnd });
+    if (!this.#upstream()) {
+      const senderEnd = { line, offset: message.senderEnd };
+      this.#options.sink.heard({ sentAtMs: message.sentAtMs, senderEnd });
+    }
     if (message.kind === 'keepalive') this.#answer(message);
   }
 
   /** While a backlog is sent, the sender's clock says nothing of what has been received. */
   #noteComplete(message: SenderMessage): void {
-    if (this.#received >= message.senderEnd) this.#completeThroughMs = message.sentAtMs;
+    const upstream = this.#upstream();
+    if (upstream) {
+      const { end, atMs } = upstream.standing ?? {};
+      if (end !== undefined && atMs !== undefined && this.#received >= end)
+        this.#completeThroughMs = Math.max(this.#completeThroughMs, atMs);
+    } else if (this.#received >= message.senderEnd) this.#completeThroughMs = message.sentAtMs;
+  }
+
+  #upstream(): Upstream | undefined {
+    const upstream = this.#options.upstream();
+    return upstream?.isStandby ? upstream : undefined;
+  }
+
+  /** A standby passes on what it has: what its primary has beyond that is told as lag, as far as it is known. */
+  #tellUpstream(nowMs: number): void {
+    const upstream = this.#upstream();
+    if (!upstream) return;
+    const { standing, isFollowing, ageMs } = upstream;
+    if (isFollowing && (!standing || this.#received >= standing.end)) this.#wholeAtMs = nowMs;
+    if (!standing) return;
+    this.#options.sink.heard({
+      sentAtMs: standing.atMs,
+      senderEnd: { line: this.#options.from.line, offset: standing.end },
+      relayed: { ageMs, behindMs: nowMs - this.#wholeAtMs },
+    });
   }
 
   #answer(keepalive: Extract<SenderMessage, { kind: 'keepalive' }>): void {
@@ -201,6 +232,7 @@ class Reception {
       return;
     }
     this.#sendStatus(silenceMs > timing.pingAfterMs);
+    this.#tellUpstream(nowMs);
     this.#watchLimit(nowMs);
   }
 

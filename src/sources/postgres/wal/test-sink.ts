@@ -4,6 +4,7 @@ import type { JournalAccess, JournalPosition, JournalSink, JournalState } from '
 
 type Run = { line: number; from: bigint; to: bigint; parts: Buffer[] };
 type Gap = Parameters<JournalSink['gap']>[0];
+type Heard = Parameters<JournalSink['heard']>[0];
 type Line = Parameters<JournalSink['lineStarted']>[0];
 
 export class MemorySink implements JournalSink {
@@ -11,7 +12,9 @@ export class MemorySink implements JournalSink {
   readonly gaps: Gap[] = [];
   readonly lines: Line[] = [];
   readonly states: JournalState[] = [];
-  readonly heardAt: { sentAtMs: number; senderEnd: JournalPosition }[] = [];
+  readonly heardAt: Heard[] = [];
+  /** Until when what came is said to be whole. */
+  completeThroughMs = 0;
   /** Whether what comes counts as durable at once. */
   isDurable = true;
   #durable: JournalPosition | undefined;
@@ -22,7 +25,8 @@ export class MemorySink implements JournalSink {
     this.states.push(state);
   };
 
-  append(line: number, offset: bigint, bytes: Uint8Array): void {
+  append(line: number, offset: bigint, bytes: Uint8Array, completeThroughMs: number): void {
+    this.completeThroughMs = Math.max(this.completeThroughMs, completeThroughMs);
     const last = this.runs.at(-1);
     if (last?.line === line && last.to === offset) {
       last.parts.push(Buffer.from(bytes));
@@ -64,7 +68,7 @@ export class MemorySink implements JournalSink {
     this.gaps.push(gap);
   }
 
-  heard(at: { sentAtMs: number; senderEnd: JournalPosition }): void {
+  heard(at: Heard): void {
     this.heardAt.push(at);
   }
 
