@@ -229,6 +229,10 @@ describe('a locked repository', () => {
     }
     expect((await run(folder, 'unlock')).stdout).toBe('0 stale locks removed.\n');
     expect(filesIn(path.join(folder, 'locks'))).toHaveLength(1);
+    const forced = await run(folder, 'unlock', '--all');
+    expect(forced.stdout).toMatch(new RegExp(`^1 lock removed:\n  by PID ${child.pid} of `));
+    expect(forced.stderr).toContain('Not all of them were stale');
+    expect(filesIn(path.join(folder, 'locks'))).toHaveLength(0);
     child.stdin?.end();
     await waitFor(async () => child.exitCode !== null, 'restic to end');
     expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
@@ -244,7 +248,9 @@ describe('a locked repository', () => {
       says: new RegExp(`PID ${child.pid} .*seems to be gone`),
       advises: /holdfast repo unlock/,
     });
-    expect((await run(folder, 'unlock')).stdout).toBe('1 stale lock removed.\n');
+    expect((await run(folder, 'unlock')).stdout).toMatch(
+      new RegExp(`^1 stale lock removed:\n  by PID ${child.pid} of .*\n$`),
+    );
     expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
   });
 
@@ -461,7 +467,7 @@ describe('a backup that is cut', () => {
     expect(await run(folder, 'backup', large)).toMatchObject({ code: 0, stderr: '' });
     expect(await run(folder, 'unlock')).toMatchObject({
       code: 0,
-      stdout: '1 stale lock removed.\n',
+      stdout: expect.stringMatching(/^1 stale lock removed:\n/),
     });
     expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');

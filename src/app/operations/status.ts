@@ -63,7 +63,7 @@ async function storeStatus(
       : { unchangedThroughMs: protecting.unchangedThroughMs }),
     ...(recoverableSinceMs === undefined ? {} : { recoverableSinceMs }),
     windows: journal?.windows.map(({ fromMs, toMs }) => ({ fromMs, toMs })) ?? [],
-    gaps: journal?.gaps.map(gapView) ?? [],
+    gaps: journal ? gapsOf(journal) : [],
     captures,
     ...(newest && {
       lastCapture: {
@@ -136,10 +136,26 @@ function limitOf({ store, newest }: StoreProtection): number {
   return Math.max(store.rpoMs, store.protect.everyMs + 2 * tookMs + 5_000);
 }
 
-function gapView(gap: { fromMs: number; toMs?: number; because: string }) {
-  const { fromMs, toMs, because } = gap;
-  return { fromMs, because, ...(toMs === undefined ? {} : { toMs }) };
+/** Those that were recorded, and what lies between two windows without one: oldest first. */
+export function gapsOf({ gaps, windows }: Pick<JournalView, 'gaps' | 'windows'>): Gap[] {
+  const recorded = gaps.map(
+    ({ fromMs, toMs, because }): Gap => ({
+      ...{ fromMs, because },
+      ...(toMs === undefined ? {} : { toMs }),
+    }),
+  );
+  const unrecorded = windows.slice(1).flatMap((window, at): Gap[] => {
+    const fromMs = windows[at]?.toMs ?? window.fromMs;
+    const toMs = window.fromMs;
+    const isKnown = recorded.some((gap) => gap.fromMs <= toMs && (gap.toMs ?? toMs) >= fromMs);
+    return isKnown ? [] : [{ fromMs, toMs, because: OFF_THE_WAY }];
+  });
+  return [...recorded, ...unrecorded].sort((a, b) => a.fromMs - b.fromMs);
 }
+
+type Gap = StoreStatus['gaps'][number];
+
+const OFF_THE_WAY = 'no base leads over it: the history forked there, or a part of it is missing';
 
 function journalView({ state, shipping, trouble }: JournalView): StoreStatus['journal'] {
   const position = (at: { line: number; offset: bigint } | undefined) =>

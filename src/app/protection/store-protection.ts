@@ -5,14 +5,14 @@ import { captureStore } from '#capture';
 import { type Store, storeSettings } from '#environment';
 import { outcomeOf } from '#recovery';
 import { type CaptureRecord, newestCapture, type StoreAddress } from '#repository';
-import type { Source, SourceContext, StoreSettings } from '#sources';
+import type { JournalSource, Source, SourceContext, StoreSettings } from '#sources';
 import { errors } from '../errors.ts';
 import type { ProtectionContext } from './context.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
-import { type Changes, gatherMs, PendingChanges, watchedOptions } from './pending-changes.ts';
-import { QuietWatermark } from './quiet-watermark.ts';
+import { type Changes, watchedOptions } from './pending-changes.ts';
 import { createSlots } from './slots.ts';
+import { StoreWatcher } from './store-watcher.ts';
 
 export type ProtectedStore = Extract<Store, { own: Record<string, unknown> }>;
 
@@ -41,16 +41,12 @@ export class StoreProtection {
   readonly #stop = new AbortController();
   /** One capture at a time; the next one builds on it. */
   readonly #turn = createSlots(1);
-  readonly #changes = new PendingChanges();
-  readonly #watermark: QuietWatermark;
+  readonly #watcher: StoreWatcher | undefined;
   #loops: Promise<unknown>[] = [];
   #newest: CaptureRecord | undefined;
   #capturingSinceMs: number | undefined;
-  /** Since when changes of the capture under way weren't captured. */
-  #takenSinceMs: number | undefined;
   #progress: Progress | undefined;
   #captureTrouble: Trouble | undefined;
-  #watchTrouble: Trouble | undefined;
 
   constructor(options: StoreProtectionOptions) {
     const { context, store, source } = options;
@@ -62,22 +58,41 @@ export class StoreProtection {
     this.#context = context;
     this.#log = context.log.child({ store: store.name });
     this.#onCaptured = options.onCaptured;
-    this.#watermark = new QuietWatermark(context.repository, this.address);
-    if (source.journal && store.protect.kind === 'continuous') {
-      this.journal = new JournalKeeper({
-        context,
-        address: this.address,
-        folder: this.stateFolder,
-        sourceType: source.type,
-        source: source.journal(this.settings, this.#sourceContext()),
-        rpoMs: store.rpoMs,
-        segments: () => source.journalSegments?.(this.#newest && outcomeOf(this.#newest)),
-        log: this.#log,
-        signal: this.#stop.signal,
-        needsBase: (because) => this.#needsBase(because),
-        lineStarted: (line) => this.#lineStarted(line),
-      });
+    if (store.protect.kind !== 'continuous') return;
+    if (source.journal) {
+      this.journal = this.#keepJournal(source.journal(this.settings, this.#sourceContext()));
+    } else if (source.watch) {
+      this.#watcher = this.#watch(source.watch.bind(source));
     }
+  }
+
+  #keepJournal(source: JournalSource): JournalKeeper {
+    return new JournalKeeper({
+      context: this.#context,
+      address: this.address,
+      folder: this.stateFolder,
+      sourceType: this.source.type,
+      source,
+      rpoMs: this.store.rpoMs,
+      segments: () => this.source.journalSegments?.(this.#newest && outcomeOf(this.#newest)),
+      log: this.#log,
+      signal: this.#stop.signal,
+      needsBase: (because) => this.#needsBase(because),
+      lineStarted: (line) => this.#lineStarted(line),
+    });
+  }
+
+  #watch(watch: NonNullable<Source['watch']>): StoreWatcher {
+    return new StoreWatcher({
+      repository: this.#context.repository,
+      address: this.address,
+      rpoMs: this.store.rpoMs,
+      watch: () => watch(this.settings, this.#sourceContext()),
+      capture: (take) => this.#captureTaken(take),
+      newest: () => this.#newest,
+      onCaptureTrouble: (trouble) => this.#noteCaptureTrouble(trouble),
+      signal: this.#stop.signal,
+    });
   }
 
   get stateFolder(): string {
@@ -90,28 +105,24 @@ export class StoreProtection {
     return this.#progress;
   }
   get trouble(): Trouble | undefined {
-    return this.#captureTrouble ?? this.#watchTrouble;
+    return this.#captureTrouble ?? this.#watcher?.trouble;
   }
   get watched(): boolean {
-    return (
-      this.store.protect.kind === 'continuous' && !this.journal && this.source.watch !== undefined
-    );
+    return this.#watcher !== undefined;
   }
-  /** Until when the newest capture is known to be what is there; undefined: not known. */
+  /** See `StoreWatcher`; undefined where nobody watches. */
   get unchangedThroughMs(): number | undefined {
-    return this.#takenSinceMs === undefined ? this.#changes.unchangedThroughMs : undefined;
+    return this.#watcher?.unchangedThroughMs;
   }
-  /** Since when there are changes that no finished capture holds; undefined: none are known of. */
   get changedSinceMs(): number | undefined {
-    return this.#takenSinceMs ?? this.#changes.sinceMs;
+    return this.#watcher?.changedSinceMs;
   }
 
   /** Goes on from what the repository holds. Resolves when its loops run. */
   async start(): Promise<void> {
     this.#newest = await newestCapture(this.#context.repository, this.address, ['base', 'files']);
     if (this.journal) this.#loops.push(this.journal.run());
-    if (this.watched) this.#loops.push(this.#watch(), this.#captureChanges());
-    if (!this.watched) this.#loops.push(this.#catchUp());
+    this.#loops.push(this.#watcher ? this.#watcher.run() : this.#catchUp());
   }
 
   /** Lets nothing be captured while the work goes on: it needs the repository for itself. */
@@ -124,8 +135,7 @@ export class StoreProtection {
     this.#stop.abort(errors.stopping([]));
     await Promise.allSettled(this.#loops);
     await this.#turn.use(new AbortController().signal, async () => {});
-    const untilMs = this.#newest && this.unchangedThroughMs;
-    if (this.watched && untilMs !== undefined) await this.#watermark.note(untilMs);
+    await this.#watcher?.noteQuiet();
   }
 
   /** Takes back what was put into the server for Holdfast. After `stop`. */
@@ -220,72 +230,13 @@ export class StoreProtection {
     this.#loops.push(keepTrying({ signal, firstPauseMs: 2_000, onTrouble }, take));
   }
 
-  async #watch(): Promise<void> {
-    const { signal } = this.#stop;
-    await keepTrying(
-      {
-        signal,
-        onTrouble: (trouble) => {
-          this.#watchTrouble = trouble;
-        },
-      },
-      async (wentWell) => {
-        const watch = this.source.watch?.(this.settings, this.#sourceContext());
-        if (!watch) return;
-        // Its first word is to look at everything: what happened while nobody watched isn't known.
-        for await (const changed of watch) {
-          wentWell();
-          this.#changes.add(changed, systemClock.nowMs());
-          await this.#noteQuiet();
-        }
-        signal.throwIfAborted();
-      },
-    );
-  }
-
-  async #captureChanges(): Promise<void> {
-    const { signal } = this.#stop;
-    const pauseMs = gatherMs(this.store.rpoMs);
-    let lastMs = Number.NEGATIVE_INFINITY;
-    while (!signal.aborted) {
-      await keepTrying(
-        { signal, onTrouble: (trouble) => this.#noteCaptureTrouble(trouble) },
-        async () => {
-          await this.#changes.any(signal);
-          await sleepMs(Math.max(0, lastMs + pauseMs - systemClock.monotonicMs()), signal);
-          lastMs = systemClock.monotonicMs();
-          await this.#captureTaken();
-        },
-      );
-    }
-  }
-
-  async #captureTaken(): Promise<void> {
+  /** Taken only when it is the turn: what changes until then belongs to it. */
+  async #captureTaken(take: () => Changes | undefined): Promise<void> {
     const { signal } = this.#stop;
     await this.#turn.use(signal, async () => {
-      const taken = this.#changes.take();
-      if (!taken) return;
-      this.#takenSinceMs = taken.sinceMs;
-      try {
-        await this.#context.slots.use(signal, () => this.#captureInTurn(taken));
-      } catch (error) {
-        this.#changes.giveBack(taken);
-        throw error;
-      } finally {
-        this.#takenSinceMs = undefined;
-      }
+      const taken = take();
+      if (taken) await this.#context.slots.use(signal, () => this.#captureInTurn(taken));
     });
-  }
-
-  /** Tried again with the next word of the watcher, which must go on meanwhile. */
-  async #noteQuiet(): Promise<void> {
-    const untilMs = this.unchangedThroughMs;
-    if (!this.#newest || untilMs === undefined || this.changedSinceMs !== undefined) return;
-    try {
-      await this.#watermark.noteIfDue(untilMs, this.#newest.startedAtMs);
-    } catch (error) {
-      this.#noteCaptureTrouble({ ...explained(error), sinceMs: systemClock.nowMs() });
-    }
   }
 
   #noteCaptureTrouble(trouble: Trouble | undefined): void {

@@ -72,6 +72,24 @@ test('windows, lag, captures, sizes, both positions, and what is missed in plain
   ]);
 });
 
+test('all windows, with what lies between them, and where the newest ends when nothing comes any more', () => {
+  const at = (hours: number) => NOW_MS - hours * HOUR_MS;
+  const broken = {
+    ...orders,
+    lagMs: 30 * 60_000,
+    windows: [
+      { fromMs: at(30), toMs: at(20) },
+      { fromMs: at(5), toMs: at(0.5) },
+    ],
+    gaps: [{ fromMs: at(20), toMs: at(5), because: 'the slot was dropped at its limit' }],
+  };
+  const lines = statusLines(status([broken]), 80);
+  expect(lines[0]).toBe('shop/production · orders: any second 07:00 to 11:30');
+  expect(lines).toContain('orders   any second 20 Nov 06:00 to 20 Nov 16:00');
+  expect(lines).toContain('         gap 20 Nov 16:00 to 07:00: the slot was dropped at its limit');
+  expect(lines).toContain('         any second 07:00 to 11:30');
+});
+
 test('an environment in trouble says what, and what to do', () => {
   expect(statusLines(status([], { trouble: 'wrong password for /backup/shop' }), 80)).toEqual([
     "✗ shop/production isn't protected",

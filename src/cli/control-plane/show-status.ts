@@ -3,6 +3,7 @@ import { formatCount, formatDuration, formatSize } from '#base';
 import { cutTo, type Mark, type Row, tableLines, wrapText } from '../frame/table.ts';
 import { formatInstant } from '../frame/when.ts';
 import type { Schemas } from './client.ts';
+import { newestWindowText, windowLines } from './show-windows.ts';
 
 type Status = Schemas['Status'];
 type StoreStatus = Schemas['StoreStatus'];
@@ -49,10 +50,8 @@ export function statusLines(status: Status, columns: number): string[] {
 
 function headline({ stores, points, atMs }: Status): string {
   const journaled = stores.find((store) => store.windows.length > 0);
-  const since = journaled?.windows.at(-1)?.fromMs;
-  if (journaled && since !== undefined) {
-    return `${journaled.name}: any second since ${formatInstant(since, atMs)}`;
-  }
+  const newest = journaled && newestWindowText(journaled, atMs);
+  if (newest !== undefined) return `${journaled?.name}: ${newest}`;
   return `${formatCount(points)} recovery point${points === 1 ? '' : 's'}`;
 }
 
@@ -72,8 +71,8 @@ function rowOf(store: StoreStatus, nowMs: number): Row {
 }
 
 function recoverable(store: StoreStatus, nowMs: number): string {
-  const window = store.windows.at(-1);
-  if (window) return `any second since ${formatInstant(window.fromMs, nowMs)}`;
+  const newest = newestWindowText(store, nowMs);
+  if (newest !== undefined) return newest;
   const { captures, recoverableSinceMs } = store;
   if (recoverableSinceMs === undefined) return 'nothing yet';
   const counted = `${formatCount(captures)} capture${captures === 1 ? '' : 's'}`;
@@ -85,10 +84,7 @@ function remarksOf(store: StoreStatus, nowMs: number, width: number): string[] {
   const told: string[] = [];
   if (store.verdict !== 'excluded' && store.says !== undefined) told.push(store.says);
   if (store.running) told.push(runningText(store.running));
-  for (const gap of store.gaps) {
-    const to = gap.toMs === undefined ? 'now' : formatInstant(gap.toMs, nowMs);
-    told.push(`gap from ${formatInstant(gap.fromMs, nowMs)} to ${to}: ${gap.because}`);
-  }
+  told.push(...windowLines(store, nowMs));
   if (store.journal) told.push(journalText(store));
   const name = cutTo(store.name, 22);
   const indent = Math.max(9, name.length + 2);

@@ -30,6 +30,9 @@ export type LockOptions = {
   lingers?: boolean;
 };
 
+/** `held`: how and by whom, for messages; absent where the lock couldn't be read. */
+export type RemovedLock = { id: string; stale: boolean; held?: string };
+
 /** Held until released. When it could not be refreshed in time, `signal` is aborted: whoever works under it must stop. */
 export interface RepositoryLock {
   readonly kind: LockKind;
@@ -91,13 +94,15 @@ export class Locks {
     return { locks, unreadable };
   }
 
-  /** Removes stale locks alone (or all of them); resolves to how many went. */
-  async unlock(all = false): Promise<number> {
+  /** Removes stale locks alone (or all of them, also of programs that work at the moment); resolves to what went. */
+  async unlock(all = false): Promise<RemovedLock[]> {
     const { locks, unreadable } = await this.list();
-    const ids = locks.filter(({ lock }) => all || isStale(lock)).map(({ id }) => id);
-    if (all) ids.push(...unreadable);
-    for (const id of ids) await this.#files.remove('locks', id);
-    return ids.length;
+    const removed: RemovedLock[] = locks
+      .map(({ id, lock }) => ({ id, stale: isStale(lock), held: describeLock(lock) }))
+      .filter(({ stale }) => all || stale);
+    if (all) removed.push(...unreadable.map((id) => ({ id, stale: false })));
+    for (const { id } of removed) await this.#files.remove('locks', id);
+    return removed;
   }
 
   async #takeNow(kind: LockKind): Promise<RepositoryLock> {
