@@ -129,6 +129,34 @@ export const errors = errorCatalogue('recovery', {
     message: (name: string) => `"${name}" can't be the name of an entry`,
     guidance: 'The tree was forged or damaged: run `holdfast repo check --read-data`.',
   },
+  // ---- mounting
+  fuseAbsent: {
+    kind: 'failed',
+    message: (device: string, code: string) => `${device} can't be opened here (${code})`,
+    guidance:
+      'The kernel needs FUSE: `modprobe fuse`; in a container, hand the device in. `holdfast repo restore` needs none.',
+  },
+  fuseRefused: {
+    kind: 'refused',
+    message: (device: string) => `this user may not open ${device}`,
+    guidance:
+      'Mount as root, or let everybody open the device (`chmod 666`), as fuse3 does at boot.',
+  },
+  fuseTooOld: {
+    kind: 'failed',
+    message: (version: string) => `the kernel speaks FUSE ${version}; 7.28 is the least`,
+    guidance: 'Use Linux 5.0 or later, or `holdfast repo restore`.',
+  },
+  mountFailed: {
+    kind: 'failed',
+    message: (folder: string, why: string) => `${folder} could not be mounted: ${why}`,
+    guidance: 'Name an empty folder that nothing is mounted on, and mount as root.',
+  },
+  mountPointUnfit: {
+    kind: 'invalid',
+    message: (folder: string, why: string) => `${folder} can't be a mount point: ${why}`,
+    guidance: 'Name an empty folder.',
+  },
   ownerUnknown: {
     kind: 'invalid',
     message: (owner: string) => `"${owner}" is no user of this system`,

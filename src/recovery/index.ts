@@ -10,6 +10,7 @@ export { errors as recoveryErrors } from './errors.ts';
 export * from './life/recover.ts';
 export * from './life/state.ts';
 export * from './life/switch.ts';
+export * from './mount/index.ts';
 export type * from './request.ts';
 export * from './restore/index.ts';
 export type * from './site.ts';

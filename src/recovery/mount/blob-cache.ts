@@ -1,0 +1,95 @@
+/**
+ * Blobs that were read lately, plain. Who asks for the same one at the same time shares one reading, and what is asked
+ * for in one turn of the event loop is read together, so that neighbours in a pack come by one request.
+ */
+import { ID_BYTES, type Repository } from '#repository';
+
+type Reading = {
+  bytes: Promise<Buffer>;
+  done: (bytes: Buffer) => void;
+  fail: (error: Error) => void;
+};
+
+export type BlobCacheOptions = {
+  /** Plain bytes that are kept. What is being read comes on top. */
+  maxBytes: number;
+};
+
+export class BlobCache {
+  readonly #repository: Pick<Repository, 'readBlobs'>;
+  readonly #maxBytes: number;
+  /** In order of use, the one used last at the end. Keys are ids as latin1. */
+  readonly #kept = new Map<string, Buffer>();
+  readonly #readings = new Map<string, Reading>();
+  #keptBytes = 0;
+  #wanted: string[] = [];
+
+  constructor(repository: Pick<Repository, 'readBlobs'>, { maxBytes }: BlobCacheOptions) {
+    this.#repository = repository;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Verified bytes, which must not be changed. Rejects with what was wrong with the blob. */
+  get(id: Uint8Array): Promise<Buffer> | Buffer {
+    const key = Buffer.from(id.buffer, id.byteOffset, ID_BYTES).toString('latin1');
+    const kept = this.#kept.get(key);
+    if (kept) {
+      this.#kept.delete(key);
+      this.#kept.set(key, kept);
+      return kept;
+    }
+    return this.#reading(key).bytes;
+  }
+
+  /** Reads it in the background, where it isn't there yet. What goes wrong is told to who asks for it. */
+  prefetch(id: Uint8Array): void {
+    const bytes = this.get(id);
+    if (bytes instanceof Promise) bytes.catch(ignore);
+  }
+
+  #reading(key: string): Reading {
+    const underWay = this.#readings.get(key);
+    if (underWay) return underWay;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const reading = { bytes: promise, done: resolve, fail: reject };
+    this.#readings.set(key, reading);
+    this.#wanted.push(key);
+    if (this.#wanted.length === 1) setImmediate(() => this.#readWanted());
+    return reading;
+  }
+
+  #readWanted(): void {
+    const keys = this.#wanted;
+    this.#wanted = [];
+    const ids = Buffer.allocUnsafe(keys.length * ID_BYTES);
+    for (const [index, key] of keys.entries()) ids.write(key, index * ID_BYTES, 'latin1');
+    const take = (id: Buffer, bytes: Buffer) => this.#arrived(id.toString('latin1'), bytes);
+    const lose = (id: Buffer, error: Error) => this.#lost(id.toString('latin1'), error);
+    this.#repository.readBlobs('data', ids, take, { onDamaged: lose }).catch((error: Error) => {
+      for (const key of keys) this.#lost(key, error);
+    });
+  }
+
+  #arrived(key: string, bytes: Buffer): void {
+    // The bytes are lent for this call alone.
+    const own = Buffer.from(bytes);
+    this.#kept.set(key, own);
+    this.#keptBytes += own.length;
+    for (const [oldest, { length }] of this.#kept) {
+      if (this.#keptBytes <= this.#maxBytes || oldest === key) break;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= length;
+    }
+    this.#readings.get(key)?.done(own);
+    this.#readings.delete(key);
+  }
+
+  #lost(key: string, error: Error): void {
+    this.#readings.get(key)?.fail(error);
+    this.#readings.delete(key);
+  }
+}
+
+function ignore(): void {
+  // Whoever needs the blob asks again and is told.
+}

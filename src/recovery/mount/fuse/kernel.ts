@@ -1,0 +1,101 @@
+/** Mount points: made by the system's mount command, which is handed the open device; no library stands between. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { errors } from '../../errors.ts';
+
+const DEVICE = '/dev/fuse';
+const SHOWN_BYTES = 2000;
+
+export type KernelMountOptions = {
+  /** Lets other users in than the one who mounts; permissions are kept either way. */
+  allowOthers: boolean;
+};
+
+export type KernelMount = {
+  /** The open device: requests are read from it, answers written to it. */
+  descriptor: number;
+  /** Takes the mount point away; whoever still uses it sees errors from then on. Idempotent. */
+  unmount(): Promise<void>;
+  /** After `unmount`, when nothing reads from the device any more. */
+  close(): void;
+};
+
+/**
+ * Read-only, without devices and setuid. Should this process die in whatever way, the mount point goes too. Throws
+ * `recovery/fuse-absent`, `recovery/fuse-refused`, `recovery/mount-failed`.
+ */
+export async function mountDevice(
+  folder: string,
+  { allowOthers }: KernelMountOptions,
+): Promise<KernelMount> {
+  const descriptor = openDevice();
+  try {
+    await runMount(descriptor, folder, allowOthers);
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
+  const guard = startGuard(folder);
+  let unmounted: Promise<void> | undefined;
+  return {
+    descriptor,
+    unmount: () => {
+      unmounted ??= endGuard(guard);
+      return unmounted;
+    },
+    close: () => fs.closeSync(descriptor),
+  };
+}
+
+function openDevice(): number {
+  try {
+    return fs.openSync(DEVICE, 'r+');
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM') throw errors.fuseRefused([DEVICE], { cause });
+    throw errors.fuseAbsent([DEVICE, code ?? 'unknown'], { cause });
+  }
+}
+
+async function runMount(descriptor: number, folder: string, allowOthers: boolean): Promise<void> {
+  const options = [
+    ...['fd=3', 'rootmode=40000', `user_id=${process.getuid?.() ?? 0}`],
+    ...[`group_id=${process.getgid?.() ?? 0}`, 'default_permissions', 'ro', 'nosuid', 'nodev'],
+    ...(allowOthers ? ['allow_other'] : []),
+  ].join(',');
+  const words = ['-i', '-t', 'fuse.holdfast', '-o', options, 'holdfast', folder];
+  const child = spawn('mount', words, { stdio: ['ignore', 'ignore', 'pipe', descriptor] });
+  let said = '';
+  child.stderr?.on('data', (bytes: Buffer) => {
+    if (said.length < SHOWN_BYTES) said += bytes.toString('utf8');
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  });
+  if (code !== 0) throw errors.mountFailed([folder, said.trim() || `mount ended with ${code}`]);
+}
+
+/**
+ * A shell that outlives this process by one command: when its input ends, because we say so or because we are gone, it
+ * unmounts. A dead mount would hang or fail everybody who looks at the folder.
+ */
+const GUARD = 'cat >/dev/null; umount "$1" 2>/dev/null || umount -f -l "$1" 2>/dev/null; exit 0';
+
+function startGuard(folder: string): ChildProcess {
+  const guard = spawn('sh', ['-c', GUARD, 'holdfast-unmount', folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // A Ctrl-C in the terminal is for us to answer: it must not end the guard.
+    detached: true,
+  });
+  guard.unref();
+  return guard;
+}
+
+async function endGuard(guard: ChildProcess): Promise<void> {
+  if (guard.exitCode !== null) return;
+  guard.ref();
+  const ended = once(guard, 'exit');
+  guard.stdin?.end();
+  await ended;
+}

@@ -1,0 +1,47 @@
+/** Numbers of the FUSE kernel interface, version 7.31 (include/uapi/linux/fuse.h of Linux 5.4 and later). */
+
+export const OPCODE = {
+  lookup: 1,
+  forget: 2,
+  getattr: 3,
+  readlink: 5,
+  open: 14,
+  read: 15,
+  statfs: 17,
+  release: 18,
+  getxattr: 22,
+  listxattr: 23,
+  flush: 25,
+  init: 26,
+  opendir: 27,
+  readdir: 28,
+  releasedir: 29,
+  access: 34,
+  interrupt: 36,
+  destroy: 38,
+  batchForget: 42,
+  readdirplus: 44,
+  lseek: 46,
+} as const;
+
+export const MAJOR = 7;
+/** What is answered to INIT. A newer kernel then speaks as this version does; an older one is refused. */
+export const MINOR = 31;
+export const LEAST_MINOR = 28;
+
+/** Flags of INIT. */
+export const FEATURE = {
+  asyncRead: 1 << 0,
+  readdirplus: 1 << 13,
+  readdirplusAuto: 1 << 14,
+  parallelDirops: 1 << 18,
+  maxPages: 1 << 22,
+  cacheSymlinks: 1 << 23,
+} as const;
+
+/** Flags of an OPEN's answer. */
+export const OPENED = { keepCache: 1 << 1, cacheDir: 1 << 3 } as const;
+
+export const ROOT_NODE = 1n;
+export const MAX_TRANSFER_BYTES = 1024 * 1024;
+export const MAX_TRANSFER_PAGES = 256;
