@@ -3,6 +3,7 @@
  * Holdfast's own under `holdfast/`. It knows blobs, trees, snapshots, records and journals, and nothing of where data
  * comes from or goes to.
  */
+export type { Cache, CacheOptions } from './cache/cache.ts';
 export { type CheckOptions, checkRepository } from './check/check.ts';
 export type * from './check/problems.ts';
 export type * from './config.ts';

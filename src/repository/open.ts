@@ -1,6 +1,8 @@
 /** Opening and creating repositories. */
 import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
 import { CONFIG_NAME, newConfig, readConfig, writeConfig } from './config.ts';
+import { type CacheOptions, LocalCache } from './cache/cache.ts';
+import { withCache } from './cache/cached-storage.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
 import { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
@@ -17,6 +19,8 @@ export type OpenOptions = {
   password: Secret;
   /** For keys that are made in this session. */
   scrypt?: ScryptParameters;
+  /** Where copies of indexes, trees and snapshots of a remote storage are kept; false for nowhere. */
+  cache?: CacheOptions | false;
 };
 
 /**
@@ -30,8 +34,13 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
   const { masterKey, keyId } = await openMasterKey(storage, options.password);
   const sealer = new Sealer(masterKey);
   const config = await readConfig(storage, sealer);
+  const cache =
+    storage.isRemote && options.cache !== false
+      ? new LocalCache(config.id, options.cache)
+      : undefined;
   const repository = new OpenedRepository({
-    storage,
+    storage: cache ? withCache(storage, cache) : storage,
+    cache,
     config,
     masterKey,
     sealer,

@@ -5,6 +5,7 @@ import { runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, readBlobs } from './blobs/read-blobs.ts';
+import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
@@ -33,6 +34,7 @@ const RELOAD_PAUSE_MS = 5_000;
 
 export type RepositoryParts = {
   storage: Storage;
+  cache: Cache | undefined;
   config: RepositoryConfig;
   masterKey: MasterKey;
   sealer: Sealer;
@@ -44,6 +46,7 @@ export class OpenedRepository implements Repository {
   readonly config: RepositoryConfig;
   readonly location: string;
   readonly storage: Storage;
+  readonly cache: Cache | undefined;
   readonly masterKey: MasterKey;
   readonly files: UnpackedFiles;
   readonly snapshots: Snapshots;
@@ -60,7 +63,8 @@ export class OpenedRepository implements Repository {
   #loadedUnder = new WeakSet<AbortSignal>();
   #reloadedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ storage, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
+  constructor({ storage, cache, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
+    this.cache = cache;
     this.config = config;
     this.location = storage.location;
     this.storage = storage;

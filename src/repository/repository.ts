@@ -1,4 +1,5 @@
 /** An open repository, as everything above the engine sees it. */
+import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { BlobIndex } from './index/blob-index.ts';
@@ -28,6 +29,8 @@ export interface Repository {
   readonly location: string;
   /** With retries; the one that every part uses. */
   readonly storage: Storage;
+  /** A folder on this machine for what can be had again; absent for storages nearby, and where it wasn't wanted. */
+  readonly cache?: Cache | undefined;
   /** Plain bytes, for worker threads: `new Sealer(masterKey)` there. */
   readonly masterKey: MasterKey;
   readonly index: BlobIndex;

@@ -18,7 +18,8 @@ export async function readBlob(
   let last: HoldfastError = errors.blobMissing([type, hex(id)]);
   for (const location of index.lookupAll(type, id)) {
     try {
-      return openBlob(sealer, location, location.packId, await readSealed(storage, location));
+      const sealed = await readSealed(storage, type, location);
+      return openBlob(sealer, location, location.packId, sealed);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       last = isAboutPack(error)
@@ -29,8 +30,12 @@ export async function readBlob(
   throw last;
 }
 
-function readSealed(storage: Storage, { packId, offset, length }: BlobLocation): Promise<Buffer> {
-  return storage.read(packName(packId), { offset, length });
+function readSealed(
+  storage: Storage,
+  type: BlobType,
+  { packId, offset, length }: BlobLocation,
+): Promise<Buffer> {
+  return storage.read(packName(packId), { offset, length }, { blobs: type });
 }
 
 /** The storage tells of a file; whoever reads a blob wants to know which blob it was. */

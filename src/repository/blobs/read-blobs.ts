@@ -56,7 +56,8 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
   const { packId, offset, length, blobs } = stretch;
   let sealed: Buffer;
   try {
-    sealed = await repository.storage.read(packName(packId), { offset, length });
+    const hint = { blobs: reading.type };
+    sealed = await repository.storage.read(packName(packId), { offset, length }, hint);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     await Promise.all(blobs.map((blob) => readAlone(reading, blob)));

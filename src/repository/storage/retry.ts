@@ -1,27 +1,28 @@
 /** Tries again what may pass when tried again, with growing pauses and jitter, a bounded number of times. */
 import { HoldfastError, randomBytes, sleepMs } from '#base';
-import type { ByteRange, Storage, StoredFile } from './storage.ts';
+import { optionalParts } from './optional-parts.ts';
+import type { ByteRange, FileHint, Patience, Storage, StoredFile } from './storage.ts';
 
-export type RetryOptions = {
-  /** Tries in all. Default 6: about 6 s of pauses at most. */
-  attempts?: number;
-  /** Longest first pause; doubles each time. */
-  firstPauseMs?: number;
-  signal?: AbortSignal;
-};
+export type RetryOptions = Patience & { signal?: AbortSignal };
 
-/** A storage whose retryable errors reach the caller only after the last attempt. */
-export function withRetries(inner: Storage, options: RetryOptions = {}): Storage {
+/** A storage whose retryable errors reach the caller only after the last attempt. What isn't said, it says itself. */
+export function withRetries(inner: Storage, asked: RetryOptions = {}): Storage {
+  const options = { ...inner.patience, ...asked };
   const retrying = <T>(work: () => Promise<T>) => retry(work, options);
+  const { removeAll, serverTimeMs, ...parts } = optionalParts(inner);
   return {
+    ...parts,
+    ...(removeAll && { removeAll: (names) => retrying(() => removeAll(names)) }),
+    ...(serverTimeMs && { serverTimeMs: () => retrying(serverTimeMs) }),
     location: inner.location,
     concurrency: inner.concurrency,
-    read: (name: string, range?: ByteRange) => retrying(() => inner.read(name, range)),
-    write: (name: string, parts: readonly Uint8Array[]) => retrying(() => inner.write(name, parts)),
+    read: (name: string, range?: ByteRange, hint?: FileHint) =>
+      retrying(() => inner.read(name, range, hint)),
+    write: (name: string, parts: readonly Uint8Array[], hint?: FileHint) =>
+      retrying(() => inner.write(name, parts, hint)),
     stat: (name: string) => retrying(() => inner.stat(name)),
     remove: (name: string) => retrying(() => inner.remove(name)),
     list: (prefix: string) => listRetrying(inner, prefix, options),
-    ...(inner.removeLeftovers && { removeLeftovers: inner.removeLeftovers.bind(inner) }),
     close: () => inner.close(),
   };
 }
@@ -34,7 +35,7 @@ async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<
     } catch (error) {
       const mayPass = error instanceof HoldfastError && error.retryable;
       if (!mayPass || attempt >= attempts || options.signal?.aborted) throw error;
-      await sleepMs(pauseMs(attempt, options.firstPauseMs ?? 200), options.signal);
+      await sleepMs(pauseMs(attempt, options), options.signal);
     }
   }
 }
@@ -63,8 +64,11 @@ async function* listRetrying(
 }
 
 /** Between a half and the whole of the doubled pause, so that many clients don't come back at once. */
-function pauseMs(attempt: number, firstPauseMs: number): number {
-  const whole = firstPauseMs * 2 ** (attempt - 1);
+function pauseMs(
+  attempt: number,
+  { firstPauseMs = 200, longestPauseMs = 10_000 }: Patience,
+): number {
+  const whole = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs);
   const fraction = (randomBytes(1)[0] as number) / 255;
   return whole * (0.5 + fraction / 2);
 }

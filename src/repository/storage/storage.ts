@@ -1,5 +1,7 @@
 /** A place that keeps named, immutable byte strings: a local directory, a bucket, memory. */
 
+import type { BlobType } from '../names.ts';
+
 export type StoredFile = {
   /** `/`-separated, relative to the repository's root: `data/ab/ab12…`, `holdfast/points/…`. */
   name: string;
@@ -8,21 +10,40 @@ export type StoredFile = {
 
 export type ByteRange = { offset: number; length: number };
 
+/** What a file holds, where who reads or writes it knows: storages treat it accordingly, and work without it. */
+export type FileHint = {
+  /** Of a pack: data may lie in a cheaper class, trees are kept in a cache nearby. */
+  blobs?: BlobType | undefined;
+};
+
+export type Patience = {
+  /** Tries in all. Default 6: about 6 s of pauses at most. */
+  attempts?: number;
+  /** Longest first pause; doubles each time. */
+  firstPauseMs?: number;
+  /** No pause is longer. Default 10 s. */
+  longestPauseMs?: number;
+};
+
 export interface Storage {
   /** For messages; free of secrets. */
   readonly location: string;
   /** How many operations at once are worth having. */
   readonly concurrency: number;
+  /** Each operation crosses a network: copies of what is read often are worth keeping nearby. */
+  readonly isRemote?: boolean;
+  /** How patiently to try again what may pass; see `withRetries`. */
+  readonly patience?: Patience;
   /**
    * The whole file, or exactly the range. Throws `repository/not-in-storage` where the file is absent and
    * `repository/short-read` where the range goes past its end.
    */
-  read(name: string, range?: ByteRange): Promise<Buffer>;
+  read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer>;
   /**
    * Stores the parts, one after another, as one file. When it resolves, the file is durable and visible whole; after a
    * crash it is there whole or not at all. Writing an existing name replaces it atomically.
    */
-  write(name: string, parts: readonly Uint8Array[]): Promise<void>;
+  write(name: string, parts: readonly Uint8Array[], hint?: FileHint): Promise<void>;
   /** All files whose name begins with the prefix, in no order. Temporary files aren't listed. */
   list(prefix: string): AsyncIterable<StoredFile>;
   /** Undefined where absent. */
@@ -31,5 +52,9 @@ export interface Storage {
   remove(name: string): Promise<void>;
   /** Removes temporary files of writers that died more than a day ago, where this storage can have such. */
   removeLeftovers?(): Promise<void>;
+  /** Many at once, where that takes fewer operations; what `remove` promises holds for each. */
+  removeAll?(names: readonly string[]): Promise<void>;
+  /** Milliseconds since 1970 by the storage's own clock, where it has one. */
+  serverTimeMs?(): Promise<number>;
   close(): Promise<void>;
 }

@@ -30,6 +30,9 @@ const DEFAULT_CONNECTIONS = 8;
 export class S3Storage implements Storage {
   readonly location: string;
   readonly concurrency: number;
+  readonly isRemote = true;
+  /** Half a minute and more: servers that are busy or that start again ask for patience. */
+  readonly patience = { attempts: 9 };
   readonly #address: S3Address;
   readonly #client: S3Client;
   readonly #slots: RequestSlots;
