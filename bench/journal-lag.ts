@@ -77,6 +77,8 @@ function startShipping(
       BENCH_PASSWORD: password,
       BENCH_URL: server.url(),
       BENCH_STATE: state,
+      // As bin/holdfast sets it.
+      UV_THREADPOOL_SIZE: '16',
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -55,13 +55,18 @@ export class Lag {
     this.#waiting = [];
   }
 
-  figures(): LagFigures {
+  /** Age of the oldest byte that isn't in the repository yet; 0 where there is none. */
+  oldestMs(): number {
     const oldest = this.#waiting[0];
+    return oldest ? this.#clock.monotonicMs() - oldest.atMs : 0;
+  }
+
+  figures(): LagFigures {
     const sorted = this.#spansMs.slice(0, Math.min(this.#spans, KEPT_SPANS)).sort();
     const at = (share: number) =>
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
     return {
-      lagMs: oldest ? this.#clock.monotonicMs() - oldest.atMs : 0,
+      lagMs: this.oldestMs(),
       p50Ms: at(0.5),
       p99Ms: at(0.99),
     };

@@ -21,6 +21,8 @@ export type PieceShipperOptions = {
 
 /** Small enough to be read, sealed and kept in memory at no cost that anybody notices. */
 const PIECE_BYTES = 2 * 2 ** 20;
+/** In a backlog: the storage makes each piece durable by itself, so fewer and larger ones are there earlier. */
+const LARGEST_PIECE_BYTES = 8 * 2 ** 20;
 const AT_ONCE = 4;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
@@ -73,7 +75,9 @@ export class PieceShipper {
   /** Ships what is fsynced now. Rejects with the first failure, after the pieces under way have ended. */
   async round(): Promise<void> {
     this.#lastRoundMs = systemClock.monotonicMs();
-    const parts = this.unshipped().flatMap(cut);
+    const unshipped = this.unshipped();
+    const pieceBytes = pieceBytesFor(unshipped);
+    const parts = unshipped.flatMap((part) => cut(part, pieceBytes));
     let failure: { error: unknown } | undefined;
     const worker = async () => {
       for (let part = parts.shift(); part && !failure; part = parts.shift()) {
@@ -112,10 +116,16 @@ export class PieceShipper {
   }
 }
 
-function cut({ line, from, to }: Part): Part[] {
+function pieceBytesFor(parts: readonly Part[]): bigint {
+  const waiting = parts.reduce((sum, { from, to }) => sum + Number(to - from), 0);
+  const share = Math.ceil(waiting / AT_ONCE);
+  return BigInt(Math.min(Math.max(share, PIECE_BYTES), LARGEST_PIECE_BYTES));
+}
+
+function cut({ line, from, to }: Part, pieceBytes: bigint): Part[] {
   const parts: Part[] = [];
-  for (let at = from; at < to; at += BigInt(PIECE_BYTES)) {
-    const end = at + BigInt(PIECE_BYTES);
+  for (let at = from; at < to; at += pieceBytes) {
+    const end = at + pieceBytes;
     parts.push({ line, from: at, to: end < to ? end : to });
   }
   return parts;

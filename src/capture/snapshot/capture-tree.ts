@@ -3,6 +3,7 @@ import type { FileMetadata, ProgressListener } from '#base';
 import { systemClock } from '#base';
 import type { BlockMapWriter, Repository, RepositoryWriter, SavedContent } from '#repository';
 import type { CaptureEvent } from '#sources';
+import { GiveWay } from '../precedence.ts';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
 import { PreviousTree } from './previous-tree.ts';
@@ -60,6 +61,7 @@ class TreeCapture {
   readonly #problems = new Problems();
   readonly #previous: PreviousTree | undefined;
   readonly #contents: FileContents;
+  readonly #giveWay: GiveWay;
   #root: FileMetadata | undefined;
   readonly #streamsInFlight = new Set<Promise<void>>();
   #failure: { error: unknown } | undefined;
@@ -72,6 +74,7 @@ class TreeCapture {
   constructor(options: CaptureTreeOptions) {
     const { repository, writer, previous } = options;
     this.#options = options;
+    this.#giveWay = new GiveWay(repository, options.signal);
     const recent = recentTrees(repository);
     this.#builder = new TreeBuilder(writer, recent);
     this.#previous = previous && new PreviousTree(recent, previous.tree);
@@ -176,6 +179,8 @@ class TreeCapture {
       this.#doneBytes += part.length;
       this.#tell();
       yield part;
+      const way = this.#giveWay.after(part.length);
+      if (way) await way;
     }
     consumed();
   }

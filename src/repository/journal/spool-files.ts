@@ -86,8 +86,8 @@ export class SpoolFiles {
     );
   }
 
-  /** Writes the frames from `start` on that belong into one file; returns how many. */
-  async writeRun(group: readonly Gathered[], start: number): Promise<number> {
+  /** Writes what comes from `start` on and belongs into one file; returns it as frames. */
+  async writeRun(group: readonly Gathered[], start: number): Promise<Frame[]> {
     const first = group[start] as Gathered;
     const { file, handle } = await this.#fileFor(first.line, first.offset);
     const frames: Frame[] = [];
@@ -105,7 +105,7 @@ export class SpoolFiles {
     }
     await writeWhole(handle, buffers, file.sizeBytes);
     for (const frame of frames) noteFrame(file, frame);
-    return frames.length;
+    return frames;
   }
 
   /** The file that grows, where these bytes continue it and it isn't full, else a new one. */

@@ -54,6 +54,27 @@ describe('spool', () => {
     await again.close();
   });
 
+  it('gives the same back before and after it was shipped, from memory and from the disk', async () => {
+    const spool = await openSpool(folder, { fileSizeBytes: 3000 });
+    let end = 0n;
+    for (const length of [700, 2000, 1, 1300, 40, 2600]) {
+      spool.append(1, end, bytesOf(1, end, length), 1);
+      end += BigInt(length);
+      await spool.sync();
+    }
+    for (const shippedTo of [0n, 2000n, end]) {
+      spool.markShipped({ line: 1, offset: shippedTo });
+      for (const [from, to] of [
+        [0n, end],
+        [699n, 2702n],
+        [2701n, 4001n],
+        [4040n, end],
+      ] as const)
+        expect(await readAll(spool, 1, from, to)).toEqual(bytesOf(1, from, Number(to - from)));
+    }
+    await spool.close();
+  });
+
   it('finds a flipped byte and gives back only what lies before it', async () => {
     const spool = await openSpool(folder);
     for (let index = 0n; index < 10n; index += 1n) {

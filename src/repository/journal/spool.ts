@@ -9,6 +9,7 @@ import type { JournalSpool } from './journal.ts';
 import { type Stretch, unbrokenEnd } from './spans.ts';
 import { type Gathered, openSpoolFiles, type SpoolFiles } from './spool-files.ts';
 import { type Frame, MAX_FRAME_BYTES } from './spool-frame.ts';
+import { SpoolTail } from './spool-tail.ts';
 
 export type SpoolOptions = {
   /** A file is closed and a new one begun at this size; files are removed whole. Default 16 MiB. */
@@ -51,6 +52,7 @@ export async function openSpool(folder: string, options: SpoolOptions = {}): Pro
 class FileSpool implements Spool {
   readonly folder: string;
   readonly #files: SpoolFiles;
+  readonly #tail = new SpoolTail();
   #pending: Gathered[] = [];
   #pendingBytes = 0;
   /** Where the newest append ended: what comes next follows it, or begins a new run. */
@@ -174,9 +176,15 @@ class FileSpool implements Spool {
     this.#pending = [];
     this.#pendingBytes = 0;
     try {
-      for (let next = 0; next < this.#group.length; )
-        next += await this.#files.writeRun(this.#group, next);
+      const written: { line: number; frames: Frame[] }[] = [];
+      for (let next = 0; next < this.#group.length; ) {
+        const { line } = this.#group[next] as Gathered;
+        const frames = await this.#files.writeRun(this.#group, next);
+        written.push({ line, frames });
+        next += frames.length;
+      }
       this.#synced = (await this.#files.sync()) ?? this.#synced;
+      for (const { line, frames } of written) this.#tail.add(line, frames);
       this.#flushed = ends;
     } catch (error) {
       this.#failure = await this.#giveUp(error);
@@ -187,6 +195,7 @@ class FileSpool implements Spool {
   /** What wasn't fsynced is forgotten, what is gathered behind it too. */
   async #giveUp(cause: unknown): Promise<Error> {
     await this.#files.cutBack();
+    this.#tail.forget();
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#flushed = this.#appended;
@@ -206,8 +215,10 @@ class FileSpool implements Spool {
     return unbrokenEnd(this.stretches(), from.line, from.offset);
   }
 
-  read(line: number, from: bigint, to: bigint): AsyncGenerator<Frame> {
-    return this.#files.read(line, from, to);
+  async *read(line: number, from: bigint, to: bigint): AsyncGenerator<Frame> {
+    const kept = this.#tail.read(line, from, to);
+    if (kept) yield* kept;
+    else yield* this.#files.read(line, from, to);
   }
 
   release(within: { line: number; from: bigint; to: bigint }): Promise<void> {
@@ -216,6 +227,7 @@ class FileSpool implements Spool {
 
   markShipped(position: Position): void {
     this.#shipped = position;
+    this.#tail.shipped(position);
   }
 
   async close(): Promise<void> {
