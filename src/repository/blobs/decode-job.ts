@@ -4,6 +4,7 @@
  */
 
 import type { Sealer } from '../crypto/sealer.ts';
+import type { Decompressor } from '../crypto/zstd-context.ts';
 import { ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
 import { openBlob } from './open-blob.ts';
@@ -40,7 +41,11 @@ export function decodeJob(
   return { packId, sealed, numbers, ids };
 }
 
-export function runDecodeJob(sealer: Sealer, job: DecodeJob): DecodedJob {
+export function runDecodeJob(
+  sealer: Sealer,
+  job: DecodeJob,
+  decompressor?: Decompressor,
+): DecodedJob {
   const count = job.numbers.length / WORDS;
   const whole = new Uint8Array(count);
   let plainBytes = 0;
@@ -64,7 +69,8 @@ export function runDecodeJob(sealer: Sealer, job: DecodeJob): DecodedJob {
       plainLength,
     };
     try {
-      plain.set(openBlob(sealer, blob, job.packId, sealed.subarray(offset, offset + length)), at);
+      const own = sealed.subarray(offset, offset + length);
+      plain.set(openBlob(sealer, blob, job.packId, own, decompressor), at);
       whole[i] = 1;
     } catch {
       // Only noted: whoever asked reads this blob again, alone and from every copy, and tells what is wrong then.

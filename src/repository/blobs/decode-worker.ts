@@ -3,19 +3,27 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { freeNow } from '#base';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
+import { Decompressor } from '../crypto/zstd-context.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob } from './decode-pool.ts';
 
 const sealer = new Sealer(workerData as MasterKey);
+const decompressor = new Decompressor();
 
 parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) => {
   if (job.kind === 'decode') {
-    const answer = runDecodeJob(sealer, job.stretch);
+    const answer = runDecodeJob(sealer, job.stretch, decompressor);
     freeNow(job.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.plain, answer.whole.buffer]);
   } else {
-    const answer = verifyPack(sealer, job.packId, Buffer.from(job.bytes), job.expected);
+    const answer = verifyPack(
+      sealer,
+      job.packId,
+      Buffer.from(job.bytes),
+      job.expected,
+      decompressor,
+    );
     parentPort?.postMessage({ number, answer });
   }
 });

@@ -6,7 +6,7 @@ import zlib from 'node:zlib';
 export const COMPRESSION_LEVEL = 3;
 
 /** Windows above this are refused at reading, so that no frame makes us allocate without bound. */
-const MAX_WINDOW_LOG = 27;
+export const MAX_WINDOW_LOG = 27;
 
 const PIECE_BYTES = 1024 * 1024;
 

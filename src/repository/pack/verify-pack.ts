@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { HoldfastError, messageOf } from '#base';
 import { openBlob } from '../blobs/open-blob.ts';
 import type { Sealer } from '../crypto/sealer.ts';
+import type { Decompressor } from '../crypto/zstd-context.ts';
 import { errors } from '../errors.ts';
 import { decodePackHeader, MAX_PACK_HEADER_BYTES, type PackedBlob } from './header.ts';
 
@@ -24,6 +25,7 @@ export function verifyPack(
   packId: string,
   bytes: Buffer,
   expected: readonly PackedBlob[],
+  decompressor?: Decompressor,
 ): PackVerdict {
   const problems: string[] = [];
   const found = hash('sha256', bytes, 'hex');
@@ -32,7 +34,8 @@ export function verifyPack(
   const damagedBlobs: string[] = [];
   for (const blob of expected.length > 0 ? expected : (blobs ?? [])) {
     try {
-      openBlob(sealer, blob, packId, bytes.subarray(blob.offset, blob.offset + blob.length));
+      const sealed = bytes.subarray(blob.offset, blob.offset + blob.length);
+      openBlob(sealer, blob, packId, sealed, decompressor);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       problems.push(error.message);

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { randomBytes } from '#base';
 import { MAX_CHUNK_BYTES } from '../chunking/content-cutter.ts';
-import { compress } from '../crypto/compression.ts';
 import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
+import type { Compressor } from '../crypto/zstd-context.ts';
 import { BlobTable } from '../index/blob-table.ts';
 import type { BlobType } from '../names.ts';
 import { ClaimTable } from './claim-table.ts';
@@ -17,11 +17,11 @@ const LEAST_COMPRESSED_BYTES = 64;
  */
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
-const LEAST_ROOM_BYTES = 4096;
 
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */
 export class BlobSaver {
   readonly #sealer: Sealer;
+  readonly #compressor: Compressor;
   readonly #known: BlobTable;
   readonly #claims: ClaimTable;
   readonly #packSizeBytes: number;
@@ -30,11 +30,15 @@ export class BlobSaver {
   readonly #open: Record<BlobType, (OpenPack | undefined)[]> = { data: [], tree: [] };
   #dice: Buffer = Buffer.alloc(0);
   #thrown = 0;
-  /** Compressed by plain length of the blob before. */
-  #density = 1;
 
-  constructor(sealer: Sealer, setup: SessionSetup, onPack: (pack: FinishedPack) => void) {
+  constructor(
+    sealer: Sealer,
+    compressor: Compressor,
+    setup: SessionSetup,
+    onPack: (pack: FinishedPack) => void,
+  ) {
     this.#sealer = sealer;
+    this.#compressor = compressor;
     this.#known = new BlobTable(setup.known);
     this.#claims = new ClaimTable(setup.claims);
     this.#packSizeBytes = setup.packSizeBytes;
@@ -60,7 +64,8 @@ export class BlobSaver {
   }
 
   #pack(type: BlobType, id: Buffer, plain: Uint8Array): void {
-    const squeezed = plain.length < LEAST_COMPRESSED_BYTES ? undefined : this.#squeeze(plain);
+    const squeezed =
+      plain.length < LEAST_COMPRESSED_BYTES ? undefined : this.#compressor.compress(plain);
     // restic always compresses trees in this version of the format.
     const compressed =
       squeezed !== undefined && (type === 'tree' || squeezed.length < plain.length);
@@ -76,15 +81,6 @@ export class BlobSaver {
     const pack = this.#packWithRoom(type, place, payload.length);
     pack.add(this.#sealer, blob);
     if (pack.usedBytes >= this.#packSizeBytes || pack.isFullOfBlobs) this.#finish(type, place);
-  }
-
-  /** Most blobs of a body are about as dense as the one before; memory by what they could become is mostly wasted. */
-  #squeeze(plain: Uint8Array): Buffer {
-    const likely = Math.ceil(plain.length * this.#density * 1.25);
-    const room = Math.max(LEAST_ROOM_BYTES, Math.min(likely, plain.length));
-    const squeezed = compress(plain, undefined, room + (room >>> 8) + 128);
-    this.#density = squeezed.length / plain.length;
-    return squeezed;
   }
 
   #packWithRoom(type: BlobType, place: number, payloadBytes: number): OpenPack {

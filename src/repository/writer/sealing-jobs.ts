@@ -2,6 +2,7 @@
 import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createContentCutter } from '../chunking/content-cutter.ts';
 import { Sealer } from '../crypto/sealer.ts';
+import { Compressor } from '../crypto/zstd-context.ts';
 import type { BlobType } from '../names.ts';
 import { BlobSaver } from './blob-saver.ts';
 import { IdList } from './id-list.ts';
@@ -26,6 +27,7 @@ const NOTHING = { sizeBytes: 0, newBytes: 0 };
 export class SealingJobs {
   readonly #chunkerSecret: string;
   readonly #sealer: Sealer;
+  readonly #compressor = new Compressor();
   #saver: BlobSaver | undefined;
   /** For files, whose cuts are by content. */
   #window: ChunkWindow | undefined;
@@ -37,7 +39,7 @@ export class SealingJobs {
 
   /** Packs that another session left open are forgotten. */
   begin(session: SessionSetup, onPack: (pack: FinishedPack) => void): void {
-    this.#saver = new BlobSaver(this.#sealer, session, onPack);
+    this.#saver = new BlobSaver(this.#sealer, this.#compressor, session, onPack);
   }
 
   run(job: Job): JobResult {
