@@ -1,6 +1,7 @@
 /** The repository's `config` file: sealed JSON, never compressed. */
-import { HoldfastError, messageOf } from '#base';
+import { HoldfastError, isHoldfastError, messageOf } from '#base';
 import { newPolynomial } from './chunker-polynomial.ts';
+import { copyName, isAbsence } from './copies/second-copies.ts';
 import type { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
 import { isId, newId } from './names.ts';
@@ -32,9 +33,46 @@ export async function writeConfig(
   await storage.write(CONFIG_NAME, [sealer.seal(Buffer.from(json))]);
 }
 
-/** Throws `repository/bad-config`, and `repository/newer-format` where this Holdfast is too old. */
+/**
+ * From its second copy where it is damaged or absent. Throws `repository/bad-config`, and `repository/newer-format` where
+ * this Holdfast is too old.
+ */
 export async function readConfig(storage: Storage, sealer: Sealer): Promise<RepositoryConfig> {
-  const json = parseConfig(sealer, await storage.read(CONFIG_NAME));
+  try {
+    return parseConfig(storage, sealer, await storage.read(CONFIG_NAME));
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code === 'repository/newer-format') throw error;
+    const copy = await readConfigCopy(storage, sealer);
+    if (!copy) throw error;
+    return parseConfig(storage, sealer, copy);
+  }
+}
+
+/** The stored bytes of the second copy; undefined where it isn't whole. */
+export async function readConfigCopy(
+  storage: Storage,
+  sealer: Sealer,
+): Promise<Buffer | undefined> {
+  try {
+    const stored = await storage.read(copyName(CONFIG_NAME));
+    parseConfig(storage, sealer, stored);
+    return stored;
+  } catch (error) {
+    if (isHoldfastError(error, 'repository/bad-config') || isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
+/** A repository is there though its config may be lost, as long as there is a copy of that. */
+export async function hasConfig(storage: Storage): Promise<boolean> {
+  return (
+    (await storage.stat(CONFIG_NAME)) !== undefined ||
+    (await storage.stat(copyName(CONFIG_NAME))) !== undefined
+  );
+}
+
+export function parseConfig(storage: Storage, sealer: Sealer, stored: Buffer): RepositoryConfig {
+  const json = openConfig(sealer, stored);
   const { version, id, chunker_polynomial: chunkerPolynomial } = json;
   if (!Number.isInteger(version) || (version as number) < 1) {
     throw errors.badConfig(['it has no version']);
@@ -49,7 +87,7 @@ export async function readConfig(storage: Storage, sealer: Sealer): Promise<Repo
   return { version: version as number, id, chunkerPolynomial };
 }
 
-function parseConfig(sealer: Sealer, stored: Buffer): Record<string, unknown> {
+function openConfig(sealer: Sealer, stored: Buffer): Record<string, unknown> {
   try {
     const json: unknown = JSON.parse(sealer.open(stored).toString('utf8'));
     if (typeof json === 'object' && json !== null) return json as Record<string, unknown>;

@@ -1,6 +1,7 @@
 /** Opening and creating repositories. */
 import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
-import { CONFIG_NAME, newConfig, readConfig, writeConfig } from './config.ts';
+import { hasConfig, newConfig, readConfig, writeConfig } from './config.ts';
+import { writeMissingCopies } from './copies/write-missing.ts';
 import { type CacheOptions, LocalCache } from './cache/cache.ts';
 import { withCache } from './cache/cached-storage.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
@@ -30,7 +31,7 @@ export type OpenOptions = {
 export async function openRepository(options: OpenOptions): Promise<Repository> {
   returnLargeMemory();
   const storage = withRetries(options.storage);
-  if (!(await storage.stat(CONFIG_NAME))) throw errors.noRepository([storage.location]);
+  if (!(await hasConfig(storage))) throw errors.noRepository([storage.location]);
   const { masterKey, keyId } = await openMasterKey(storage, options.password);
   const sealer = new Sealer(masterKey);
   const config = await readConfig(storage, sealer);
@@ -57,7 +58,7 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
  */
 export async function createRepository(options: OpenOptions): Promise<Repository> {
   const storage = withRetries(options.storage);
-  if (await storage.stat(CONFIG_NAME)) throw errors.repositoryExists([storage.location]);
+  if (await hasConfig(storage)) throw errors.repositoryExists([storage.location]);
   const masterKey = await interruptedKey(storage, options.password);
   const key = masterKey ?? newMasterKey();
   if (!masterKey) {
@@ -65,7 +66,9 @@ export async function createRepository(options: OpenOptions): Promise<Repository
   }
   // Last: a repository exists from the moment that its config does.
   await writeConfig(storage, new Sealer(key), newConfig());
-  return openRepository(options);
+  const repository = await openRepository(options);
+  await writeMissingCopies(repository);
+  return repository;
 }
 
 /** The key of an attempt that broke off before the config. Where there is data, a config was lost: nothing to create. */

@@ -3,6 +3,7 @@ import { isHoldfastError, systemClock } from '#base';
 
 import { runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
+import { openBlob } from './blobs/open-blob.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, readBlobs } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
@@ -19,6 +20,7 @@ import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
 import { type BlobType, ID_BYTES, packName } from './names.ts';
 import type { IndexedPack } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
+import { PackParity } from './parity/pack-parity.ts';
 import type { ReadBlobsOptions, Repository } from './repository.ts';
 import { OwnFormat } from './sealed/own-format.ts';
 import { SealedFiles } from './sealed/sealed-files.ts';
@@ -52,6 +54,7 @@ export class OpenedRepository implements Repository {
   readonly snapshots: Snapshots;
   readonly sealed: SealedFiles;
   readonly keys: Keys;
+  readonly parity: PackParity;
   readonly locks: Locks;
   readonly sealingThreads: SealingThreads;
   readonly #sealer: Sealer;
@@ -70,15 +73,17 @@ export class OpenedRepository implements Repository {
     this.storage = storage;
     this.masterKey = masterKey;
     this.#sealer = sealer;
-    this.files = new UnpackedFiles(storage, sealer, config.version);
-    this.snapshots = new Snapshots(this.files);
     this.#ownFormat = new OwnFormat(storage, sealer);
-    this.sealed = new SealedFiles(storage, sealer, () => this.#ownFormat.prepareWrite());
-    this.keys = new Keys(storage, masterKey, keyId, scrypt);
+    const prepareOwn = () => this.#ownFormat.prepareWrite();
+    this.files = new UnpackedFiles(storage, sealer, config.version, prepareOwn);
+    this.snapshots = new Snapshots(this.files);
+    this.sealed = new SealedFiles(storage, sealer, prepareOwn);
+    this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
     this.locks = new Locks(this.files, storage.location);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
     this.#loadedIndex = new LoadedIndex(this.files);
     this.#decodePool = new DecodePool(masterKey);
+    this.parity = new PackParity(storage, this.sealed);
     this.sealingThreads = new SealingThreads({
       masterKey,
       chunkerSecret: config.chunkerPolynomial,
@@ -110,11 +115,15 @@ export class OpenedRepository implements Repository {
 
   async readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer> {
     const idBytes = typeof id === 'string' ? Buffer.from(id, 'hex') : id;
+    const read = () => readBlob(this.storage, this.#sealer, this.index, type, idBytes);
     try {
-      return await readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+      return await read();
     } catch (error) {
-      if (!isPackGone(error) || !(await this.#reloadOutdatedIndex())) throw error;
-      return await readBlob(this.storage, this.#sealer, this.index, type, idBytes);
+      if (!isHoldfastError(error, 'repository/blob-damaged')) throw error;
+      if (isPackGone(error) && (await this.#reloadOutdatedIndex())) return await read();
+      const mended = await this.#readMended(type, idBytes);
+      if (!mended) throw error;
+      return mended;
     }
   }
 
@@ -145,6 +154,18 @@ export class OpenedRepository implements Repository {
     return options.lingers ? this.#lingering.share(options) : this.locks.take(kind, options);
   }
 
+  /** From a pack that parity brings back; undefined where none does. */
+  async #readMended(type: BlobType, id: Uint8Array): Promise<Buffer | undefined> {
+    for (const location of this.index.lookupAll(type, id)) {
+      const { packId, offset, length } = location;
+      const mend = await this.parity.mend(packId, 'read');
+      if (mend.outcome !== 'mended' && mend.outcome !== 'whole') continue;
+      const sealed = mend.bytes.subarray(offset, offset + length);
+      return openBlob(this.#sealer, location, packId, sealed);
+    }
+    return undefined;
+  }
+
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {
     let plainBytes = 0;
     for (let at = 0; at < ids.length && plainBytes < BYTES_WORTH_THREADS; at += ID_BYTES) {
@@ -166,6 +187,7 @@ export class OpenedRepository implements Repository {
     await this.#lingering.dropUnused();
     await this.sealingThreads.close();
     await this.#decodePool.close();
+    await this.parity.close();
     await this.storage.close();
   }
 }

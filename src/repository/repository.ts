@@ -9,6 +9,7 @@ import type { LockOptions, Locks, RepositoryLock } from './locks/locks.ts';
 import type { BlobType } from './names.ts';
 import type { IndexedPack } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
+import type { PackParity } from './parity/pack-parity.ts';
 import type { SealedFiles } from './sealed/sealed-files.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
@@ -39,6 +40,8 @@ export interface Repository {
   readonly keys: Keys;
   readonly locks: Locks;
   readonly files: UnpackedFiles;
+  /** Error correction of packs; off unless it was switched on. */
+  readonly parity: PackParity;
   /** For `openWriter`. */
   readonly sealingThreads: SealingThreads;
   /**
@@ -54,7 +57,10 @@ export interface Repository {
    * are durable. Resolves to its id.
    */
   saveIndex(packs: readonly IndexedPack[]): Promise<string>;
-  /** Verified plain bytes. Damaged copies are passed over; the error names blob and pack. */
+  /**
+   * Verified plain bytes. Damaged copies are passed over, and what parity can bring back is mended on the way; the error
+   * names blob and pack.
+   */
   readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer>;
   /**
    * Many blobs: ids of 32 bytes each, one after another; repeated ones are read once. They are grouped by pack, with

@@ -1,9 +1,11 @@
 /**
  * Files that are stored whole: snapshots, indexes, locks. Each is sealed and named by the SHA-256 of its stored bytes;
- * inside is JSON, in version 2 as 0x02 and zstd, else (first byte `{` or `[`) as it is.
+ * inside is JSON, in version 2 as 0x02 and zstd, else (first byte `{` or `[`) as it is. Indexes and snapshots have second
+ * copies, which stand in for what is damaged.
  */
 import { hash } from 'node:crypto';
 import { HoldfastError, messageOf } from '#base';
+import { copyName, hasCopies, readEither, readVerified } from './copies/second-copies.ts';
 import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
 import type { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
@@ -17,11 +19,25 @@ export class UnpackedFiles {
   readonly #storage: Storage;
   readonly #sealer: Sealer;
   readonly #compressed: boolean;
+  readonly #prepareCopies: (() => Promise<void>) | undefined;
+  readonly #standIns = new Map<string, HoldfastError>();
 
-  constructor(storage: Storage, sealer: Sealer, formatVersion: number) {
+  /** `prepareCopies` settles what must be there before a first copy is written; without it none is. */
+  constructor(
+    storage: Storage,
+    sealer: Sealer,
+    formatVersion: number,
+    prepareCopies?: () => Promise<void>,
+  ) {
     this.#storage = storage;
     this.#sealer = sealer;
     this.#compressed = formatVersion >= 2;
+    this.#prepareCopies = prepareCopies;
+  }
+
+  /** Damaged files that were read from their second copies, and what is wrong with them. */
+  get standIns(): ReadonlyMap<string, HoldfastError> {
+    return this.#standIns;
   }
 
   async list(kind: UnpackedKind): Promise<string[]> {
@@ -69,32 +85,40 @@ export class UnpackedFiles {
       this.#compressed ? Buffer.concat([Buffer.of(ZSTD_MARK), compress(plain)]) : plain,
     );
     const id = hash('sha256', sealed, 'hex');
-    await this.#storage.write(unpackedName(kind, id), [sealed]);
+    const name = unpackedName(kind, id);
+    await this.#storage.write(name, [sealed]);
+    if (this.#prepareCopies && hasCopies(kind)) {
+      await this.#prepareCopies();
+      await this.#storage.write(copyName(name), [sealed]);
+    }
     return id;
   }
 
-  remove(kind: UnpackedKind, id: string): Promise<void> {
-    return this.#storage.remove(unpackedName(kind, id));
+  /** The copy goes first: one without an original would tell of something lost. */
+  async remove(kind: UnpackedKind, id: string): Promise<void> {
+    const name = unpackedName(kind, id);
+    if (hasCopies(kind)) await this.#storage.remove(copyName(name));
+    await this.#storage.remove(name);
+  }
+
+  /** The sealed bytes as they are stored, held against their name. */
+  async readStored(kind: UnpackedKind, id: string): Promise<Buffer> {
+    const name = unpackedName(kind, id);
+    return hasCopies(kind)
+      ? await readEither(this.#storage, name, id, (damaged, what) => {
+          this.#standIns.set(damaged, what);
+        })
+      : await readVerified(this.#storage, name, id);
   }
 
   async #open(kind: UnpackedKind, id: string): Promise<Buffer> {
     const name = unpackedName(kind, id);
-    const stored = await readVerified(this.#storage, name, id);
+    const stored = await this.readStored(kind, id);
     try {
       return this.#sealer.open(stored);
     } catch (error) {
       throw damaged(name, error);
     }
-  }
-}
-
-/** Reads a file whose name is its SHA-256, once more where that doesn't fit: the way here may have been at fault. */
-export async function readVerified(storage: Storage, name: string, id: string): Promise<Buffer> {
-  for (let attempt = 1; ; attempt += 1) {
-    const stored = await storage.read(name);
-    const found = hash('sha256', stored, 'hex');
-    if (found === id) return stored;
-    if (attempt === 2) throw errors.fileDamaged([name, `its SHA-256 is ${found.slice(0, 12)}…`]);
   }
 }
 

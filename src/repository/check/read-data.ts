@@ -73,7 +73,10 @@ function lostOf(
   return lost;
 }
 
-/** Everything under `holdfast/`. Resolves to how many files were read. */
+/** Not sealed: second copies and parity are held against what they are copies and parity of. */
+const UNSEALED = ['copies/', 'parity/'];
+
+/** Everything under `holdfast/` that is sealed. Resolves to how many files were read. */
 export async function readOwnFiles(
   repository: Repository,
   signal: AbortSignal,
@@ -82,6 +85,7 @@ export async function readOwnFiles(
   let count = 0;
   for (const name of await repository.sealed.list('')) {
     signal.throwIfAborted();
+    if (UNSEALED.some((folder) => name.startsWith(folder))) continue;
     try {
       await repository.sealed.readIfThere(name);
       count += 1;

@@ -2,13 +2,13 @@
 import { hash } from 'node:crypto';
 import os from 'node:os';
 import { isHoldfastError, randomBytes, type Secret, systemClock } from '#base';
+import { readVerified } from '../copies/second-copies.ts';
 import { type MasterKey, ownBytes } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
 import { unpackedName } from '../names.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import type { Storage } from '../storage/storage.ts';
-import { readVerified } from '../unpacked-files.ts';
 import { areBearable, passwordKey, type ScryptParameters } from './scrypt.ts';
 
 const SALT_BYTES = 64;
@@ -26,7 +26,10 @@ export type KeyFile = {
 /** Throws `repository/file-damaged` where it isn't a key file (its SHA-256 is its name). */
 export async function readKeyFile(storage: Storage, id: string): Promise<KeyFile> {
   const name = unpackedName('keys', id);
-  const stored = await readVerified(storage, name, id);
+  return decodeKeyFile(name, id, await readVerified(storage, name, id));
+}
+
+export function decodeKeyFile(name: string, id: string, stored: Buffer): KeyFile {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(stored.toString('utf8'));

@@ -1,11 +1,12 @@
 /** The passwords of a repository: each has its own file that opens the same master key. */
 import type { Secret } from '#base';
 import { HoldfastError } from '#base';
+import { COPIES_FOLDER, copyName, readCopy } from '../copies/second-copies.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { errors } from '../errors.ts';
 import { idOfName, unpackedName } from '../names.ts';
 import type { Storage } from '../storage/storage.ts';
-import { type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from './key-file.ts';
+import { decodeKeyFile, type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from './key-file.ts';
 import { DEFAULT_SCRYPT, type ScryptParameters } from './scrypt.ts';
 
 export type KeyDescription = {
@@ -21,6 +22,7 @@ export class Keys {
   readonly #storage: Storage;
   readonly #masterKey: MasterKey;
   readonly #parameters: ScryptParameters;
+  readonly #prepareCopies: () => Promise<void>;
   #current: string;
 
   constructor(
@@ -28,7 +30,10 @@ export class Keys {
     masterKey: MasterKey,
     current: string,
     parameters: ScryptParameters = DEFAULT_SCRYPT,
+    /** Settles what must be there before a first copy is written. */
+    prepareCopies: () => Promise<void> = async () => {},
   ) {
+    this.#prepareCopies = prepareCopies;
     this.#storage = storage;
     this.#masterKey = masterKey;
     this.#current = current;
@@ -52,8 +57,11 @@ export class Keys {
   }
 
   /** Resolves to the new key's id. */
-  add(password: Secret): Promise<string> {
-    return writeKeyFile(this.#storage, this.#masterKey, password, this.#parameters);
+  async add(password: Secret): Promise<string> {
+    const id = await writeKeyFile(this.#storage, this.#masterKey, password, this.#parameters);
+    await this.#prepareCopies();
+    await writeKeyCopy(this.#storage, id);
+    return id;
   }
 
   /** By the beginning of its id. The key of this session is refused: nobody locks themselves out. */
@@ -62,7 +70,7 @@ export class Keys {
     const [id] = ids;
     if (what === '' || id === undefined || ids.length > 1) throw errors.keyNotFound([what]);
     if (id === this.#current) throw errors.keyInUse([id]);
-    await this.#storage.remove(unpackedName('keys', id));
+    await this.#removeFile(id);
     return id;
   }
 
@@ -73,8 +81,14 @@ export class Keys {
     if (!(await openKeyFile(reread, password))) throw errors.keyNotFound([fresh]);
     const old = this.#current;
     this.#current = fresh;
-    await this.#storage.remove(unpackedName('keys', old));
+    await this.#removeFile(old);
     return fresh;
+  }
+
+  /** The copy first: it could stand in for the key that is removed. */
+  async #removeFile(id: string): Promise<void> {
+    await this.#storage.remove(copyName(unpackedName('keys', id)));
+    await this.#storage.remove(unpackedName('keys', id));
   }
 }
 
@@ -84,6 +98,7 @@ export async function openMasterKey(
   password: Secret,
 ): Promise<{ masterKey: MasterKey; keyId: string }> {
   const { files, damaged } = await readKeyFiles(storage);
+  if (files.length === 0) files.push(...(await readLostKeys(storage)));
   if (files.length === 0) {
     throw errors.noKeys([storage.location], damaged[0] && { cause: damaged[0] });
   }
@@ -94,9 +109,31 @@ export async function openMasterKey(
   throw errors.wrongPassword([storage.location]);
 }
 
-export async function keyIds(storage: Storage): Promise<string[]> {
+/** By those whose originals are lost. Only where no key is left: else a copy would let in whom somebody has shut out. */
+async function readLostKeys(storage: Storage): Promise<KeyFile[]> {
+  const files: KeyFile[] = [];
+  for (const id of await keyIds(storage, `${COPIES_FOLDER}keys/`)) {
+    const file = await readKeyCopy(storage, id);
+    if (file) files.push(file);
+  }
+  return files;
+}
+
+async function readKeyCopy(storage: Storage, id: string): Promise<KeyFile | undefined> {
+  const name = unpackedName('keys', id);
+  const stored = await readCopy(storage, name, id);
+  return stored && decodeKeyFile(copyName(name), id, stored);
+}
+
+/** Durable when it resolves; `holdfast/format` must be there before. */
+export async function writeKeyCopy(storage: Storage, id: string): Promise<void> {
+  const name = unpackedName('keys', id);
+  await storage.write(copyName(name), [await storage.read(name)]);
+}
+
+export async function keyIds(storage: Storage, folder = 'keys/'): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { name } of storage.list('keys/')) {
+  for await (const { name } of storage.list(folder)) {
     const id = idOfName(name);
     if (id !== undefined) ids.push(id);
   }
@@ -114,7 +151,9 @@ async function readKeyFiles(
       files.push(await readKeyFile(storage, id));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
-      damaged.push(error);
+      const copy = await readKeyCopy(storage, id);
+      if (copy) files.push(copy);
+      else damaged.push(error);
     }
   }
   return { files, damaged };

@@ -9,6 +9,7 @@ import type {
   JournalGap,
   JournalLine,
   Mark,
+  Mend,
   Position,
   RecoveryPoint,
   RootMetadata,
@@ -127,7 +128,15 @@ const line = shape.object<JournalLine>({
 
 const watermark = shape.object<Watermark>({ atMs: shape.finite, position });
 
-const shapes = { capture, point, mark, gap, line, watermark };
+const mend = shape.object<Mend>({
+  id,
+  atMs: shape.finite,
+  by: shape.text({ max: 100 }),
+  name: shape.text({ max: 1024 }),
+  what: shape.text({ max: 10_000 }),
+});
+
+const shapes = { capture, point, mark, gap, line, watermark, mend };
 
 export type RecordKind = keyof typeof shapes;
 export type RecordOf<K extends RecordKind> = ReturnType<(typeof shapes)[K]>;

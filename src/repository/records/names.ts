@@ -147,6 +147,13 @@ export function gapName(address: StoreAddress, from: Position, id: string): stri
   return `${storeFolder('journal', address)}gaps/${lineHex(from.line)}-${offsetHex(from.offset)}-${id}`;
 }
 
+export const MENDS_FOLDER = 'mends/';
+
+/** `id` is one that sorts by time. */
+export function mendName(id: string): string {
+  return `${MENDS_FOLDER}${id}`;
+}
+
 export function watermarkName(address: StoreAddress, atMs: number, position: Position): string {
   return `${storeFolder('journal', address)}watermarks/${msText(atMs)}-${lineHex(position.line)}-${offsetHex(position.offset)}`;
 }

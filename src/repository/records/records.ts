@@ -105,5 +105,17 @@ export type JournalGap = {
 /** A branch of a journal: it left `parent` at `forkOffset`. Postgres: a timeline. `raw` is the history file. */
 export type JournalLine = { line: number; parent: number; forkOffset: bigint; raw: string };
 
+/** A file of the repository that was damaged and has been brought back by itself. */
+export type Mend = {
+  id: string;
+  atMs: number;
+  /** What came upon it: `check`, `read`, `repair`. */
+  by: string;
+  /** `data/ab/ab12…`, `index/…`. */
+  name: string;
+  /** How, for a person. */
+  what: string;
+};
+
 /** "At this time the journal stood here": makes instants after the last change of an idle store recoverable. */
 export type Watermark = { atMs: number; position: Position };

@@ -10,6 +10,8 @@ import {
   environmentFolder,
   gapName,
   lineName,
+  MENDS_FOLDER,
+  mendName,
   parseCaptureName,
   parseWatermarkName,
   storeFolder,
@@ -22,6 +24,7 @@ import type {
   JournalGap,
   JournalLine,
   Mark,
+  Mend,
   RecoveryPoint,
   StoreAddress,
   Watermark,
@@ -275,4 +278,18 @@ export async function removeWatermark(
   watermark: Watermark,
 ): Promise<void> {
   await home.sealed.remove(watermarkName(address, watermark.atMs, watermark.position));
+}
+
+// ---------------------------------------------------------------- mends
+
+export async function writeMend(home: RecordsHome, mend: Mend): Promise<void> {
+  await write(home, 'mend', mendName(mend.id), mend);
+}
+
+/** What has been brought back by itself since an instant, oldest first. Older ones aren't read. */
+export async function listMends(home: RecordsHome, sinceMs = 0): Promise<Mend[]> {
+  const names = (await home.sealed.list(MENDS_FOLDER)).filter(
+    (name) => (timeOfId(name.slice(MENDS_FOLDER.length)) ?? 0) >= sinceMs,
+  );
+  return await readAll(home, 'mend', names);
 }

@@ -26,9 +26,10 @@ test('sealed files come back, compressible or not, empty or long', async () => {
 
 test('the first one is preceded by the format', async () => {
   const { files, sealed } = await made();
-  expect([...files.keys()].some((name) => name.startsWith('holdfast/'))).toBe(false);
   await Promise.all([sealed.write('b', Buffer.from('1')), sealed.write('a', Buffer.from('2'))]);
-  expect(await sealed.list('')).toEqual(['a', 'b', 'format']);
+  const own = [...files.keys()].filter((name) => name.startsWith('holdfast/'));
+  expect(own[0]).toBe('holdfast/format');
+  expect(own).toEqual(expect.arrayContaining(['holdfast/a', 'holdfast/b']));
 });
 
 test('an exchanged, flipped or cut file is noticed', async () => {

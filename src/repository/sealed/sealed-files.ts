@@ -29,9 +29,14 @@ export class SealedFiles {
     this.#prepare = prepare;
   }
 
+  /** Before a file is put under `holdfast/` by other means than `write`. Throws `repository/newer-format`. */
+  prepare(): Promise<void> {
+    return this.#prepare();
+  }
+
   /** `name` is without the prefix: `points/…`. Atomic and durable; replaces what is there. */
   async write(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#prepare();
+    await this.prepare();
     await writeSealed(this.#storage, this.#sealer, name, bytes);
   }
 

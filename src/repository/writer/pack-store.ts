@@ -86,6 +86,7 @@ export class PackStore {
   }): Promise<void> {
     const blobs = decodePackHeader(pack.header, pack.id);
     await this.#repository.storage.write(packName(pack.id), pack.parts, { blobs: blobs[0]?.type });
+    await this.#repository.parity.packStored(pack.id, pack.parts);
     this.#count(pack.parts, blobs);
     if (this.#unindexedBlobs + blobs.length > BLOBS_PER_INDEX) this.#saveIndex();
     if (this.#unindexedBlobs === 0) this.#oldestUnindexedMs = systemClock.monotonicMs();
