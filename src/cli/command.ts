@@ -19,6 +19,11 @@ export type Io = {
   warn(line: string): void;
   /** One documented object (call once) or one object a line (call often); nothing without `--json`. */
   result(value: unknown): void;
+  /**
+   * Raw bytes on standard output, for commands whose outcome is a stream. Resolves when the next piece may come, and
+   * the bytes may be used again. Rejects where nobody reads any more.
+   */
+  write(bytes: Uint8Array): Promise<void>;
   /** Shows a bar with remaining time on a terminal, nothing in a pipe. */
   progress: ProgressListener;
   /** Aborted by the first Ctrl-C (SIGTERM, SIGHUP too); the second one ends the process at once. */

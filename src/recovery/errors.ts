@@ -167,4 +167,9 @@ export const errors = errorCatalogue('recovery', {
     message: (owner: string) => `only root can give files to "${owner}"`,
     guidance: 'Run it as root, or as that user without --owner.',
   },
+  notAFile: {
+    kind: 'invalid',
+    message: (path: string, kind: string) => `"${path}" is no file but a ${kind}`,
+    guidance: 'Dump it as an archive (`--archive`), or the folder that it lies in.',
+  },
 });

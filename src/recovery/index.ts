@@ -6,6 +6,7 @@
 export * from './choose/choose.ts';
 export { countDifferingFiles } from './choose/difference.ts';
 export type * from './choose/request.ts';
+export * from './dump/dump.ts';
 export { errors as recoveryErrors } from './errors.ts';
 export * from './life/recover.ts';
 export * from './life/state.ts';

@@ -18,6 +18,7 @@ import { command as recoveryUndo } from './recovery-undo.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
 import { command as repoDiff } from './repo-diff.ts';
+import { command as repoDump } from './repo-dump.ts';
 import { command as repoFind } from './repo-find.ts';
 import { command as repoForget } from './repo-forget.ts';
 import { command as repoInit } from './repo-init.ts';
@@ -55,6 +56,7 @@ export const commands: readonly CommandSpec[] = [
   repoBackup,
   repoCheck,
   repoDiff,
+  repoDump,
   repoFind,
   repoForget,
   repoInit,

@@ -36,6 +36,12 @@ export function createIo(json: boolean, signal: AbortSignal): FrameIo {
       bar.clear();
       if (json) output.write(`${JSON.stringify(value, plainJson)}\n`);
     },
+    write(bytes) {
+      bar.clear();
+      return new Promise((resolve, reject) => {
+        output.write(bytes, (error) => (error ? reject(error) : resolve()));
+      });
+    },
     progress: bar.show,
     signal,
     async ask(question) {
