@@ -1,12 +1,13 @@
 /**
  * Side by side with restic, borg and Postgres' own tools, on the same input in one run; prints medians and ratios.
- *   npm run bench [-- files|postgres|journal] [--mib 1024] [--runs 3] [--seconds 30] [--folder /dev/shm]
+ *   npm run bench [-- files|postgres|journal|index] [--mib 1024] [--blobs 10000000] [--runs 3] [--seconds 30] [--folder /dev/shm]
  */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFiles } from './files.ts';
+import { benchIndex } from './index.ts';
 import { benchJournalLag } from './journal-lag.ts';
 import { benchPostgres } from './postgres.ts';
 import { showTable } from './table.ts';
@@ -15,6 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     mib: { type: 'string', default: '1024' },
+    blobs: { type: 'string', default: '10000000' },
     seconds: { type: 'string', default: '30' },
     runs: { type: 'string', default: '3' },
     folder: { type: 'string', default: os.tmpdir() },
@@ -33,6 +35,8 @@ try {
     tables.push(...(await benchPostgres(folder, bytes, Number(values.runs))));
   if (wanted.includes('journal'))
     tables.push(await benchJournalLag(folder, bytes, Number(values.seconds)));
+  if (wanted.includes('index'))
+    tables.push(...(await benchIndex(folder, Number(values.blobs), Number(values.runs))));
   if (values.json) process.stdout.write(`${JSON.stringify(tables)}\n`);
   else for (const table of tables) process.stdout.write(`${showTable(table)}\n`);
 } finally {

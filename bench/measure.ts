@@ -40,10 +40,11 @@ export function asUser(user: OsUser, command: readonly string[]): readonly strin
 
 export type OsUser = { uid: number; gid: number; isCurrent: boolean };
 
-/** Rejects with what the command said where it fails. */
+/** Rejects with what the command said where it ends with another code. */
 export function measure(
   command: readonly string[],
   env: Record<string, string> = {},
+  expectedCode = 0,
 ): Promise<Measured> {
   const [program, ...words] = command;
   return new Promise((resolve, reject) => {
@@ -68,7 +69,7 @@ export function measure(
     child.on('close', (code) => {
       clearInterval(timer);
       const wallMs = performance.now() - begun;
-      if (code === 0) resolve({ wallMs, ...last });
+      if (code === expectedCode) resolve({ wallMs, ...last });
       else reject(new Error(`${command.join(' ')} ended with ${code}: ${said}`));
     });
   });

@@ -1,9 +1,9 @@
 /** Opening and creating repositories. */
 import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
-import { hasConfig, newConfig, readConfig, writeConfig } from './config.ts';
-import { writeMissingCopies } from './copies/write-missing.ts';
 import { type CacheOptions, LocalCache } from './cache/cache.ts';
 import { withCache } from './cache/cached-storage.ts';
+import { hasConfig, newConfig, readConfig, writeConfig } from './config.ts';
+import { writeMissingCopies } from './copies/write-missing.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
 import { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
@@ -20,7 +20,10 @@ export type OpenOptions = {
   password: Secret;
   /** For keys that are made in this session. */
   scrypt?: ScryptParameters;
-  /** Where copies of indexes, trees and snapshots of a remote storage are kept; false for nowhere. */
+  /**
+   * Where copies of indexes, trees and snapshots of a remote storage are kept, and a large index as a table, whatever the
+   * storage; false for nowhere.
+   */
   cache?: CacheOptions | false;
 };
 
@@ -35,10 +38,8 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
   const { masterKey, keyId } = await openMasterKey(storage, options.password);
   const sealer = new Sealer(masterKey);
   const config = await readConfig(storage, sealer);
-  const cache =
-    storage.isRemote && options.cache !== false
-      ? new LocalCache(config.id, options.cache)
-      : undefined;
+  const nearby = options.cache === false ? undefined : new LocalCache(config.id, options.cache);
+  const cache = storage.isRemote ? nearby : undefined;
   const repository = new OpenedRepository({
     storage: cache ? withCache(storage, cache) : storage,
     cache,
@@ -47,6 +48,7 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
     sealer,
     keyId,
     scrypt: options.scrypt ?? DEFAULT_SCRYPT,
+    ...(nearby && { tableFolder: nearby.derivedFolder }),
   });
   await repository.checkOwnFormat();
   return repository;

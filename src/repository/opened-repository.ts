@@ -11,7 +11,10 @@ import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
 import type { BlobIndex } from './index/blob-index.ts';
+import type { IndexEntries } from './index/index-entries.ts';
 import { LoadedIndex } from './index/load-index.ts';
+import { openIndexFile } from './index/open-index-file.ts';
+import { TableKeeper } from './index/table-keeper.ts';
 import { Keys } from './keys/keys.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
 import { LingeringLocks } from './locks/lingering-locks.ts';
@@ -32,6 +35,9 @@ import { SealingThreads } from './writer/sealing-threads.ts';
 /** Below this, starting threads takes longer than the work. */
 const BYTES_WORTH_THREADS = 8 * 1024 * 1024;
 
+/** Sealed bytes: some thousand blobs. */
+const INDEX_WORTH_A_THREAD = 128 * 1024;
+
 const RELOAD_PAUSE_MS = 5_000;
 
 export type RepositoryParts = {
@@ -42,6 +48,8 @@ export type RepositoryParts = {
   sealer: Sealer;
   keyId: string;
   scrypt: ScryptParameters;
+  /** On this machine: a large index is kept there between sessions. */
+  tableFolder?: string;
 };
 
 export class OpenedRepository implements Repository {
@@ -60,13 +68,15 @@ export class OpenedRepository implements Repository {
   readonly #sealer: Sealer;
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
+  readonly #tableKeeper: TableKeeper | undefined;
   readonly #decodePool: DecodePool;
   readonly #lingering: LingeringLocks;
   /** Signals of locks under which the index was loaded. */
   #loadedUnder = new WeakSet<AbortSignal>();
   #reloadedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ storage, cache, config, masterKey, sealer, keyId, scrypt }: RepositoryParts) {
+  constructor(parts: RepositoryParts) {
+    const { storage, cache, config, masterKey, sealer, keyId, scrypt, tableFolder } = parts;
     this.cache = cache;
     this.config = config;
     this.location = storage.location;
@@ -81,9 +91,14 @@ export class OpenedRepository implements Repository {
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
     this.locks = new Locks(this.files, storage.location);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
-    this.#loadedIndex = new LoadedIndex(this.files);
     this.#decodePool = new DecodePool(masterKey);
     this.parity = new PackParity(storage, this.sealed);
+    if (tableFolder !== undefined) this.#tableKeeper = new TableKeeper(tableFolder, masterKey);
+    this.#loadedIndex = new LoadedIndex(
+      this.files,
+      (name, stored) => this.#openIndex(name, stored),
+      this.#tableKeeper,
+    );
     this.sealingThreads = new SealingThreads({
       masterKey,
       chunkerSecret: config.chunkerPolynomial,
@@ -154,6 +169,12 @@ export class OpenedRepository implements Repository {
     return options.lingers ? this.#lingering.share(options) : this.locks.take(kind, options);
   }
 
+  async #openIndex(name: string, stored: Buffer): Promise<IndexEntries | undefined> {
+    return stored.length < INDEX_WORTH_A_THREAD
+      ? openIndexFile(this.#sealer, name, stored)
+      : this.#decodePool.parseIndex(name, ownBuffer(stored));
+  }
+
   /** From a pack that parity brings back; undefined where none does. */
   async #readMended(type: BlobType, id: Uint8Array): Promise<Buffer | undefined> {
     for (const location of this.index.lookupAll(type, id)) {
@@ -185,6 +206,7 @@ export class OpenedRepository implements Repository {
 
   async close(): Promise<void> {
     await this.#lingering.dropUnused();
+    await this.#tableKeeper?.settled();
     await this.sealingThreads.close();
     await this.#decodePool.close();
     await this.parity.close();

@@ -8,11 +8,11 @@ import { HoldfastError, messageOf } from '#base';
 import { copyName, hasCopies, readEither, readVerified } from './copies/second-copies.ts';
 import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
 import type { Sealer } from './crypto/sealer.ts';
+import { ZSTD_MARK } from './crypto/zstd-frame.ts';
 import { errors } from './errors.ts';
 import { idOfName, type UnpackedKind, unpackedName } from './names.ts';
 import type { Storage } from './storage/storage.ts';
 
-const ZSTD_MARK = 0x02;
 const MAX_SMALL_FILE_BYTES = 64 * 1024 * 1024;
 
 export class UnpackedFiles {

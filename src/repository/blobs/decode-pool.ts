@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
+import type { IndexEntries } from '../index/index-entries.ts';
 import type { PackedBlob } from '../pack/header.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
@@ -13,7 +14,8 @@ const HEAP = { maxYoungGenerationSizeMb: 8 };
 
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
-  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: readonly PackedBlob[] };
+  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: readonly PackedBlob[] }
+  | { kind: 'index'; fileName: string; stored: ArrayBuffer };
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
 
@@ -45,6 +47,11 @@ export class DecodePool {
     expected: readonly PackedBlob[],
   ): Promise<PackVerdict> {
     return this.#run({ kind: 'verify', packId, bytes, expected }, [bytes]);
+  }
+
+  /** Takes the bytes over. Undefined where it is no index file: whoever asked may open it to learn why. */
+  parseIndex(fileName: string, stored: ArrayBuffer): Promise<IndexEntries | undefined> {
+    return this.#run({ kind: 'index', fileName, stored }, [stored]);
   }
 
   #run<Answer>(job: PoolJob, transfer: ArrayBuffer[]): Promise<Answer> {

@@ -4,6 +4,7 @@ import { freeNow } from '#base';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { Decompressor } from '../crypto/zstd-context.ts';
+import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob } from './decode-pool.ts';
@@ -16,6 +17,8 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     const answer = runDecodeJob(sealer, job.stretch, decompressor);
     freeNow(job.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.plain, answer.whole.buffer]);
+  } else if (job.kind === 'index') {
+    void answerIndex(number, job.fileName, job.stored);
   } else {
     const answer = verifyPack(
       sealer,
@@ -27,3 +30,15 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     parentPort?.postMessage({ number, answer });
   }
 });
+
+async function answerIndex(number: number, fileName: string, stored: ArrayBuffer): Promise<void> {
+  try {
+    const answer = await openIndexFile(sealer, fileName, new Uint8Array(stored));
+    const { packIds, counts, marked, words } = answer;
+    const transfer = [packIds.buffer, counts.buffer, marked.buffer, words.buffer];
+    parentPort?.postMessage({ number, answer }, transfer);
+  } catch {
+    // Why is told to whoever opens it again: errors don't come over whole.
+    parentPort?.postMessage({ number, answer: undefined });
+  }
+}

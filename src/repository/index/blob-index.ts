@@ -1,21 +1,28 @@
 /** Which blobs there are: in which pack, where, how long. Compact, and shareable with worker threads. */
-import type { BlobType } from '../names.ts';
+import { type BlobType, ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { BlobTable, type TableEntry } from './blob-table.ts';
+import { BlobTable, type StoredTable, type TableEntry } from './blob-table.ts';
+import { ENTRY_WORDS, OFFSET_WORD, PACK_WORD, TREE_BIT } from './entry-words.ts';
+import { type IndexEntries, putWords } from './index-entries.ts';
+import { NO_FILE, PackTable, type Run, type StoredPackTable } from './pack-table.ts';
 import type { SharedBlobTable } from './shared-table.ts';
 
 export type BlobLocation = PackedBlob & { packId: string };
 
 export type PackContents = { id: string; blobs: PackedBlob[] };
 
-/** Entries of one pack lie together, except where several index files tell of one pack (old restic did that). */
-type Run = { first: number; count: number };
+export type StoredIndex = { table: StoredTable; packs: StoredPackTable };
 
 export class BlobIndex {
-  readonly #table = new BlobTable();
-  readonly #packIds: string[] = [];
-  readonly #packNumbers = new Map<string, number>();
-  readonly #runs: Run[][] = [];
+  readonly #table: BlobTable;
+  readonly #packs: PackTable;
+  /** Whoever locates many blobs mostly asks for those of one pack. */
+  #lastPack = { number: -1, id: '' };
+
+  constructor(stored?: StoredIndex) {
+    this.#table = new BlobTable(stored?.table);
+    this.#packs = new PackTable(stored?.packs);
+  }
 
   /** Duplicates are counted. */
   get blobCount(): number {
@@ -23,12 +30,12 @@ export class BlobIndex {
   }
 
   get packCount(): number {
-    return this.#packIds.length;
+    return this.#packs.count;
   }
 
-  /** Memory of the table of blobs. */
+  /** Memory of the tables of blobs and packs. */
   get sizeBytes(): number {
-    return this.#table.sizeBytes;
+    return this.#table.sizeBytes + this.#packs.sizeBytes;
   }
 
   /** `at`: where in `ids` the 32 bytes begin, so that lists need no slicing. */
@@ -55,40 +62,104 @@ export class BlobIndex {
     return this.#locate(this.#table.entry(entry));
   }
 
-  hasPack(packId: string): boolean {
-    return this.#packNumbers.has(packId);
+  /** Numbers of all entries of one blob, the first one first. */
+  copiesOf(entry: number): number[] {
+    return this.#table.copiesOf(entry);
   }
 
-  packIds(): Iterable<string> {
-    return this.#packIds.values();
+  /** Number of the first entry of the blob that this entry is a copy of. */
+  firstCopyOf(entry: number): number {
+    return this.#table.firstCopyOf(entry);
+  }
+
+  packNumberOf(entry: number): number {
+    return this.#table.packNumberOf(entry);
+  }
+
+  /** Sealed bytes of an entry. */
+  lengthOf(entry: number): number {
+    return this.#table.lengthOf(entry);
+  }
+
+  isTree(entry: number): boolean {
+    return this.#table.isTree(entry);
+  }
+
+  hasPack(packId: string): boolean {
+    return this.packNumber(packId) >= 0;
+  }
+
+  /** Packs are numbered from 0 to `packCount`; -1 where it is unknown. */
+  packNumber(packId: string): number {
+    const id = Buffer.from(packId, 'hex');
+    return id.length === ID_BYTES ? this.#packs.find(id) : -1;
+  }
+
+  packIdOf(number: number): string {
+    return this.#packs.idOf(number);
+  }
+
+  *packIds(): Iterable<string> {
+    for (let number = 0; number < this.#packs.count; number += 1) yield this.#packs.idOf(number);
+  }
+
+  /** Which entries a pack's blobs have: one run of them, for most. */
+  runsOf(packNumber: number): readonly Run[] {
+    return this.#packs.runsOf(packNumber);
   }
 
   /** What a pack holds, in the order in which it lies; empty where the pack is unknown. */
   packContents(packId: string): PackedBlob[] {
-    const number = this.#packNumbers.get(packId);
-    if (number === undefined) return [];
-    const blobs: PackedBlob[] = [];
-    for (const run of this.#runs[number] as Run[]) {
-      for (let entry = run.first; entry < run.first + run.count; entry += 1) {
-        blobs.push(this.#table.entry(entry).blob);
-      }
-    }
-    return blobs.sort((a, b) => a.offset - b.offset);
+    const number = this.packNumber(packId);
+    return number < 0 ? [] : this.#contentsOf(number);
   }
 
   *packs(): Iterable<PackContents> {
-    for (const id of this.#packIds) yield { id, blobs: this.packContents(id) };
+    for (let number = 0; number < this.#packs.count; number += 1) {
+      yield { id: this.#packs.idOf(number), blobs: this.#contentsOf(number) };
+    }
   }
 
   /** What is known already (same pack, same place) changes nothing. */
-  addPack(packId: string, blobs: readonly PackedBlob[]): void {
-    const known = this.#packNumbers.get(packId);
-    const number = known ?? this.#newPack(packId);
-    const fresh = known === undefined ? blobs : blobs.filter((blob) => !this.#lies(number, blob));
-    if (fresh.length === 0) return;
-    const first = this.#table.count;
-    for (const blob of fresh) this.#table.add(number, blob);
-    (this.#runs[number] as Run[]).push({ first, count: fresh.length });
+  addPack(packId: string, blobs: readonly PackedBlob[], file = NO_FILE): void {
+    const words = new Uint32Array(blobs.length * ENTRY_WORDS);
+    for (const [i, blob] of blobs.entries()) putWords(words, i * ENTRY_WORDS, blob, 0);
+    this.#add(Buffer.from(packId, 'hex'), 0, words, 0, blobs.length, file);
+  }
+
+  /**
+   * The packs of an index file with the caller's number for it; those marked for deletion (rustic) only where `marked`
+   * says so.
+   */
+  addEntries(entries: IndexEntries, file = NO_FILE, { marked = false } = {}): void {
+    this.#table.reserve(entries.words.length / ENTRY_WORDS);
+    let at = 0;
+    for (const [number, count] of entries.counts.entries()) {
+      if (marked || !entries.marked[number]) {
+        this.#add(entries.packIds, number * ID_BYTES, entries.words, at, count, file);
+      }
+      at += count * ENTRY_WORDS;
+    }
+  }
+
+  /**
+   * Another index with what these files told, and nothing else. Undefined where several files tell of one pack, so
+   * that nobody knows what each told.
+   */
+  onlyOf(files: ReadonlySet<number>): BlobIndex | undefined {
+    const kept = new BlobIndex();
+    for (let number = 0; number < this.#packs.count; number += 1) {
+      const file = this.#packs.fileOf(number);
+      const [run, ...further] = this.#packs.runsOf(number);
+      if (file === NO_FILE || !run || further.length > 0) return undefined;
+      if (!files.has(file)) continue;
+      const first = kept.#table.count;
+      for (const words of this.#table.wordsOf(run.first, run.count)) {
+        kept.#table.append(words, 0, words.length / ENTRY_WORDS, kept.#packs.count);
+      }
+      kept.#packs.add(this.#packs.idBytesOf(number), 0, { first, count: run.count }, file);
+    }
+    return kept;
   }
 
   /** For worker threads: `new BlobTable(shared).has(type, ids, at)` there. What is added later may not be seen. */
@@ -96,21 +167,65 @@ export class BlobIndex {
     return this.#table.share();
   }
 
-  #newPack(packId: string): number {
-    const number = this.#packIds.length;
-    this.#packIds.push(packId);
-    this.#packNumbers.set(packId, number);
-    this.#runs.push([]);
-    return number;
+  /** All of it, to be kept elsewhere: `new BlobIndex(stored)` makes it again. The table is shared, not copied. */
+  store(): StoredIndex {
+    return {
+      table: { ...this.#table.share(), count: this.#table.count },
+      packs: this.#packs.store(),
+    };
   }
 
-  #lies(packNumber: number, blob: PackedBlob): boolean {
+  #add(
+    ids: Uint8Array,
+    at: number,
+    words: Uint32Array,
+    from: number,
+    count: number,
+    file: number,
+  ): void {
+    const known = this.#packs.find(ids, at);
+    if (known < 0) {
+      const number = this.#packs.count;
+      const first = this.#table.append(words, from, count, number);
+      this.#packs.add(ids, at, { first, count }, file);
+      return;
+    }
+    if (this.#packs.fileOf(known) !== file) this.#packs.setFile(known, NO_FILE);
+    const first = this.#table.count;
+    for (let i = 0; i < count; i += 1) {
+      const one = from + i * ENTRY_WORDS;
+      if (!this.#lies(known, words, one)) this.#table.append(words, one, 1, known);
+    }
+    const added = this.#table.count - first;
+    if (added > 0) this.#packs.addRun(known, { first, count: added });
+  }
+
+  #lies(packNumber: number, words: Uint32Array, at: number): boolean {
+    const id = new Uint8Array(words.slice(at, at + PACK_WORD).buffer);
+    const type = (words[at + PACK_WORD] as number) & TREE_BIT ? 'tree' : 'data';
     return this.#table
-      .lookupAll(blob.type, blob.id)
-      .some((entry) => entry.packNumber === packNumber && entry.blob.offset === blob.offset);
+      .lookupAll(type, id)
+      .some(
+        (entry) =>
+          entry.packNumber === packNumber &&
+          entry.blob.offset === (words[at + OFFSET_WORD] as number),
+      );
+  }
+
+  #contentsOf(number: number): PackedBlob[] {
+    const blobs: PackedBlob[] = [];
+    for (const run of this.#packs.runsOf(number)) {
+      for (let entry = run.first; entry < run.first + run.count; entry += 1) {
+        blobs.push(this.#table.entry(entry).blob);
+      }
+    }
+    return blobs.sort((a, b) => a.offset - b.offset);
   }
 
   #locate({ packNumber, blob }: TableEntry): BlobLocation {
-    return { ...blob, packId: this.#packIds[packNumber] as string };
+    if (packNumber !== this.#lastPack.number) {
+      this.#lastPack = { number: packNumber, id: this.#packs.idOf(packNumber) };
+    }
+    return { ...blob, packId: this.#lastPack.id };
   }
 }

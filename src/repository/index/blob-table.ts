@@ -5,17 +5,19 @@
  */
 import type { BlobType } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
+import { ENTRY_WORDS, LENGTH_WORD, PACK_WORD, TREE_BIT } from './entry-words.ts';
+import { blobFromWords, putWords, wordAt } from './index-entries.ts';
 import type { SharedBlobTable } from './shared-table.ts';
 
-/** 8 words of id, then pack number (top bit: tree), offset, sealed length, plain length where compressed (else 0). */
-const ENTRY_WORDS = 12;
 const SEGMENT_BITS = 14;
-const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
+/** Entries of one segment. */
+export const SEGMENT_ENTRIES = 1 << SEGMENT_BITS;
 const FIRST_SLOTS = 1 << 12;
-const TREE = 0x8000_0000;
-const SEAL_BYTES = 32;
 
 export type TableEntry = { packNumber: number; blob: PackedBlob };
+
+/** A table as it was kept elsewhere: what `BlobTable` itself made. */
+export type StoredTable = SharedBlobTable & { count: number };
 
 export class BlobTable {
   #slots: Uint32Array<SharedArrayBuffer>;
@@ -24,9 +26,10 @@ export class BlobTable {
   /** The id that is being looked for, as words. */
   readonly #wanted = new Uint32Array(8);
 
-  constructor(shared?: SharedBlobTable) {
+  constructor(shared?: SharedBlobTable & { count?: number }) {
     this.#slots = new Uint32Array(shared?.slots ?? new SharedArrayBuffer(FIRST_SLOTS * 4));
     this.#segments = (shared?.segments ?? []).map((segment) => new Uint32Array(segment));
+    this.#count = shared?.count ?? 0;
   }
 
   get count(): number {
@@ -51,11 +54,8 @@ export class BlobTable {
 
   /** Entry number of the first copy, or -1. */
   find(type: BlobType, ids: Uint8Array, at = 0): number {
-    this.#want(ids, at);
-    for (let slot = this.#firstSlot(); ; slot = this.#nextSlot(slot)) {
-      const entry = Atomics.load(this.#slots, slot) - 1;
-      if (entry < 0 || this.#isWanted(entry, type)) return entry;
-    }
+    for (let word = 0; word < 8; word += 1) this.#wanted[word] = wordAt(ids, at + word * 4);
+    return this.#findWanted(type === 'tree' ? TREE_BIT : 0);
   }
 
   lookup(type: BlobType, ids: Uint8Array, at = 0): TableEntry | undefined {
@@ -64,53 +64,90 @@ export class BlobTable {
   }
 
   lookupAll(type: BlobType, ids: Uint8Array, at = 0): TableEntry[] {
-    const found: TableEntry[] = [];
-    this.#want(ids, at);
-    for (let slot = this.#firstSlot(); ; slot = this.#nextSlot(slot)) {
-      const entry = Atomics.load(this.#slots, slot) - 1;
-      if (entry < 0) return found;
-      if (this.#isWanted(entry, type)) found.push(this.entry(entry));
-    }
+    const first = this.find(type, ids, at);
+    return first < 0 ? [] : this.#copiesOf(first).map((entry) => this.entry(entry));
+  }
+
+  /** Numbers of all entries of the blob that this entry is a copy of, the first one first. */
+  copiesOf(entry: number): number[] {
+    this.#wantSameAs(entry);
+    return this.#copiesOf(entry);
+  }
+
+  /** Number of the first entry of the blob that this entry is a copy of: itself, for most. */
+  firstCopyOf(entry: number): number {
+    return this.#findWanted(this.#wantSameAs(entry));
+  }
+
+  /** Room for so many more, so that the slots grow once. */
+  reserve(entries: number): void {
+    let slots = this.#slots.length;
+    while ((this.#count + entries) * 4 > slots * 3) slots *= 2;
+    if (slots > this.#slots.length) this.#growSlots(slots);
   }
 
   /** Returns the entry's number; numbers count up from 0. */
   add(packNumber: number, blob: PackedBlob): number {
-    if ((this.#count + 1) * 4 > this.#slots.length * 3) this.#growSlots();
-    const entry = this.#count;
-    const segment = this.#segmentFor(entry);
-    const base = (entry & (SEGMENT_ENTRIES - 1)) * ENTRY_WORDS;
-    this.#want(blob.id, 0);
-    segment.set(this.#wanted, base);
-    segment[base + 8] = blob.type === 'tree' ? packNumber | TREE : packNumber;
-    segment[base + 9] = blob.offset;
-    segment[base + 10] = blob.length;
-    segment[base + 11] = blob.compressed ? blob.plainLength : 0;
-    this.#count += 1;
-    this.#insert(entry, this.#wanted[0] as number);
-    return entry;
+    const words = new Uint32Array(ENTRY_WORDS);
+    putWords(words, 0, blob, packNumber);
+    return this.append(words, 0, 1, packNumber);
+  }
+
+  /** Adds the blobs of one pack from `from` words on; returns the first one's number. */
+  append(words: Uint32Array, from: number, count: number, packNumber: number): number {
+    this.reserve(count);
+    const first = this.#count;
+    for (let i = 0; i < count; i += 1) {
+      const at = from + i * ENTRY_WORDS;
+      const entry = first + i;
+      const segment = this.#segmentFor(entry);
+      const base = (entry & (SEGMENT_ENTRIES - 1)) * ENTRY_WORDS;
+      for (let word = 0; word < ENTRY_WORDS; word += 1) {
+        segment[base + word] = words[at + word] as number;
+      }
+      segment[base + PACK_WORD] = packNumber | ((words[at + PACK_WORD] as number) & TREE_BIT);
+      this.#count = entry + 1;
+      this.#insert(entry, words[at] as number);
+    }
+    return first;
   }
 
   entry(entry: number): TableEntry {
     const segment = this.#segments[entry >>> SEGMENT_BITS] as Uint32Array;
     const base = (entry & (SEGMENT_ENTRIES - 1)) * ENTRY_WORDS;
-    const id = Buffer.allocUnsafe(32);
-    for (let word = 0; word < 8; word += 1) {
-      id.writeUInt32LE(segment[base + word] as number, word * 4);
-    }
-    const packAndType = segment[base + 8] as number;
-    const length = segment[base + 10] as number;
-    const inflated = segment[base + 11] as number;
     return {
-      packNumber: packAndType & ~TREE,
-      blob: {
-        type: packAndType & TREE ? 'tree' : 'data',
-        id,
-        offset: segment[base + 9] as number,
-        length,
-        compressed: inflated !== 0,
-        plainLength: inflated !== 0 ? inflated : length - SEAL_BYTES,
-      },
+      packNumber: (segment[base + PACK_WORD] as number) & ~TREE_BIT,
+      blob: blobFromWords(segment, base),
     };
+  }
+
+  packNumberOf(entry: number): number {
+    return this.#wordOf(entry, PACK_WORD) & ~TREE_BIT;
+  }
+
+  /** Sealed bytes of the blob. */
+  lengthOf(entry: number): number {
+    return this.#wordOf(entry, LENGTH_WORD);
+  }
+
+  isTree(entry: number): boolean {
+    return (this.#wordOf(entry, PACK_WORD) & TREE_BIT) !== 0;
+  }
+
+  /** The words of entries that lie together, in as many parts as segments hold them. */
+  *wordsOf(first: number, count: number): Iterable<Uint32Array> {
+    for (let entry = first; entry < first + count; ) {
+      const inSegment = entry & (SEGMENT_ENTRIES - 1);
+      const taken = Math.min(first + count - entry, SEGMENT_ENTRIES - inSegment);
+      const segment = this.#segments[entry >>> SEGMENT_BITS] as Uint32Array;
+      yield segment.subarray(inSegment * ENTRY_WORDS, (inSegment + taken) * ENTRY_WORDS);
+      entry += taken;
+    }
+  }
+
+  #wordOf(entry: number, word: number): number {
+    const segment = this.#segments[entry >>> SEGMENT_BITS] as Uint32Array;
+    return segment[(entry & (SEGMENT_ENTRIES - 1)) * ENTRY_WORDS + word] as number;
   }
 
   #segmentFor(entry: number): Uint32Array {
@@ -122,43 +159,49 @@ export class BlobTable {
     return this.#segments[number] as Uint32Array;
   }
 
-  #growSlots(): void {
-    const larger = new Uint32Array(new SharedArrayBuffer(this.#slots.byteLength * 2));
-    this.#slots = larger;
-    for (let entry = 0; entry < this.#count; entry += 1) {
-      const segment = this.#segments[entry >>> SEGMENT_BITS] as Uint32Array;
-      this.#insert(entry, segment[(entry & (SEGMENT_ENTRIES - 1)) * ENTRY_WORDS] as number);
-    }
-  }
-
-  #insert(entry: number, firstWord: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = firstWord & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    Atomics.store(this.#slots, slot, entry + 1);
-  }
-
-  #want(ids: Uint8Array, at: number): void {
-    for (let word = 0; word < 8; word += 1) {
-      const byte = at + word * 4;
-      this.#wanted[word] =
-        (ids[byte] as number) |
-        ((ids[byte + 1] as number) << 8) |
-        ((ids[byte + 2] as number) << 16) |
-        ((ids[byte + 3] as number) << 24);
-    }
+  #growSlots(slots: number): void {
+    this.#slots = new Uint32Array(new SharedArrayBuffer(slots * 4));
+    for (let entry = 0; entry < this.#count; entry += 1)
+      this.#insert(entry, this.#wordOf(entry, 0));
   }
 
   /** Ids are hashes already: their first word is as good as any. */
-  #firstSlot(): number {
-    return (this.#wanted[0] as number) & (this.#slots.length - 1);
+  #insert(entry: number, firstWord: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = firstWord & mask;
+    while (slots[slot] !== 0) slot = (slot + 1) & mask;
+    Atomics.store(slots, slot, entry + 1);
   }
 
-  #nextSlot(slot: number): number {
-    return (slot + 1) & (this.#slots.length - 1);
+  /** Returns the bit of its type. */
+  #wantSameAs(entry: number): number {
+    for (let word = 0; word < 8; word += 1) this.#wanted[word] = this.#wordOf(entry, word);
+    return this.#wordOf(entry, PACK_WORD) & TREE_BIT;
   }
 
-  #isWanted(entry: number, type: BlobType): boolean {
+  #findWanted(typeBit: number): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    for (let slot = (this.#wanted[0] as number) & mask; ; slot = (slot + 1) & mask) {
+      const entry = Atomics.load(slots, slot) - 1;
+      if (entry < 0 || this.#isWanted(entry, typeBit)) return entry;
+    }
+  }
+
+  /** The wanted id is that of this entry. */
+  #copiesOf(first: number): number[] {
+    const typeBit = this.#wordOf(first, PACK_WORD) & TREE_BIT;
+    const found: number[] = [];
+    const mask = this.#slots.length - 1;
+    for (let slot = (this.#wanted[0] as number) & mask; ; slot = (slot + 1) & mask) {
+      const entry = Atomics.load(this.#slots, slot) - 1;
+      if (entry < 0) return found;
+      if (this.#isWanted(entry, typeBit)) found.push(entry);
+    }
+  }
+
+  #isWanted(entry: number, typeBit: number): boolean {
     const segment = this.#segments[entry >>> SEGMENT_BITS];
     // A worker that attached before this segment was made doesn't see it.
     if (!segment) return false;
@@ -166,6 +209,7 @@ export class BlobTable {
     for (let word = 0; word < 8; word += 1) {
       if (segment[base + word] !== this.#wanted[word]) return false;
     }
-    return (((segment[base + 8] as number) & TREE) !== 0) === (type === 'tree');
+    // Bits of 32-bit numbers may come out as negative ones.
+    return ((segment[base + PACK_WORD] as number) & TREE_BIT) === (typeBit | 0);
   }
 }
