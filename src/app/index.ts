@@ -8,6 +8,7 @@ export { errors as appErrors } from './errors.ts';
 export {
   type RunningServer,
   readRunningServer,
+  readSharedCatalog,
   readToken,
   type StateFolder,
   stateFolder,

@@ -88,6 +88,7 @@ export const errors = errorCatalogue('environment', {
     retryable: true,
     message: (part: string, action: string, how: string, tail: string) =>
       `${part}.control.${action} ${how}${tail}`,
-    guidance: 'Run the command line by hand to see why; nothing was recovered over it.',
+    guidance: (_part: string, action: string, _how: string, _tail: string) =>
+      `Run the command line by hand to see why; nothing was recovered over it. It must exit 0 also where it ${action === 'stop' ? 'is stopped' : 'runs'} already.`,
   },
 });

@@ -230,10 +230,19 @@ describe('a control plane', () => {
   test('takes its slots back when it goes for good, and leaves no process', async () => {
     const slots = () => database.sql('select slot_name from pg_replication_slots');
     expect(await slots()).toHaveLength(1);
-    const down = await holdfast(['down', '--purge', '--yes']);
+    const recover = () => json<{ id: string }>(['recover', '--to', 'latest', '--store', 'uploads']);
+    const [copy, promoted] = [await recover(), await recover()];
+    expect(await holdfast(['recovery', 'promote', promoted.id, '--yes'])).toMatchObject({
+      code: 0,
+    });
+    const down = await holdfast(['down', '--purge', '--recoveries', '--yes']);
     expect(down).toMatchObject({ code: 0, errors: '' });
     expect(await slots()).toEqual([]);
-    expect(await fs.readdir(state())).toEqual([]);
+    expect(down.output).toContain(`${promoted.id}  shop/production  promoted`);
+    expect(down.output).toContain('holdfast recovery remove ID');
+    expect(down.output).not.toContain(copy.id);
+    expect(await fs.readdir(state())).toEqual(['recoveries']);
+    expect(await fs.readdir(state('recoveries'))).toEqual([promoted.id]);
     await eventually('no process left', async () =>
       (await processesLeft()).length === 0 ? true : undefined,
     );

@@ -30,67 +30,70 @@ async function shallDropSlots(
   return /^y(es)?$/i.test(answer ?? '');
 }
 
-async function agreeToPurge(options: Record<string, unknown>, io: Io): Promise<void> {
-  if (options.yes === true) return;
-  const { errors } = await import('../errors.ts');
-  const question = 'Remove all state of this control plane? Repositories stay. [yes/no] ';
-  const answer = await io.ask(question);
-  if (answer === undefined) throw errors.needsTerminal(['remove all state?', '--yes']);
-  if (answer !== 'yes') throw errors.declinedPurge([]);
-}
-
-/** What lives on in recoveries is data that somebody brought back: it isn't removed by the way. */
-async function removeState(io: Io): Promise<string> {
-  const fs = await import('node:fs/promises');
-  const path = await import('node:path');
-  const { stateFolder } = await import('#app');
-  const state = stateFolder();
-  const recoveries = path.basename(state.recoveries);
-  const kept = (await fs.readdir(state.recoveries).catch(() => [])).length > 0;
-  for (const name of await fs.readdir(state.root).catch(() => [])) {
-    if (name === recoveries && kept) continue;
-    await fs.rm(path.join(state.root, name), { recursive: true, force: true });
-  }
-  if (kept) io.warn(`Recoveries are left where they are: ${state.recoveries}`);
-  return state.root;
-}
-
 export const command: CommandSpec = {
   path: ['down'],
   summary: 'stop the control plane of this machine',
   options: [
     ['--drop-slots', 'also drop the replication slots in the databases'],
     ['--purge', 'also drop the slots and remove all state here; repositories stay'],
+    ['--recoveries', 'with --purge: also end and delete the copies made beside production'],
     ['-y, --yes', 'do not ask before removing'],
   ],
-  examples: ['holdfast down', 'holdfast down --purge --yes'],
+  examples: ['holdfast down', 'holdfast down --purge --yes', 'holdfast down --purge --recoveries'],
   exits: { 0: 'nothing runs any more', 4: 'removing was not agreed to' },
   async run(_args, options, io) {
-    const { connect, findControlPlane } = await import('../control-plane/client.ts');
-    const { launchInBackground, shutDown } = await import('../control-plane/launch.ts');
-    if (options.purge === true) await agreeToPurge(options, io);
-    const address = await findControlPlane();
-    const nothingRan = address === undefined;
-    let controlPlane = address && connect(address);
-    if (nothingRan && (await mustDropSlots(options))) {
-      // Only a control plane that knows the stores can take its slots back.
-      controlPlane = await launchInBackground(io);
-      if ((await whoLeadsInstead(controlPlane)) === undefined) await untilTakenUp(controlPlane, io);
+    const { errors } = await import('../errors.ts');
+    if (options.recoveries === true && options.purge !== true) {
+      throw errors.usage(['--recoveries belongs to --purge', 'holdfast down']);
     }
-    if (controlPlane) {
-      // One that stands by protects nothing: the slots are those of the one that leads.
-      const standsBy = await whoLeadsInstead(controlPlane);
-      const dropSlots = standsBy === undefined && (await shallDropSlots(controlPlane, options, io));
-      await shutDown(controlPlane, { dropSlots }, io);
-      if (standsBy !== undefined) io.say(`It stood by: ${standsBy} goes on.`);
+    if (options.purge !== true) {
+      const wasRunning = await stop(options, io);
+      io.result({ wasRunning });
+      return 0;
     }
-    const removed = options.purge === true ? await removeState(io) : undefined;
-    io.say(nothingRan ? 'Nothing was running.' : 'Stopped. Start again: holdfast up');
-    if (removed !== undefined) io.say(`Removed ${removed}. Repositories are as they were.`);
-    io.result({ wasRunning: !nothingRan, ...(removed === undefined ? {} : { removed }) });
+    const purge = await import('../control-plane/purge.ts');
+    const { readSharedCatalog, stateFolder } = await import('#app');
+    await purge.agreeToPurge(options, io);
+    const shared = await readSharedCatalog(stateFolder());
+    let recoveries: string[] = [];
+    const wasRunning = await stop(options, io, async (controlPlane) => {
+      if (options.recoveries !== true) return;
+      recoveries = (await purge.removeRecoveries(controlPlane, io)).removed;
+    });
+    const { root, left } = await purge.removeState();
+    io.say(`Removed ${root}. Repositories are as they were.`);
+    purge.sayWhatIsLeft(left, shared, io);
+    io.result({ wasRunning, removed: root, recoveries, left });
     return 0;
   },
 };
+
+/** Resolves to whether one ran. `before`: done with it while it still answers. */
+async function stop(
+  options: Record<string, unknown>,
+  io: Io,
+  before: (controlPlane: ControlPlane) => Promise<void> = async () => {},
+): Promise<boolean> {
+  const { connect, findControlPlane } = await import('../control-plane/client.ts');
+  const { launchInBackground, shutDown } = await import('../control-plane/launch.ts');
+  const address = await findControlPlane();
+  let controlPlane = address && connect(address);
+  if (!controlPlane && (await mustDropSlots(options))) {
+    // Only a control plane that knows the stores can take its slots back.
+    controlPlane = await launchInBackground(io);
+    if ((await whoLeadsInstead(controlPlane)) === undefined) await untilTakenUp(controlPlane, io);
+  }
+  if (controlPlane) {
+    // One that stands by protects nothing: the slots are those of the one that leads.
+    const standsBy = await whoLeadsInstead(controlPlane);
+    if (standsBy === undefined) await before(controlPlane);
+    const dropSlots = standsBy === undefined && (await shallDropSlots(controlPlane, options, io));
+    await shutDown(controlPlane, { dropSlots }, io);
+    if (standsBy !== undefined) io.say(`It stood by: ${standsBy} goes on.`);
+  }
+  io.say(address ? 'Stopped. Start again: holdfast up' : 'Nothing was running.');
+  return address !== undefined;
+}
 
 async function mustDropSlots(options: Record<string, unknown>): Promise<boolean> {
   if (options.purge !== true && options.dropSlots !== true) return false;

@@ -22,7 +22,7 @@ const TIMEOUT_MS = 120_000;
 
 /**
  * By name; undefined for a part without `control`. Both reject with `control-failed`, and with the signal's reason when
- * aborted. Whether they may be called twice is up to the command lines.
+ * aborted. They are called again after an interruption: the command lines must bear that, as their schema says.
  */
 export function productionControls(
   environment: Environment,

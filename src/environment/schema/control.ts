@@ -4,7 +4,11 @@ import { commandLine } from './values.ts';
 
 export const controlPart = z
   .strictObject({
-    stop: commandLine.describe('command line that stops the instance of production'),
-    start: commandLine.describe('command line that starts it'),
+    stop: commandLine.describe(
+      'command line that stops the instance of production; run again after an interruption, so it must exit 0 where it is stopped already',
+    ),
+    start: commandLine.describe(
+      'command line that starts it; likewise it must exit 0 where it runs already',
+    ),
   })
-  .describe('for recovery in place');
+  .describe('for recovery in place; both may be called twice');
