@@ -106,6 +106,7 @@ function assembleService(name: string, service: DeclaredService, folder: string)
     name,
     run: service.run,
     cwd: path.resolve(folder, service.cwd ?? '.'),
+    user: service.user,
     needs: service.needs,
     env: Object.fromEntries(
       Object.entries(service.env).map(([variable, value]) => [variable, String(value)]),

@@ -77,6 +77,18 @@ export const errors = errorCatalogue('environment', {
       `service ${service} was not healthy after ${waited}: ${saw}`,
     guidance: 'Its log in the folder of the copy tells more.',
   },
+  serviceUserUnknown: {
+    kind: 'invalid',
+    message: (service: string, user: string) =>
+      `services.${service}.user: this host has no user "${user}"`,
+    guidance: 'Make that user here, or name one that is.',
+  },
+  serviceUserRefused: {
+    kind: 'refused',
+    message: (service: string, user: string, current: string) =>
+      `services.${service} can't run as "${user}": Holdfast runs as "${current}", and only root may change users`,
+    guidance: 'Run Holdfast as root, or as that user.',
+  },
   serviceUnstoppable: {
     kind: 'failed',
     retryable: true,

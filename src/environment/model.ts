@@ -56,6 +56,8 @@ export type Service = {
   /** Words of a command, or a line for `sh -c`. Undefined: only controlled, never started by Holdfast. */
   run?: string | readonly string[];
   cwd: string;
+  /** OS user of its copies; undefined: the one that runs Holdfast. */
+  user?: string;
   /** Stores and services that must be up first. */
   needs: string[];
   /**

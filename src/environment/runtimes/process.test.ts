@@ -112,6 +112,16 @@ const withService = async (
 };
 
 describe('a started service', () => {
+  test.runIf(process.getuid?.() === 0)('runs as the user that is named', async () => {
+    await fs.chmod(folder, 0o755);
+    const run = 'echo "$(id -un) $HOME"; exit 1';
+    const starting = runtimeOf({ run, user: 'nobody' }).start('api', bindings);
+    await expect(starting).rejects.toThrow(/\n *nobody \/nonexistent/);
+    await expect(runtimeOf({ user: 'no-such-one' }).start('api', bindings)).rejects.toMatchObject({
+      code: 'environment/service-user-unknown',
+    });
+  });
+
   test('is healthy, has its own addresses and muted side effects, and nothing of production', async () => {
     const env = {
       DATABASE_URL: '${stores.orders.url}',

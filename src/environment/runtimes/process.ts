@@ -15,6 +15,7 @@ import { replaceReferences, type Surroundings } from '../references.ts';
 import { lastLines } from './last-lines.ts';
 import { beganAt, MARK_VARIABLE } from './process-identity.ts';
 import { type ServiceEnvironment, serviceEnvironment } from './service-environment.ts';
+import { serviceUser } from './service-user.ts';
 import { formatStarted, parseStarted, stopProcesses } from './stop.ts';
 
 /** What `start` returns and `stop` takes, also after a restart of Holdfast. */
@@ -130,11 +131,13 @@ async function spawnService(
   log: string,
 ): Promise<{ child: ChildProcess; ended: Promise<string> }> {
   const [command, ...words] = commandOf(service, bindings, port);
+  const user = serviceUser(service);
   const output = await fs.open(log, 'a', 0o600);
   try {
     const child = spawn(command as string, words, {
       cwd: service.cwd,
-      env: { ...prepared.variables, [MARK_VARIABLE]: mark },
+      env: { ...prepared.variables, ...user.variables, [MARK_VARIABLE]: mark },
+      ...user.ids,
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
     });

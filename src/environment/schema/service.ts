@@ -19,6 +19,11 @@ export const servicePart = z
       .optional()
       .describe('command that runs a copy in the foreground: a line for sh, or a list of words'),
     cwd: text.optional().describe('folder it runs in; by default that of this file'),
+    user: text
+      .optional()
+      .describe(
+        'OS user that a copy runs as, where Holdfast runs as root; by default the user that runs Holdfast. Its other groups are not taken over',
+      ),
     needs: z.array(name).default([]).describe('stores and services that must be up first'),
     env: z
       .record(
