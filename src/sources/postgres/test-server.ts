@@ -19,6 +19,8 @@ export type TestServerOptions = {
   /** Lines put before the default ones of pg_hba.conf. */
   hostEntries?: string[];
   initdbArguments?: string[];
+  /** Keep the configuration in a folder `config` beside the data directory, as Debian does in /etc. */
+  configOutside?: boolean;
   /** Folder to make it in; default: the system's temporary one. The server's user must be able to reach it. */
   parent?: string;
 };
@@ -95,6 +97,23 @@ async function initialise(server: TestServer, options: TestServerOptions): Promi
   const hostFile = path.join(server.dataDirectory, 'pg_hba.conf');
   const entries = [...(options.hostEntries ?? []), await fs.readFile(hostFile, 'utf8')];
   await fs.writeFile(hostFile, entries.join('\n'));
+  if (options.configOutside) await moveConfig(server);
+}
+
+async function moveConfig({ folder, dataDirectory, user }: TestServer): Promise<void> {
+  const config = path.join(folder, 'config');
+  await fs.mkdir(config);
+  await fs.chown(config, user.uid, user.gid);
+  for (const name of ['postgresql.conf', 'pg_hba.conf', 'pg_ident.conf']) {
+    await fs.rename(path.join(dataDirectory, name), path.join(config, name));
+  }
+  const lines = [
+    `data_directory = '${dataDirectory}'`,
+    `hba_file = '${config}/pg_hba.conf'`,
+    `ident_file = '${config}/pg_ident.conf'`,
+    '',
+  ];
+  await fs.appendFile(path.join(config, 'postgresql.conf'), lines.join('\n'));
 }
 
 type ServerParts = {
@@ -162,7 +181,12 @@ function serverIn(parts: ServerParts): TestServer {
 async function spawnServer(parts: ServerParts, data: string, logFile: string): Promise<void> {
   const log = await fs.open(logFile, 'a', 0o644);
   try {
-    const child = spawn(path.join(parts.binaries, 'postgres'), ['-D', data], {
+    const outside = path.join(parts.folder, 'config', 'postgresql.conf');
+    const config = await fs.access(outside).then(
+      () => ['-c', `config_file=${outside}`],
+      () => [],
+    );
+    const child = spawn(path.join(parts.binaries, 'postgres'), ['-D', data, ...config], {
       ...runAs(parts.user),
       cwd: '/',
       detached: true,

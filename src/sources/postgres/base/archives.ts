@@ -24,6 +24,8 @@ const PROGRESS = 0x70; // 'p'
 /** Reads the answer to BASE_BACKUP message by message (PostgreSQL documentation, "Streaming Replication Protocol"). */
 export class BackupReader {
   readonly #oneCopy: boolean;
+  /** What the message under way is, where it comes in parts. */
+  #underWay: number | undefined;
   #rowSets = 0;
   #rows: (string | null)[][] = [];
   #copies = 0;
@@ -46,14 +48,23 @@ export class BackupReader {
       case 'copy-begins':
         return this.#copyBegins();
       case 'data':
-        return this.#oneCopy
-          ? dataOfOneCopy(message.bytes)
-          : [{ kind: 'bytes', bytes: message.bytes }];
+        return this.#data(message.bytes, message.goesOn === true);
       case 'copy-ends':
         return [];
       case 'complete':
         return [];
     }
+  }
+
+  #data(bytes: Buffer, goesOn: boolean): BackupPart[] {
+    if (!this.#oneCopy) return [{ kind: 'bytes', bytes }];
+    if (!goesOn) {
+      this.#underWay = bytes[0];
+      return dataOfOneCopy(bytes);
+    }
+    // Messages of other kinds are short: they come whole.
+    if (this.#underWay !== DATA) throw errors.protocolBroken(['a message of BASE_BACKUP is long']);
+    return [{ kind: 'bytes', bytes }];
   }
 
   #position(values: (string | null)[]): BackupPart {

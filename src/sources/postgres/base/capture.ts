@@ -22,7 +22,8 @@ import { readUpstream, type Upstream } from '../wal/upstream.ts';
 import { chunkSizeOf } from './chunk-size.ts';
 import { type ClockOffset, measureClock, primaryClock, UNKNOWN_CLOCK } from './clock.ts';
 import { baseBackupCommand } from './command.ts';
-import { type ConfigFiles, configFilesOutside } from './config-files.ts';
+import { type ConfigFiles, configFilesOf, NO_CONFIG_FILES } from './config-files.ts';
+import { ContentWindow } from './content-window.ts';
 import { BackupEvents } from './events.ts';
 import { backupItems } from './items.ts';
 import { copyNeeds, hasPageWrites, type ServerFacts, serverFacts } from './server-facts.ts';
@@ -84,6 +85,7 @@ class BaseCapture implements Capture {
   readonly root: string;
   readonly expectedBytes: number | undefined;
   readonly #parts: BaseParts;
+  readonly #window = new ContentWindow();
   readonly #events: BackupEvents;
 
   constructor(parts: BaseParts) {
@@ -91,14 +93,15 @@ class BaseCapture implements Capture {
     this.root = `/postgres/${parts.store.name}`;
     this.expectedBytes = parts.asked.storeBytes;
     const { server, asked, store, chunkSizeBytes } = parts;
-    this.#events = new BackupEvents({
+    const options = {
       chunkSizeBytes,
       blockSizeBytes: server.blockSizeBytes,
       segmentFileBytes: server.segmentFileBytes,
       walSegmentSizeBytes: server.walSegmentSizeBytes,
       verifyPages: store.own.verifyPages && server.dataChecksums,
       configFiles: asked.configFiles,
-    });
+    };
+    this.#events = new BackupEvents(options, this.#window);
   }
 
   events(): AsyncIterable<CaptureEvent> {
@@ -109,8 +112,8 @@ class BaseCapture implements Capture {
       verifyChecksums: store.own.verifyPages,
       ...(store.own.maxRate === undefined ? {} : { maxRateBytes: store.own.maxRate }),
     });
-    const stream = connection.stream(command, context.signal, { reusesMemory: true });
-    return this.#events.from(backupItems(stream, connection.serverVersion));
+    const stream = connection.stream(command, context.signal, { inParts: true });
+    return this.#events.from(backupItems(stream, connection.serverVersion, this.#window));
   }
 
   async outcome(): Promise<CaptureOutcome> {
@@ -183,7 +186,7 @@ async function askBySql(
     );
     return {
       clock: UNKNOWN_CLOCK,
-      configFiles: { files: [], unreadable: [] },
+      configFiles: NO_CONFIG_FILES,
       needs: {},
       storeBytes: undefined,
       upstream: undefined,
@@ -205,7 +208,7 @@ async function askBySql(
       )) ?? [];
     return {
       clock: upstream.isStandby ? primaryClock(clock, upstream.clockOffsetMs) : clock,
-      configFiles: await configFilesOutside(sql),
+      configFiles: await configFilesOf(sql),
       needs: await copyNeeds(sql),
       storeBytes: size?.bytes ? Number(size.bytes) : undefined,
       upstream: upstream.isStandby ? upstream : undefined,

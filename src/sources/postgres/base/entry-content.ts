@@ -1,18 +1,25 @@
 import { errors } from '../errors.ts';
-import { CRC32C_START, crc32cEnd, crc32cUpdate } from '../wal/crc32c.ts';
+import { CRC32C_START, crc32cEnd } from '../wal/crc32c.ts';
+import type { ContentWindow } from './content-window.ts';
 import type { BackupItem } from './items.ts';
 import type { PageCheck } from './page-check.ts';
 
 /** The content of the tar member that was just begun; taken from the shared flow of items. */
 export class EntryContentReader {
   readonly #items: AsyncGenerator<BackupItem>;
+  readonly #window: ContentWindow;
   readonly #pages: PageCheck | undefined;
   #crc = CRC32C_START;
   #ended = false;
   sizeBytes = 0;
 
-  constructor(items: AsyncGenerator<BackupItem>, pages: PageCheck | undefined) {
+  constructor(
+    items: AsyncGenerator<BackupItem>,
+    window: ContentWindow,
+    pages: PageCheck | undefined,
+  ) {
     this.#items = items;
+    this.#window = window;
     this.#pages = pages;
   }
 
@@ -45,7 +52,7 @@ export class EntryContentReader {
       this.#ended = true;
       return undefined;
     }
-    this.#crc = crc32cUpdate(this.#crc, value.bytes, 0, value.bytes.length);
+    this.#crc = this.#window.crc32c(this.#crc, value.bytes);
     this.#pages?.take(value.bytes);
     this.sizeBytes += value.bytes.length;
     return value.bytes;

@@ -5,6 +5,7 @@ import { CONFIG_FOLDER } from '../facts.ts';
 import { segmentName, segmentStart } from '../lsn.ts';
 import type { Tablespace, WalPosition } from './archives.ts';
 import type { ConfigFiles } from './config-files.ts';
+import type { ContentWindow } from './content-window.ts';
 import { EntryContentReader } from './entry-content.ts';
 import type { BackupItem } from './items.ts';
 import { ManifestCheck } from './manifest.ts';
@@ -32,6 +33,8 @@ const MANIFEST_FILE = 'backup_manifest';
  */
 export class BackupEvents {
   readonly #options: BackupEventOptions;
+  /** That the items' content lies in. */
+  readonly #window: ContentWindow;
   readonly #manifest = new ManifestCheck();
   readonly #manifestBytes: Buffer[] = [];
   readonly #walFiles = new Set<string>();
@@ -41,11 +44,16 @@ export class BackupEvents {
   readonly #givenFolders = new Set<string>();
   #owner: Owner | undefined;
   #pagesFound = false;
+  /** Configuration of the data directory that hasn't come by. */
+  readonly #configInside: Map<string, Buffer | undefined>;
   /** Path of the archive's root within the snapshot: empty, or `pg_tblspc/<oid>/`. */
   #prefix = '';
 
-  constructor(options: BackupEventOptions) {
+  constructor(options: BackupEventOptions, window: ContentWindow) {
     this.#options = options;
+    this.#window = window;
+    const { inside } = options.configFiles;
+    this.#configInside = new Map(inside.map(({ path, content }) => [latin1Of(path), content]));
   }
 
   async *from(items: AsyncGenerator<BackupItem>): AsyncGenerator<CaptureEvent> {
@@ -59,6 +67,7 @@ export class BackupEvents {
       else if (item.kind === 'damage-confirmed') yield* this.#damageConfirmed();
       else if (item.kind === 'entry') yield* this.#entryEvents(item.entry, items);
     }
+    yield* this.#linkedConfigEvents();
     yield* this.#manifestEvents();
   }
 
@@ -117,7 +126,7 @@ export class BackupEvents {
   ): AsyncGenerator<CaptureEvent> {
     yield* this.#foldersAbove(entry);
     const path = this.#pathOf(entry);
-    const content = new EntryContentReader(items, this.#pageCheckFor(path));
+    const content = new EntryContentReader(items, this.#window, this.#pageCheckFor(path));
     if (entry.kind === 'file') {
       yield fileEvent(path, metadataOf(entry), content.slices(), this.#options.chunkSizeBytes);
     } else if (!this.#givenFolders.has(path)) {
@@ -133,6 +142,7 @@ export class BackupEvents {
     }
     await content.drain();
     if (entry.kind !== 'file') return;
+    this.#configInside.delete(path);
     this.#manifest.saw(path, { sizeBytes: content.sizeBytes, crc32c: content.crc32c });
     if (path.startsWith('pg_wal/')) this.#walFiles.add(path.slice('pg_wal/'.length));
     if (content.pageFinding !== undefined) {
@@ -160,25 +170,35 @@ export class BackupEvents {
     if (!this.#options.verifyPages || this.#start === undefined) return undefined;
     const layout = { ...this.#options, startLsn: this.#start.lsn };
     const firstBlock = firstBlockOf(path, layout);
-    return firstBlock === undefined ? undefined : new PageCheck(layout, firstBlock);
+    return firstBlock === undefined ? undefined : new PageCheck(this.#window, layout, firstBlock);
   }
 
   *#configEvents(owner: Owner): Generator<CaptureEvent> {
-    const { files, unreadable } = this.#options.configFiles;
-    for (const file of files) {
-      const path = CONFIG_FOLDER + file.absolutePath;
-      yield* this.#missingFolders(path, owner);
-      const metadata = { ...madeMetadata('file', 0o600, owner) };
-      metadata.sizeBytes = BigInt(file.content.length);
-      yield fileEvent(path, metadata, streamOf([file.content]), this.#options.chunkSizeBytes);
+    const { files, unreadable, grant } = this.#options.configFiles;
+    for (const { absolutePath, content } of files) {
+      yield* this.#madeFileEvents(latin1Of(CONFIG_FOLDER + absolutePath), content, owner);
     }
     for (const file of unreadable) {
-      yield {
-        kind: 'problem',
-        path: Buffer.from(CONFIG_FOLDER + file),
-        what: `${file} on the server can't be read: GRANT pg_read_server_files TO the role`,
-      };
+      yield unreadableConfig(latin1Of(CONFIG_FOLDER + file), file, grant);
     }
+  }
+
+  /** Links to files elsewhere, which a base backup leaves out: files in their place. */
+  *#linkedConfigEvents(): Generator<CaptureEvent> {
+    const owner = this.#owner;
+    if (owner === undefined) return;
+    for (const [path, content] of this.#configInside) {
+      if (content === undefined)
+        yield unreadableConfig(path, path, this.#options.configFiles.grant);
+      else yield* this.#madeFileEvents(path, content, owner);
+    }
+  }
+
+  *#madeFileEvents(path: string, content: Buffer, owner: Owner): Generator<CaptureEvent> {
+    yield* this.#missingFolders(path, owner);
+    const metadata = madeMetadata('file', 0o600, owner);
+    metadata.sizeBytes = BigInt(content.length);
+    yield fileEvent(path, metadata, streamOf([content]), this.#options.chunkSizeBytes);
   }
 
   *#manifestEvents(): Generator<CaptureEvent> {
@@ -201,6 +221,14 @@ export class BackupEvents {
 }
 
 type Owner = { uid: number; gid: number };
+
+/** Paths are held as latin1 text, one character a byte. */
+const latin1Of = (path: string) => Buffer.from(path).toString('latin1');
+
+function unreadableConfig(path: string, file: string, grant: string): CaptureEvent {
+  const what = `${file} on the server can't be read: ${grant}`;
+  return { kind: 'problem', path: Buffer.from(path, 'latin1'), what };
+}
 
 function fileEvent(
   path: string,

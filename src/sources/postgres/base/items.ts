@@ -2,7 +2,8 @@ import { isHoldfastError, messageOf } from '#base';
 import { type ReplicationStream, sqlState } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import { BackupReader, type Tablespace, type WalPosition } from './archives.ts';
-import { type TarEntry, TarReader } from './tar.ts';
+import type { ContentWindow } from './content-window.ts';
+import { type TarEntry, type TarPart, TarReader } from './tar.ts';
 
 /** A base backup unpacked: what BASE_BACKUP sends, in its order, as values. */
 export type BackupItem =
@@ -11,6 +12,7 @@ export type BackupItem =
   /** Undefined: the data directory itself. */
   | { kind: 'archive'; tablespace: string | undefined }
   | { kind: 'entry'; entry: TarEntry }
+  /** Taken from the window: whole windows, but for the last of an entry. */
   | { kind: 'content'; bytes: Buffer }
   | { kind: 'entry-ends' }
   | { kind: 'manifest'; bytes: Buffer }
@@ -25,10 +27,11 @@ const DATA_CORRUPTED = 'XX001';
 export async function* backupItems(
   stream: ReplicationStream,
   serverVersion: number,
+  window: ContentWindow,
 ): AsyncGenerator<BackupItem> {
   let hasEnded = false;
   try {
-    for await (const item of unpack(stream, serverVersion)) {
+    for await (const item of unpack(stream, serverVersion, window)) {
       hasEnded ||= item.kind === 'end';
       yield item;
     }
@@ -45,6 +48,7 @@ export async function* backupItems(
 async function* unpack(
   stream: ReplicationStream,
   serverVersion: number,
+  window: ContentWindow,
 ): AsyncGenerator<BackupItem> {
   const reader = new BackupReader(serverVersion);
   let tar: TarReader | undefined;
@@ -54,7 +58,7 @@ async function* unpack(
       for (const part of reader.read(message)) {
         if (part.kind === 'bytes') {
           if (inManifest) yield { kind: 'manifest', bytes: part.bytes };
-          else if (tar) yield* tar.read(part.bytes);
+          else if (tar) yield* gathered(tar.read(part.bytes), window);
           else throw errors.protocolBroken(['bytes before the first archive']);
           continue;
         }
@@ -64,5 +68,20 @@ async function* unpack(
         if (part.kind !== 'manifest') yield part;
       }
     }
+  }
+}
+
+/** Gathers the slices of content, which are as long as the network made them. */
+function* gathered(parts: Iterable<TarPart>, window: ContentWindow): Generator<TarPart> {
+  for (const part of parts) {
+    if (part.kind === 'content') {
+      for (let at = 0; at < part.bytes.length; ) {
+        at += window.add(part.bytes, at);
+        if (window.isFull) yield { kind: 'content', bytes: window.take() };
+      }
+      continue;
+    }
+    if (!window.isEmpty) yield { kind: 'content', bytes: window.take() };
+    yield part;
   }
 }

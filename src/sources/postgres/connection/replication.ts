@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { errors } from '../errors.ts';
+import { CopyTap } from './copy-tap.ts';
 import { commandFailure } from './failures.ts';
 import { type RawCommand, type RawConnection, rawConnectionOf, submitRaw } from './raw.ts';
 
@@ -8,8 +9,8 @@ export type ReplicationMessage =
   | { kind: 'columns'; names: string[] }
   | { kind: 'row'; values: (string | null)[] }
   | { kind: 'copy-begins'; direction: 'out' | 'both' }
-  /** The receiver's own bytes: they stay as they are. */
-  | { kind: 'data'; bytes: Buffer }
+  /** The receiver's own bytes: they stay as they are. `goesOn`: more of the message before, see `stream`. */
+  | { kind: 'data'; bytes: Buffer; goesOn?: true }
   | { kind: 'copy-ends' }
   | { kind: 'complete'; tag: string };
 
@@ -34,14 +35,10 @@ export interface ReplicationConnection {
   /** Runs a command that answers rows, keyed by column name. One at a time. */
   query(command: string): Promise<Record<string, string | null>[]>;
   /**
-   * Runs a command that answers by COPY. One at a time. With `reusesMemory` the bytes of a batch hold only until the
-   * next batch is asked for.
+   * Runs a command that answers by COPY. One at a time. With `inParts` long messages come in parts, as the network cut
+   * them, and nothing is copied.
    */
-  stream(
-    command: string,
-    signal?: AbortSignal,
-    options?: { reusesMemory: boolean },
-  ): ReplicationStream;
+  stream(command: string, signal?: AbortSignal, options?: { inParts: boolean }): ReplicationStream;
   /** May be called at any time, twice too; breaks off what runs. */
   close(): Promise<void>;
 }
@@ -59,9 +56,9 @@ export function replicationConnection(
   client.on('error', (error) => {
     broken ??= error;
   });
-  const start = (command: string, reusesMemory = false): Conversation => {
+  const start = (command: string, inParts = false): Conversation => {
     if (broken) throw commandFailure(broken, firstWord(command));
-    const conversation = new Conversation(command, raw, reusesMemory);
+    const conversation = new Conversation(command, raw, inParts);
     submitRaw(client, conversation);
     return conversation;
   };
@@ -82,7 +79,7 @@ export function replicationConnection(
     },
     stream(command, signal, options) {
       signal?.throwIfAborted();
-      const conversation = start(command, options?.reusesMemory);
+      const conversation = start(command, options?.inParts);
       if (signal) conversation.breakOffWith(signal);
       return conversation;
     },
@@ -101,58 +98,11 @@ function namedRow(names: string[], values: (string | null)[]): Record<string, st
   return Object.fromEntries(names.map((name, index) => [name, values[index] ?? null]));
 }
 
-const SLAB_BYTES = 2 ** 20;
-
-/**
- * Copies of messages, because pg's parser writes over its buffer when it joins split messages. What follows the first
- * byte, which tells the kind of a message, lies on a multiple of 8, so that it can be read by words. Many messages
- * share a piece of memory: one for each would keep the garbage collector busy.
- */
-class AlignedCopies {
-  #slab: Buffer = Buffer.alloc(0);
-  #used = 0;
-  /** Slabs of the batch that is gathered, of the one that was given out, and of those that are done with. */
-  #gathered: Buffer[] = [];
-  #given: Buffer[] = [];
-  readonly #free: Buffer[] = [];
-
-  copy(bytes: Buffer): Buffer {
-    const start = this.#used + 7;
-    const end = start + bytes.length;
-    if (end > this.#slab.length) {
-      // A slab is worth it where many such messages fit, and not for the few short ones of most conversations.
-      if (bytes.length < SLAB_BYTES / 64 || bytes.length > SLAB_BYTES / 4) return alone(bytes);
-      this.#slab = this.#free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#gathered.push(this.#slab);
-      this.#used = 0;
-      return this.copy(bytes);
-    }
-    bytes.copy(this.#slab, start);
-    this.#used = end + ((8 - (end % 8)) % 8);
-    return this.#slab.subarray(start, end);
-  }
-
-  /** A batch is given out: with `again`, the memory of the one before is free. */
-  nextBatch(again: boolean): void {
-    if (again) this.#free.push(...this.#given);
-    this.#given = this.#gathered;
-    this.#gathered = [];
-    this.#slab = Buffer.alloc(0);
-  }
-}
-
-function alone(bytes: Buffer): Buffer {
-  const room = Buffer.allocUnsafeSlow(bytes.length + 7);
-  bytes.copy(room, 7);
-  return room.subarray(7);
-}
-
 /** One command under way: takes messages from pg's parser and holds them until they are asked for. */
 class Conversation implements RawCommand, ReplicationStream {
   readonly #command: string;
   readonly #connection: RawConnection;
-  readonly #reusesMemory: boolean;
-  readonly #copies = new AlignedCopies();
+  readonly #inParts: boolean;
   #waiting: ReplicationMessage[] = [];
   #waitingBytes = 0;
   #paused = false;
@@ -161,10 +111,10 @@ class Conversation implements RawCommand, ReplicationStream {
   #wake: (() => void) | undefined;
   #release: () => void = () => {};
 
-  constructor(command: string, connection: RawConnection, reusesMemory: boolean) {
+  constructor(command: string, connection: RawConnection, inParts: boolean) {
     this.#command = command;
     this.#connection = connection;
-    this.#reusesMemory = reusesMemory;
+    this.#inParts = inParts;
   }
 
   breakOffWith(signal: AbortSignal): void {
@@ -184,7 +134,6 @@ class Conversation implements RawCommand, ReplicationStream {
     while (true) {
       if (this.#waiting.length > 0) {
         const batch = this.#waiting;
-        this.#copies.nextBatch(this.#reusesMemory);
         this.#waiting = [];
         this.#waitingBytes = 0;
         yield batch;
@@ -224,7 +173,24 @@ class Conversation implements RawCommand, ReplicationStream {
       connection.off('replicationStart', onCopyBoth);
       connection.off('copyDone', onCopyDone);
     };
+    if (this.#inParts) this.#tap(connection);
     connection.query(this.#command);
+  }
+
+  #tap(connection: RawConnection): void {
+    const tap = new CopyTap(connection, {
+      onPart: (bytes, goesOn) =>
+        this.#takeData(goesOn ? { kind: 'data', bytes, goesOn } : { kind: 'data', bytes }),
+      onBroken: (error) => {
+        this.#end(error);
+        connection.stream.destroy();
+      },
+    });
+    const release = this.#release;
+    this.#release = () => {
+      release();
+      tap.release();
+    };
   }
 
   handleRowDescription(message: { fields: { name: string }[] }): void {
@@ -236,9 +202,13 @@ class Conversation implements RawCommand, ReplicationStream {
   }
 
   handleCopyData(message: { chunk: Buffer }): void {
-    const bytes = this.#copies.copy(message.chunk);
-    this.#waitingBytes += bytes.length;
-    this.#take({ kind: 'data', bytes });
+    // A copy: pg's parser writes over its buffer when it joins split messages.
+    this.#takeData({ kind: 'data', bytes: Buffer.from(message.chunk) });
+  }
+
+  #takeData(message: ReplicationMessage & { kind: 'data' }): void {
+    this.#waitingBytes += message.bytes.length;
+    this.#take(message);
     if (this.#waitingBytes > HELD_BYTES && !this.#paused) {
       this.#paused = true;
       this.#connection.stream.pause();

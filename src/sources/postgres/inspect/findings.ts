@@ -1,4 +1,5 @@
 import type { InspectionFinding } from '../../source.ts';
+import { readFilesGrant } from '../base/config-files.ts';
 import type { PostgresConfig } from '../config.ts';
 import { quoteIdentifier } from '../errors.ts';
 import type { ServerState } from './server-state.ts';
@@ -129,22 +130,13 @@ const monitor: Judge = ({ role }) =>
         mend: `GRANT pg_monitor TO ${quoteIdentifier(role.name)};`,
       };
 
-const configOutside: Judge = ({ settings, role }) => {
-  const directory = settings.get('data_directory');
-  const files = ['config_file', 'hba_file', 'ident_file'].flatMap((name) => {
-    const file = settings.get(name);
-    return file !== undefined && directory !== undefined && !file.startsWith(`${directory}/`)
-      ? [file]
-      : [];
-  });
+const configOutside: Judge = ({ configOutside: files, role }) => {
   if (files.length === 0) return undefined;
   return {
     severity: 'note',
     code: 'config-outside',
-    what: `configuration lies outside the data directory (${files.join(', ')}) and is captured with it where the role may read it`,
-    ...(role.isSuperuser
-      ? {}
-      : { mend: `GRANT pg_read_server_files TO ${quoteIdentifier(role.name)};` }),
+    what: `configuration lies outside the data directory (${files.join(', ')}) and is captured with it${role.mayReadFiles ? '' : ' where the role may read it'}`,
+    ...(role.mayReadFiles ? {} : { mend: readFilesGrant(role.name) }),
   };
 };
 

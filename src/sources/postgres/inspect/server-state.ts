@@ -1,3 +1,4 @@
+import { configPathsOutside, MAY_READ_FILES } from '../base/config-files.ts';
 import { hasPageWrites } from '../base/server-facts.ts';
 import type { SqlConnection } from '../connection/index.ts';
 import { readUpstream, type Upstream } from '../wal/upstream.ts';
@@ -9,7 +10,14 @@ export type ServerState = {
   upstream: Upstream | undefined;
   /** Whether a base can be taken of it, as far as whole pages in the WAL go. */
   hasPageWrites: boolean;
-  role: { name: string; isSuperuser: boolean; mayReplicate: boolean; isMonitor: boolean };
+  role: {
+    name: string;
+    isSuperuser: boolean;
+    mayReplicate: boolean;
+    isMonitor: boolean;
+    /** Configuration outside the data directory can be read. */
+    mayReadFiles: boolean;
+  };
   sendersInUse: number | undefined;
   slots: { inUse: number; ours: boolean } | undefined;
   storeBytes: number | undefined;
@@ -17,6 +25,8 @@ export type ServerState = {
   unloggedTables: number;
   tablespaces: { name: string; location: string }[];
   extensions: string[];
+  /** Configuration outside the data directory, as far as this role may see. */
+  configOutside: string[];
   collations: { provider: string; version: string | null }[];
   /** Name of the managed service, where its marks are found. */
   managedBy: string | undefined;
@@ -87,6 +97,7 @@ export async function readServerState(sql: SqlConnection, slot: string): Promise
           where spcname not in ('pg_default', 'pg_global') order by 1`,
       )) ?? [],
     extensions: await readExtensions(sql),
+    configOutside: await configPathsOutside(sql),
     collations:
       (await sql.queryIfAllowed<{ provider: string; version: string | null }>(
         `select distinct collprovider as provider, collversion as version from pg_collation
@@ -107,10 +118,12 @@ async function readSettings(sql: SqlConnection): Promise<Map<string, string>> {
 async function readRole(sql: SqlConnection): Promise<ServerState['role']> {
   const [role] = await sql.query<ServerState['role']>(
     `select rolname as name, rolsuper as "isSuperuser", rolreplication or rolsuper as "mayReplicate",
-            pg_has_role(rolname, 'pg_monitor', 'member') as "isMonitor"
+            pg_has_role(rolname, 'pg_monitor', 'member') as "isMonitor",
+            ${MAY_READ_FILES} as "mayReadFiles"
        from pg_roles where rolname = current_user`,
   );
-  return role ?? { name: '', isSuperuser: false, mayReplicate: false, isMonitor: false };
+  const rights = { isSuperuser: false, mayReplicate: false, isMonitor: false, mayReadFiles: false };
+  return role ?? { name: '', ...rights };
 }
 
 async function readSlots(

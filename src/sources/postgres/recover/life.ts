@@ -2,14 +2,12 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { systemCode } from '#base';
 import type { RecoveredStore, SettleRequest, SourceContext } from '../../source.ts';
 import { errors } from '../errors.ts';
-import { CONFIG_FOLDER } from '../facts.ts';
 import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './copy-state.ts';
-import { restoredPath } from './original-settings.ts';
 import { runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { copyFolders, recoveredStore } from './recover.ts';
+import { isThere, settleConfig } from './settle-config.ts';
 import { settleTree } from './tree.ts';
 
 const execute = promisify(execFile);
@@ -83,40 +81,8 @@ async function announceTimeline(directory: string, { user }: CopyState): Promise
   await fs.chown(mark, user.uid, user.gid);
 }
 
-async function settleConfig(request: SettleRequest, state: CopyState): Promise<void> {
-  const { directory, scratch } = request;
-  const config = {
-    directory,
-    productionDirectory: state.productionDirectory,
-    configFile: undefined,
-  };
-  for (const file of state.configFiles) {
-    const target = path.join(directory, path.basename(file));
-    const captured = restoredPath(config, file);
-    if (captured === target || (await isThere(file)) || (await isThere(target))) continue;
-    if (!(await isThere(captured))) continue;
-    await fs.copyFile(captured, target);
-    await fs.chown(target, state.user.uid, state.user.gid);
-  }
-  const captured = path.join(directory, CONFIG_FOLDER);
-  const aside = path.join(scratch, CONFIG_FOLDER);
-  if (!(await isThere(captured))) return;
-  await fs.cp(captured, aside, { recursive: true });
-  await fs.rm(captured, { recursive: true });
-}
-
 async function stateOf(scratch: string): Promise<CopyState> {
   const state = await loadCopyState(scratch);
   if (state === undefined) throw errors.notSettled(['its scratch folder is gone']);
   return state;
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await fs.lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -15,6 +15,8 @@ export type OriginalConfig = {
 };
 
 const DEEPEST_INCLUDE = 10;
+const INCLUDE =
+  /^\s*(include|include_if_exists|include_dir)(?:\s*=\s*|\s+|(?='))(?:'([^']+)'|"([^"]+)"|([^\s#'"]+))/;
 const LINE = /^\s*([A-Za-z_][\w.$]*)\s*(?:=\s*|\s+)('(?:[^'\\]|''|\\.)*'|[^\s#']+)/;
 
 /**
@@ -23,53 +25,50 @@ const LINE = /^\s*([A-Za-z_][\w.$]*)\s*(?:=\s*|\s+)('(?:[^'\\]|''|\\.)*'|[^\s#']
  */
 export async function originalSettings(config: OriginalConfig): Promise<Map<string, string>> {
   const settings = new Map<string, string>();
-  const main = config.configFile ?? path.join(config.productionDirectory ?? '', 'postgresql.conf');
-  await readInto(settings, config, main, 0);
+  for await (const { text } of configLines(config, mainFileOf(config))) takeLine(settings, text);
   for (const name of [AUTOMATIC_CONFIG_ASIDE, AUTOMATIC_CONFIG]) {
-    takeLines(settings, (await readIfThere(path.join(config.directory, name))) ?? '', () => {});
+    const automatic = (await readIfThere(path.join(config.directory, name))) ?? '';
+    for (const line of automatic.split('\n')) takeLine(settings, line);
   }
   return settings;
 }
 
-async function readInto(
-  settings: Map<string, string>,
+/** Its path on production. */
+export function mainFileOf(config: OriginalConfig): string {
+  return config.configFile ?? path.join(config.productionDirectory ?? '', 'postgresql.conf');
+}
+
+/** `file` is its path on production. */
+export type ConfigLine = { text: string; file: string };
+
+/**
+ * The captured lines of a configuration file (postgresql.conf or pg_hba.conf), with those of what it includes in place
+ * of the line that includes it. Nothing where it wasn't captured.
+ */
+export async function* configLines(
   config: OriginalConfig,
   productionPath: string,
-  depth: number,
-): Promise<void> {
+  depth = 0,
+): AsyncGenerator<ConfigLine> {
   if (depth > DEEPEST_INCLUDE) return;
-  const text = await readIfThere(restoredPath(config, productionPath));
-  if (text === undefined) return;
-  const includes: { kind: string; target: string; at: Map<string, string> }[] = [];
-  // Includes are read where they stand: what follows them wins.
-  for (const line of text.split('\n')) {
-    takeLines(settings, line, (kind, target) => includes.push({ kind, target, at: settings }));
-    for (const { kind, target } of includes.splice(0)) {
-      const absolute = path.resolve(path.dirname(productionPath), target);
-      if (kind !== 'include_dir') await readInto(settings, config, absolute, depth + 1);
-      else {
-        for (const file of await configFilesIn(restoredPath(config, absolute))) {
-          await readInto(settings, config, path.join(absolute, file), depth + 1);
-        }
-      }
+  const content = await readIfThere(restoredPath(config, productionPath));
+  if (content === undefined) return;
+  for (const text of content.split('\n')) {
+    const include = INCLUDE.exec(text);
+    if (!include) {
+      yield { text, file: productionPath };
+      continue;
     }
+    const [, kind, single, double, bare] = include;
+    const target = path.resolve(path.dirname(productionPath), single ?? double ?? bare ?? '');
+    const names = kind === 'include_dir' ? await configFilesIn(restoredPath(config, target)) : [''];
+    for (const name of names) yield* configLines(config, path.join(target, name), depth + 1);
   }
 }
 
-function takeLines(
-  settings: Map<string, string>,
-  text: string,
-  onInclude: (kind: string, target: string) => void,
-): void {
-  for (const line of text.split('\n')) {
-    const match = LINE.exec(line);
-    if (!match) continue;
-    const name = (match[1] as string).toLowerCase();
-    const value = unquote(match[2] as string);
-    if (name === 'include' || name === 'include_if_exists' || name === 'include_dir') {
-      onInclude(name, value);
-    } else settings.set(name, value);
-  }
+function takeLine(settings: Map<string, string>, line: string): void {
+  const match = LINE.exec(line);
+  if (match) settings.set((match[1] as string).toLowerCase(), unquote(match[2] as string));
 }
 
 /** Where a file of production lies in the restored tree. */
