@@ -1,11 +1,11 @@
 /** The parts of an open repository, put together. */
 import { isHoldfastError, systemClock } from '#base';
 
-import { runDecodeJob } from './blobs/decode-job.ts';
+import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
 import { openBlob } from './blobs/open-blob.ts';
 import { readBlob } from './blobs/read-blob.ts';
-import { type Decode, ownBuffer, readBlobs } from './blobs/read-blobs.ts';
+import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
@@ -21,7 +21,7 @@ import { LingeringLocks } from './locks/lingering-locks.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
 import { type BlobType, ID_BYTES, packName } from './names.ts';
-import type { IndexedPack } from './pack/header.ts';
+import type { IndexedPack, PackedBlob } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
 import { PackParity } from './parity/pack-parity.ts';
 import type { ReadBlobsOptions, Repository } from './repository.ts';
@@ -148,10 +148,37 @@ export class OpenedRepository implements Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
-    const decode: Decode = this.#isWorthThreads(type, ids)
-      ? (job) => this.#decodePool.decode(job)
-      : (job) => runDecodeJob(this.#sealer, job);
-    return readBlobs({ repository: this, type, decode, onBlob, options }, ids);
+    const decode = this.#decodeFor(type, ids);
+    const give = ({ id, bytes }: ReadBlob) => onBlob(id, bytes);
+    return readBlobs(
+      { repository: this, type, wanted: 'plain', decode, onBlob: give, options },
+      ids,
+    );
+  }
+
+  readPayloads(
+    type: BlobType,
+    ids: Uint8Array,
+    onBlob: (blob: ReadBlob) => void | Promise<void>,
+    options: ReadBlobsOptions = {},
+  ): Promise<void> {
+    const decode = this.#decodeFor(type, ids);
+    return readBlobs({ repository: this, type, wanted: 'payload', decode, onBlob, options }, ids);
+  }
+
+  readIndexFile(id: string): Promise<IndexEntries> {
+    return this.#loadedIndex.readFile(id);
+  }
+
+  async verifySealed(
+    packId: string,
+    start: number,
+    blobs: readonly PackedBlob[],
+    sealed: Uint8Array,
+  ): Promise<Uint8Array> {
+    // The bytes go over to the thread: it gets some of its own.
+    const job = decodeJob(packId, start, blobs, new Uint8Array(sealed).buffer, 'payload');
+    return (await this.#decodePool.decode(job)).whole;
   }
 
   async verifyPack(packId: string): Promise<PackVerdict> {
@@ -185,6 +212,12 @@ export class OpenedRepository implements Repository {
       return openBlob(this.#sealer, location, packId, sealed);
     }
     return undefined;
+  }
+
+  #decodeFor(type: BlobType, ids: Uint8Array): Decode {
+    return this.#isWorthThreads(type, ids)
+      ? (job) => this.#decodePool.decode(job)
+      : (job) => runDecodeJob(this.#sealer, job);
   }
 
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {

@@ -49,7 +49,14 @@ export type Reachable = {
   lost: LostBlob[];
 };
 
-export type ReachOptions = { signal?: AbortSignal; onTrees?: (count: number) => void };
+export type ReachOptions = {
+  signal?: AbortSignal;
+  onTrees?: (count: number) => void;
+  /** Of a walk before: what was reached then isn't reached again. It grows. */
+  known?: EntrySet;
+  /** Each entry that is reached for the first time. */
+  onUsed?: (entry: number) => void;
+};
 
 /** Reads every tree below the roots (hex ids). Data blobs are only looked up. */
 export async function reachableBlobs(
@@ -57,7 +64,7 @@ export async function reachableBlobs(
   roots: Iterable<string>,
   options: ReachOptions = {},
 ): Promise<Reachable> {
-  const walk = new Walk(repository.index);
+  const walk = new Walk(repository.index, options);
   for (const root of roots) walk.needTree(Buffer.from(root, 'hex'));
   while (walk.waiting.length > 0) {
     const batch = walk.waiting.splice(-TREES_AT_ONCE);
@@ -77,10 +84,12 @@ class Walk {
   trees = 0;
   readonly #index: BlobIndex;
   readonly #lostIds = new Set<string>();
+  readonly #onUsed: ReachOptions['onUsed'];
 
-  constructor(index: BlobIndex) {
+  constructor(index: BlobIndex, { known, onUsed }: ReachOptions) {
     this.#index = index;
-    this.used = new EntrySet(index.blobCount);
+    this.#onUsed = onUsed;
+    this.used = known ?? new EntrySet(index.blobCount);
   }
 
   needTree(id: Buffer): void {
@@ -111,7 +120,11 @@ class Walk {
   /** True at the first time, where it is in the index. */
   #need(type: BlobType, ids: Buffer, at: number): boolean {
     const entry = this.#index.entryOf(type, ids, at);
-    if (entry >= 0) return this.used.add(entry);
+    if (entry >= 0) {
+      const isNew = this.used.add(entry);
+      if (isNew) this.#onUsed?.(entry);
+      return isNew;
+    }
     const id = ids.subarray(at, at + ID_BYTES);
     this.lose(type, id, errors.blobMissing([type, id.toString('hex')]));
     return false;

@@ -1,13 +1,16 @@
 /** An open repository, as everything above the engine sees it. */
+
+import type { ReadBlob } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { BlobIndex } from './index/blob-index.ts';
+import type { IndexEntries } from './index/index-entries.ts';
 import type { Keys } from './keys/keys.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import type { LockOptions, Locks, RepositoryLock } from './locks/locks.ts';
 import type { BlobType } from './names.ts';
-import type { IndexedPack } from './pack/header.ts';
+import type { IndexedPack, PackedBlob } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
 import type { PackParity } from './parity/pack-parity.ts';
 import type { SealedFiles } from './sealed/sealed-files.ts';
@@ -73,6 +76,28 @@ export interface Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options?: ReadBlobsOptions,
   ): Promise<void>;
+  /**
+   * The same, verified all the same, but with the bytes as they lay under the seal: still compressed where they were. To
+   * be packed elsewhere without being compressed again.
+   */
+  readPayloads(
+    type: BlobType,
+    ids: Uint8Array,
+    onBlob: (blob: ReadBlob) => void | Promise<void>,
+    options?: ReadBlobsOptions,
+  ): Promise<void>;
+  /** What one index file tells, opened in a worker thread where it is long. Throws `repository/file-damaged`. */
+  readIndexFile(id: string): Promise<IndexEntries>;
+  /**
+   * Holds sealed blobs of one pack against their ids, in a worker thread: 1 for each that is whole. `sealed` begins at
+   * `start` in the pack, and is left as it is.
+   */
+  verifySealed(
+    packId: string,
+    start: number,
+    blobs: readonly PackedBlob[],
+    sealed: Uint8Array,
+  ): Promise<Uint8Array>;
   /** Reads a whole pack and holds it against its name, its header, its blobs and the index, in a worker thread. */
   verifyPack(packId: string): Promise<PackVerdict>;
   /** After a prune: what is gone must not be found any more. The next `loadIndex` reads all anew. */

@@ -3,11 +3,11 @@
  * array and bytes in transferred buffers, so that a job of a thousand small blobs costs as little as one large blob.
  */
 
-import type { Sealer } from '../crypto/sealer.ts';
+import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { Decompressor } from '../crypto/zstd-context.ts';
 import { ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { openBlob } from './open-blob.ts';
+import { openPacked } from './open-blob.ts';
 
 /** Per blob: offset in the stretch, sealed length, plain length, flags. */
 const WORDS = 4;
@@ -19,10 +19,22 @@ export type DecodeJob = {
   sealed: ArrayBuffer;
   numbers: Uint32Array<ArrayBuffer>;
   ids: Uint8Array<ArrayBuffer>;
+  /** What is wanted of each blob: its plain bytes, or what lay under its seal (verified all the same). */
+  wanted: WantedBytes;
 };
 
-/** Plain bytes of all blobs, one after another; `whole[i]` is 0 where blob i is damaged (its place is left empty). */
-export type DecodedJob = { plain: ArrayBuffer; whole: Uint8Array<ArrayBuffer> };
+export type WantedBytes = 'plain' | 'payload';
+
+/** How many bytes of a blob come back. */
+export function wantedLength(
+  blob: Pick<PackedBlob, 'length' | 'plainLength'>,
+  wanted: WantedBytes,
+): number {
+  return wanted === 'plain' ? blob.plainLength : blob.length - SEAL_OVERHEAD_BYTES;
+}
+
+/** The wanted bytes of all blobs, one after another; `whole[i]` is 0 where blob i is damaged (its place is left empty). */
+export type DecodedJob = { bytes: ArrayBuffer; whole: Uint8Array<ArrayBuffer> };
 
 /** `start`: where the stretch begins in its pack. `sealed` has memory of its own. */
 export function decodeJob(
@@ -30,6 +42,7 @@ export function decodeJob(
   start: number,
   blobs: readonly PackedBlob[],
   sealed: ArrayBuffer,
+  wanted: WantedBytes = 'plain',
 ): DecodeJob {
   const numbers = new Uint32Array(blobs.length * WORDS);
   const ids = new Uint8Array(blobs.length * ID_BYTES);
@@ -38,7 +51,7 @@ export function decodeJob(
     numbers.set([blob.offset - start, blob.length, blob.plainLength, flags], i * WORDS);
     ids.set(blob.id, i * ID_BYTES);
   });
-  return { packId, sealed, numbers, ids };
+  return { packId, sealed, numbers, ids, wanted };
 }
 
 export function runDecodeJob(
@@ -46,36 +59,42 @@ export function runDecodeJob(
   job: DecodeJob,
   decompressor?: Decompressor,
 ): DecodedJob {
-  const count = job.numbers.length / WORDS;
-  const whole = new Uint8Array(count);
-  let plainBytes = 0;
-  for (let i = 0; i < count; i += 1) plainBytes += job.numbers[i * WORDS + 2] as number;
-  const plain = new Uint8Array(plainBytes);
+  const blobs = blobsOf(job);
+  const whole = new Uint8Array(blobs.length);
+  let wantedBytes = 0;
+  for (const blob of blobs) wantedBytes += wantedLength(blob, job.wanted);
+  const bytes = new Uint8Array(wantedBytes);
   const sealed = new Uint8Array(job.sealed);
   let at = 0;
-  for (let i = 0; i < count; i += 1) {
-    const [offset, length, plainLength, flags] = job.numbers.subarray(i * WORDS) as unknown as [
+  for (const [i, blob] of blobs.entries()) {
+    try {
+      const own = sealed.subarray(blob.offset, blob.offset + blob.length);
+      bytes.set(openPacked(sealer, blob, job.packId, own, decompressor)[job.wanted], at);
+      whole[i] = 1;
+    } catch {
+      // Only noted: whoever asked reads this blob again, alone and from every copy, and tells what is wrong then.
+    }
+    at += wantedLength(blob, job.wanted);
+  }
+  return { bytes: bytes.buffer, whole };
+}
+
+/** With offsets in the stretch. */
+function blobsOf({ numbers, ids }: DecodeJob): PackedBlob[] {
+  return Array.from({ length: numbers.length / WORDS }, (_, i) => {
+    const [offset, length, plainLength, flags] = numbers.subarray(i * WORDS) as unknown as [
       number,
       number,
       number,
       number,
     ];
-    const blob: PackedBlob = {
+    return {
       type: flags & TREE_FLAG ? 'tree' : 'data',
-      id: job.ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
+      id: ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
       offset,
       length,
       compressed: (flags & COMPRESSED_FLAG) !== 0,
       plainLength,
     };
-    try {
-      const own = sealed.subarray(offset, offset + length);
-      plain.set(openBlob(sealer, blob, job.packId, own, decompressor), at);
-      whole[i] = 1;
-    } catch {
-      // Only noted: whoever asked reads this blob again, alone and from every copy, and tells what is wrong then.
-    }
-    at += plainLength;
-  }
-  return { plain: plain.buffer, whole };
+  });
 }

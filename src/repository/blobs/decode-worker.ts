@@ -16,7 +16,7 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
   if (job.kind === 'decode') {
     const answer = runDecodeJob(sealer, job.stretch, decompressor);
     freeNow(job.stretch.sealed);
-    parentPort?.postMessage({ number, answer }, [answer.plain, answer.whole.buffer]);
+    parentPort?.postMessage({ number, answer }, [answer.bytes, answer.whole.buffer]);
   } else if (job.kind === 'index') {
     void answerIndex(number, job.fileName, job.stored);
   } else {

@@ -10,6 +10,9 @@ import type { PackedBlob } from '../pack/header.ts';
 /** No writer makes data blobs above 8 MiB; trees of one huge directory may be long. */
 export const MAX_BLOB_BYTES = 1024 * 1024 * 1024;
 
+/** What lay under the seal (still compressed where the blob is), and the plain bytes. */
+export type OpenedBlob = { payload: Buffer; plain: Buffer };
+
 /**
  * MAC, zstd bounded by the length that the index tells, SHA-256. Throws `repository/blob-damaged`. With a decompressor,
  * which is faster, the bytes hold until its next use.
@@ -21,17 +24,30 @@ export function openBlob(
   sealed: Uint8Array,
   decompressor?: Decompressor,
 ): Buffer {
+  return openPacked(sealer, blob, packId, sealed, decompressor).plain;
+}
+
+/** The same, with what lay under the seal: to be packed again without being compressed again. */
+export function openPacked(
+  sealer: Sealer,
+  blob: PackedBlob,
+  packId: string,
+  sealed: Uint8Array,
+  decompressor?: Decompressor,
+): OpenedBlob {
   const damaged = (why: string, cause?: unknown) =>
     errors.blobDamaged([blob.type, hex(blob.id), packId, why], { cause });
   if (blob.plainLength > MAX_BLOB_BYTES)
     throw errors.blobTooLarge([hex(blob.id), blob.plainLength]);
+  let payload: Buffer;
   let plain: Buffer;
   try {
-    plain = sealer.open(sealed);
+    payload = sealer.open(sealed);
+    plain = payload;
     if (blob.compressed) {
       plain = decompressor
-        ? decompressor.decompress(plain, blob.plainLength)
-        : decompress(plain, blob.plainLength);
+        ? decompressor.decompress(payload, blob.plainLength)
+        : decompress(payload, blob.plainLength);
     }
   } catch (error) {
     throw damaged(messageOf(error), error);
@@ -40,7 +56,7 @@ export function openBlob(
     throw damaged(`it is ${plain.length} bytes long and not ${blob.plainLength}`);
   }
   if (!hash('sha256', plain, 'buffer').equals(blob.id)) throw damaged('its SHA-256 is another one');
-  return plain;
+  return { payload, plain };
 }
 
 export function hex(id: Uint8Array): string {

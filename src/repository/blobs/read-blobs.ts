@@ -5,7 +5,13 @@ import { errors } from '../errors.ts';
 import { type BlobType, packName } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
 import type { ReadBlobsOptions, Repository } from '../repository.ts';
-import { type DecodedJob, type DecodeJob, decodeJob } from './decode-job.ts';
+import {
+  type DecodedJob,
+  type DecodeJob,
+  decodeJob,
+  type WantedBytes,
+  wantedLength,
+} from './decode-job.ts';
 import { hex } from './open-blob.ts';
 import { type Stretch, stretches, wantedEntries } from './stretches.ts';
 
@@ -13,11 +19,15 @@ const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
 
 export type Decode = (job: DecodeJob) => DecodedJob | Promise<DecodedJob>;
 
+/** The id holds longer than the bytes. `compressed`: what the bytes are, which is never so for plain ones. */
+export type ReadBlob = { id: Buffer; bytes: Buffer; compressed: boolean; plainLength: number };
+
 type Reading = {
   repository: Repository;
   type: BlobType;
+  wanted: WantedBytes;
   decode: Decode;
-  onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>;
+  onBlob: (blob: ReadBlob) => void | Promise<void>;
   options: ReadBlobsOptions;
 };
 
@@ -64,16 +74,21 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
     return;
   }
   options.signal?.throwIfAborted();
-  const decoded = await reading.decode(decodeJob(packId, offset, blobs, ownBuffer(sealed)));
+  const { wanted } = reading;
+  const job = decodeJob(packId, offset, blobs, ownBuffer(sealed), wanted);
+  const decoded = await reading.decode(job);
   let at = 0;
   for (const [i, blob] of blobs.entries()) {
-    const bytes = Buffer.from(decoded.plain, at, blob.plainLength);
-    at += blob.plainLength;
+    const bytes = Buffer.from(decoded.bytes, at, wantedLength(blob, wanted));
+    at += bytes.length;
+    const { plainLength } = blob;
+    const compressed = blob.compressed && wanted === 'payload';
     // One after another: to begin with all of them at once would keep everybody else waiting.
-    if (decoded.whole[i]) await reading.onBlob(asBuffer(blob.id), bytes);
-    else await readAlone(reading, blob);
+    if (decoded.whole[i]) {
+      await reading.onBlob({ id: asBuffer(blob.id), bytes, compressed, plainLength });
+    } else await readAlone(reading, blob);
   }
-  freeNow(decoded.plain);
+  freeNow(decoded.bytes);
 }
 
 /** Each copy of one blob that didn't come with its stretch. */
@@ -86,7 +101,8 @@ async function readAlone(reading: Reading, blob: PackedBlob): Promise<void> {
     await giveUp(reading, asBuffer(blob.id), error);
     return;
   }
-  await reading.onBlob(asBuffer(blob.id), bytes);
+  const { plainLength } = blob;
+  await reading.onBlob({ id: asBuffer(blob.id), bytes, compressed: false, plainLength });
 }
 
 async function giveUp({ options }: Reading, id: Buffer, error: HoldfastError): Promise<void> {
