@@ -31,6 +31,7 @@ export async function migrate(pool: pg.Pool, migrations: readonly Migration[]): 
   const client = await pool.connect();
   try {
     await client.query('begin');
+    await client.query("set local lock_timeout = '60s'");
     await client.query('select pg_advisory_xact_lock($1)', [LOCK]);
     const pending = await pendingOf(client, migrations);
     for (const migration of pending) await apply(client, migration);

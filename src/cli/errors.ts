@@ -90,6 +90,12 @@ export const errors = errorCatalogue('cli', {
     message: (_log: string) => 'the control plane ended while it was starting',
     guidance: (log: string) => `What it said lies in ${log}.`,
   },
+  serverSilent: {
+    kind: 'failed',
+    message: (_log: string) => 'the control plane was not ready within 4 minutes, and was ended',
+    guidance: (log: string) =>
+      `What it said lies in ${log}. Start it in the foreground: holdfast serve`,
+  },
   stillRunning: {
     kind: 'failed',
     message: (pid: number) => `the control plane (pid ${pid}) takes longer than a minute to stop`,

@@ -59,6 +59,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
   const pool = new pg.Pool({
     connectionString: options.databaseUrl.reveal(),
     max: 8,
+    connectionTimeoutMillis: 10_000,
     options: '-c idle_in_transaction_session_timeout=60000',
     application_name: 'holdfast jobs',
   });

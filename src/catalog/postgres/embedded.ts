@@ -32,6 +32,7 @@ export type EmbeddedPostgres = {
 
 const DATABASE = 'holdfast';
 const READY_WITHIN_MS = 60_000;
+const STOPS_WITHIN_MS = 30_000;
 
 /**
  * `folder` is made where absent: `data-<major>/`, `password` (0600), `port`, `postgres.log`. Only one process may hold
@@ -115,7 +116,9 @@ async function start(
   const url = `postgresql://${ROLE}:${password.reveal()}@127.0.0.1:${port}/${DATABASE}`;
   const stop = async () => {
     child.stdin?.end();
+    const timer = setTimeout(() => cutShort(child), STOPS_WITHIN_MS);
     await ended;
+    clearTimeout(timer);
   };
   try {
     await untilReady(url, child, folder);
@@ -124,6 +127,16 @@ async function start(
     throw error;
   }
   return { url: new Secret(url), port, stop, ended };
+}
+
+/** As after a crash: what was committed is recovered at the next start. */
+function cutShort({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGQUIT');
+  } catch {
+    // It has just ended.
+  }
 }
 
 function postgresCommand(engine: Engine, data: string, port: number): string[] {

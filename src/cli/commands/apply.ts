@@ -18,7 +18,7 @@ export const command: CommandSpec = {
     const { aControlPlane } = await import('../control-plane/launch.ts');
     const declaration = await declarationFrom(options);
     const controlPlane = await aControlPlane(io);
-    const applied = await applyTo(controlPlane, declaration);
+    const applied = await applyTo(controlPlane, declaration, io);
     sayApplied(applied, io);
     if (options.wait === true) {
       const { environment, stage } = applied;

@@ -11,7 +11,7 @@ async function bringUp(
   io: Io,
 ): Promise<ExitCode> {
   const { applyTo, sayApplied, untilCaptured } = await import('../control-plane/apply.ts');
-  const applied = await applyTo(controlPlane, declaration);
+  const applied = await applyTo(controlPlane, declaration, io);
   sayApplied(applied, io);
   const { pid, url } = controlPlane.address;
   if (options.wait !== true) {

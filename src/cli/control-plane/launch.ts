@@ -1,5 +1,5 @@
 /** Starting a control plane on this host: in the background, or as this very process. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,15 +28,7 @@ export async function launchInBackground(io: Io): Promise<ControlPlane> {
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
   });
   await log.close();
-  const word = await new Promise<Word>((resolve, reject) => {
-    child.once('message', (message) => resolve(message as Word));
-    child.once('error', reject);
-    child.once('exit', () => reject(errors.serverEnded([state.logFile])));
-    io.signal.addEventListener('abort', () => {
-      child.kill('SIGTERM');
-      reject(io.signal.reason);
-    });
-  });
+  const word = await firstWord(child, state.logFile, io);
   if ('failure' in word) {
     const { code, kind, message, guidance, where } = word.failure;
     throw new HoldfastError(
@@ -44,13 +36,40 @@ export async function launchInBackground(io: Io): Promise<ControlPlane> {
       where === undefined ? {} : { where },
     );
   }
-  child.removeAllListeners('exit');
   child.disconnect();
   child.unref();
   const address = await findControlPlane({ ...process.env, HOLDFAST_URL: '' });
   if (!address) throw errors.serverEnded([state.logFile]);
   return connect(address);
 }
+
+/** Rejects where it ends, is interrupted or says nothing for long; then it is told to end. */
+async function firstWord(child: ChildProcess, logFile: string, io: Io): Promise<Word> {
+  const word = Promise.withResolvers<Word>();
+  const giveUp = (reason: unknown) => {
+    child.kill('SIGTERM');
+    word.reject(reason);
+  };
+  const onAbort = () => giveUp(io.signal.reason);
+  const onExit = () => word.reject(errors.serverEnded([logFile]));
+  const timer = setTimeout(() => giveUp(errors.serverSilent([logFile])), SPEAKS_WITHIN_MS);
+  child.once('message', (message) => word.resolve(message as Word));
+  child.once('error', word.reject);
+  child.once('exit', onExit);
+  io.signal.addEventListener('abort', onAbort, { once: true });
+  io.progress({ step: 'starting' });
+  try {
+    return await word.promise;
+  } finally {
+    clearTimeout(timer);
+    child.off('exit', onExit);
+    io.signal.removeEventListener('abort', onAbort);
+    io.progress({ step: 'starting', ended: { tookMs: 0 } });
+  }
+}
+
+/** Longer than its Postgres is given to come up, after a crash too. */
+const SPEAKS_WITHIN_MS = 4 * 60_000;
 
 /**
  * Runs a server as this process until it is told to stop. `onReady` may use it; where that rejects, the server ends and
