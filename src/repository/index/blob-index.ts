@@ -85,6 +85,10 @@ export class BlobIndex {
     return this.#table.isTree(entry);
   }
 
+  isCompressed(entry: number): boolean {
+    return this.#table.isCompressed(entry);
+  }
+
   hasPack(packId: string): boolean {
     return this.packNumber(packId) >= 0;
   }
@@ -93,6 +97,11 @@ export class BlobIndex {
   packNumber(packId: string): number {
     const id = Buffer.from(packId, 'hex');
     return id.length === ID_BYTES ? this.#packs.find(id) : -1;
+  }
+
+  /** The same by 32 bytes of a list. */
+  packNumberAt(ids: Uint8Array, at: number): number {
+    return this.#packs.find(ids, at);
   }
 
   packIdOf(number: number): string {
@@ -111,12 +120,12 @@ export class BlobIndex {
   /** What a pack holds, in the order in which it lies; empty where the pack is unknown. */
   packContents(packId: string): PackedBlob[] {
     const number = this.packNumber(packId);
-    return number < 0 ? [] : this.#contentsOf(number);
+    return number < 0 ? [] : this.contentsOf(number);
   }
 
   *packs(): Iterable<PackContents> {
     for (let number = 0; number < this.#packs.count; number += 1) {
-      yield { id: this.#packs.idOf(number), blobs: this.#contentsOf(number) };
+      yield { id: this.#packs.idOf(number), blobs: this.contentsOf(number) };
     }
   }
 
@@ -143,21 +152,24 @@ export class BlobIndex {
   }
 
   /**
-   * Another index with what these files told, and nothing else. Undefined where several files tell of one pack, so
-   * that nobody knows what each told.
+   * Another index with what these files told, and nothing else. Undefined where several files each told a part of one
+   * pack, so that nobody knows what each told.
    */
   onlyOf(files: ReadonlySet<number>): BlobIndex | undefined {
     const kept = new BlobIndex();
     for (let number = 0; number < this.#packs.count; number += 1) {
-      const file = this.#packs.fileOf(number);
       const [run, ...further] = this.#packs.runsOf(number);
-      if (file === NO_FILE || !run || further.length > 0) return undefined;
-      if (!files.has(file)) continue;
+      const tellers = this.#packs.filesOf(number);
+      if (!tellers || !run || further.length > 0) return undefined;
+      const left = tellers.filter((file) => files.has(file));
+      const [file] = left;
+      if (file === undefined) continue;
       const first = kept.#table.count;
       for (const words of this.#table.wordsOf(run.first, run.count)) {
         kept.#table.append(words, 0, words.length / ENTRY_WORDS, kept.#packs.count);
       }
       kept.#packs.add(this.#packs.idBytesOf(number), 0, { first, count: run.count }, file);
+      for (const other of left.slice(1)) kept.#packs.alsoTold(kept.packCount - 1, other, true);
     }
     return kept;
   }
@@ -190,7 +202,6 @@ export class BlobIndex {
       this.#packs.add(ids, at, { first, count }, file);
       return;
     }
-    if (this.#packs.fileOf(known) !== file) this.#packs.setFile(known, NO_FILE);
     const first = this.#table.count;
     for (let i = 0; i < count; i += 1) {
       const one = from + i * ENTRY_WORDS;
@@ -198,6 +209,7 @@ export class BlobIndex {
     }
     const added = this.#table.count - first;
     if (added > 0) this.#packs.addRun(known, { first, count: added });
+    this.#packs.alsoTold(known, file, added === 0 && count === this.#packs.sizeOf(known));
   }
 
   #lies(packNumber: number, words: Uint32Array, at: number): boolean {
@@ -212,7 +224,8 @@ export class BlobIndex {
       );
   }
 
-  #contentsOf(number: number): PackedBlob[] {
+  /** The same by the pack's number. */
+  contentsOf(number: number): PackedBlob[] {
     const blobs: PackedBlob[] = [];
     for (const run of this.#packs.runsOf(number)) {
       for (let entry = run.first; entry < run.first + run.count; entry += 1) {

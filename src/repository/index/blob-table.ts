@@ -5,7 +5,7 @@
  */
 import type { BlobType } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { ENTRY_WORDS, LENGTH_WORD, PACK_WORD, TREE_BIT } from './entry-words.ts';
+import { ENTRY_WORDS, LENGTH_WORD, PACK_WORD, PLAIN_WORD, TREE_BIT } from './entry-words.ts';
 import { blobFromWords, putWords, wordAt } from './index-entries.ts';
 import type { SharedBlobTable } from './shared-table.ts';
 
@@ -128,6 +128,10 @@ export class BlobTable {
   /** Sealed bytes of the blob. */
   lengthOf(entry: number): number {
     return this.#wordOf(entry, LENGTH_WORD);
+  }
+
+  isCompressed(entry: number): boolean {
+    return this.#wordOf(entry, PLAIN_WORD) !== 0;
   }
 
   isTree(entry: number): boolean {

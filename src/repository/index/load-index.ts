@@ -135,13 +135,14 @@ export class LoadedIndex {
     const before = index.blobCount;
     const fresh = ids.filter((id) => !files.has(id));
     await inLanes(fresh, LOADS_AT_ONCE, async (id) => {
-      const entries = await this.#read(id);
+      const entries = await this.readFile(id);
       if (!files.has(id)) index.addEntries(entries, files.add(id));
     });
     return index.blobCount - before;
   }
 
-  async #read(id: string): Promise<IndexEntries> {
+  /** Throws `repository/file-damaged` naming the file, and `repository/not-in-storage`. */
+  async readFile(id: string): Promise<IndexEntries> {
     if (this.#openIndex) {
       const stored = await this.#files.readStored('index', id);
       const entries = await this.#openIndex(`index/${id}`, stored);

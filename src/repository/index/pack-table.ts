@@ -7,7 +7,7 @@ const FIRST_PACKS = 256;
 /** Entries of one pack lie together, except where several index files tell of one pack (old restic did that). */
 export type Run = { first: number; count: number };
 
-/** An index file that told of a pack; where several did, nobody can say which entries are whose. */
+/** Instead of the number of the index file that told of a pack, where several told parts of it, or none is known. */
 export const NO_FILE = 0xffff_ffff;
 
 /** As it is kept elsewhere: plain arrays of the size that is used. */
@@ -17,6 +17,8 @@ export type StoredPackTable = {
   counts: Uint32Array;
   files: Uint32Array;
   further: readonly [packNumber: number, first: number, count: number][];
+  /** Index files that told of a pack after another one had. */
+  alsoIn: readonly [packNumber: number, file: number][];
 };
 
 export class PackTable {
@@ -29,6 +31,7 @@ export class PackTable {
   #slots: Uint32Array<ArrayBuffer>;
   /** Runs after the first, of the few packs that have such. */
   readonly #further = new Map<number, Run[]>();
+  readonly #alsoIn = new Map<number, number[]>();
 
   constructor(stored?: StoredPackTable) {
     const room = Math.max(FIRST_PACKS, stored?.firsts.length ?? 0);
@@ -45,6 +48,7 @@ export class PackTable {
     this.#count = stored.firsts.length;
     for (let number = 0; number < this.#count; number += 1) this.#insert(number);
     for (const [number, first, count] of stored.further) this.addRun(number, { first, count });
+    for (const [number, file] of stored.alsoIn) this.alsoTold(number, file, true);
   }
 
   get count(): number {
@@ -66,6 +70,9 @@ export class PackTable {
       counts: this.#counts.slice(0, this.#count),
       files: this.#files.slice(0, this.#count),
       further,
+      alsoIn: [...this.#alsoIn].flatMap(([number, files]) =>
+        files.map((file): [number, number] => [number, file]),
+      ),
     };
   }
 
@@ -105,12 +112,28 @@ export class PackTable {
     return this.#ids.subarray(number * ID_BYTES, (number + 1) * ID_BYTES);
   }
 
-  fileOf(number: number): number {
-    return this.#files[number] as number;
+  /** Numbers of the index files that told all of the pack; undefined where some told parts of it. */
+  filesOf(number: number): number[] | undefined {
+    const file = this.#files[number] as number;
+    return file === NO_FILE ? undefined : [file, ...(this.#alsoIn.get(number) ?? [])];
   }
 
-  setFile(number: number, file: number): void {
-    this.#files[number] = file;
+  /** Another file told of it: all of it, or a part. */
+  alsoTold(number: number, file: number, whole: boolean): void {
+    const known = this.filesOf(number);
+    if (!whole || file === NO_FILE) {
+      this.#files[number] = NO_FILE;
+      this.#alsoIn.delete(number);
+    } else if (known && !known.includes(file)) {
+      this.#alsoIn.set(number, [...known.slice(1), file]);
+    }
+  }
+
+  /** Blobs of the pack. */
+  sizeOf(number: number): number {
+    let blobs = this.#counts[number] as number;
+    for (const { count } of this.#further.get(number) ?? []) blobs += count;
+    return blobs;
   }
 
   runsOf(number: number): Run[] {

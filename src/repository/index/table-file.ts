@@ -30,6 +30,7 @@ export type TableHeader = {
   segments: number;
   packs: number;
   further: StoredPackTable['further'];
+  alsoIn: StoredPackTable['alsoIn'];
   /** Index files by their numbers in the table of packs. */
   ids: [number: number, id: string][];
 };
@@ -82,7 +83,7 @@ export function encodePacks({ ids, firsts, counts, files }: StoredPackTable): Bu
 }
 
 export function decodePacks(bytes: Buffer, header: TableHeader): StoredPackTable {
-  const { packs, further } = header;
+  const { packs, further, alsoIn } = header;
   // Memory of its own, aligned for words.
   const own = new Uint8Array(bytes).buffer;
   const at = packs * ID_BYTES;
@@ -92,6 +93,7 @@ export function decodePacks(bytes: Buffer, header: TableHeader): StoredPackTable
     counts: new Uint32Array(own, at + packs * 4, packs),
     files: new Uint32Array(own, at + packs * 8, packs),
     further,
+    alsoIn,
   };
 }
 

@@ -93,6 +93,7 @@ export class TableKeeper implements IndexKeeper {
       segments: table.segments.length,
       packs: packs.firsts.length,
       further: packs.further,
+      alsoIn: packs.alsoIn,
       ids: [...ids],
     };
     await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });

@@ -1,24 +1,22 @@
 /** What a prune would do, decided from the index and from what snapshots need: nothing is changed here. */
-import { packProblem, type StoredPacks } from '../check/packs.ts';
 import { errors } from '../errors.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
-import type { PackedBlob } from '../pack/header.ts';
+import type { BlobType } from '../names.ts';
 import type { EntrySet } from '../reachable-blobs.ts';
+import { type PacksInStorage, type PackUse, useOfPack } from './pack-use.ts';
 
 export type PruneSettings = {
   /** Unused bytes that may stay, as a fraction of the used ones. 0 leaves none. */
   maxUnused: number;
 };
 
-export type PackToRepack = { packId: string; keep: PackedBlob[] };
-
 export type PrunePlan = {
-  /** Packs that no index knows: deleted first. */
+  /** Ids of packs that no index knows: left by interrupted writers, or of one that is writing. */
   unindexed: string[];
-  /** Nothing in them is needed. */
-  drop: string[];
-  /** Their needed blobs move into new packs. */
-  repack: PackToRepack[];
+  /** Numbers of packs of which nothing is needed. */
+  drop: number[];
+  /** Numbers of packs whose needed blobs move into new packs. */
+  repack: number[];
   keptPacks: number;
   usedBytes: number;
   unusedBytes: number;
@@ -27,69 +25,76 @@ export type PrunePlan = {
   repackedBytes: number;
 };
 
-type PackUse = { packId: string; keep: PackedBlob[]; usedBytes: number; unusedBytes: number };
+/** Packs below a quarter of what a full one has are small; each capture leaves a few. */
+const SMALL_PACK_BYTES = 4 * 1024 * 1024;
+/** So many small ones of a kind are worth being written as one. */
+const SMALL_PACKS_WORTH_MERGING = 8;
+
+type Partly = Pick<PackUse, 'usedBytes' | 'unusedBytes'> & { number: number };
 
 /** Throws `repository/used-blob-missing` where a pack with needed blobs isn't there whole. */
 export function planPrune(
   index: BlobIndex,
   used: EntrySet,
-  stored: StoredPacks,
+  stored: PacksInStorage,
   settings: PruneSettings,
 ): PrunePlan {
   const plan: PrunePlan = {
-    unindexed: [...stored.keys()].filter((id) => !index.hasPack(id)),
+    unindexed: stored.unindexed.map(({ id }) => id),
     drop: [],
     repack: [],
     keptPacks: 0,
     usedBytes: 0,
     unusedBytes: 0,
-    freedBytes: 0,
+    freedBytes: stored.unindexed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     repackedBytes: 0,
   };
-  for (const packId of plan.unindexed) plan.freedBytes += stored.get(packId) as number;
-  const partly: PackUse[] = [];
-  for (const { id, blobs } of index.packs()) {
-    const use = useOf(index, used, id, blobs);
-    if (use.keep.length > 0) refuseDamaged(use, blobs, stored);
+  const partly: Partly[] = [];
+  const small: Record<BlobType, Partly[]> = { data: [], tree: [] };
+  for (let number = 0; number < index.packCount; number += 1) {
+    const use = useOfPack(index, used, number);
+    const sizeBytes = stored.sizes[number] ?? 0;
+    if (use.usedBlobs > 0) refuseDamaged(index, number, use, sizeBytes);
     plan.usedBytes += use.usedBytes;
     plan.unusedBytes += use.unusedBytes;
-    if (use.keep.length === 0) {
-      plan.drop.push(id);
-      plan.freedBytes += stored.get(id) ?? 0;
-    } else if (use.unusedBytes > 0) partly.push(use);
+    const { usedBytes, unusedBytes } = use;
+    if (use.usedBlobs === 0) {
+      plan.drop.push(number);
+      plan.freedBytes += sizeBytes;
+    } else if (sizeBytes < SMALL_PACK_BYTES) {
+      small[use.type].push({ number, usedBytes, unusedBytes });
+    } else if (unusedBytes > 0) partly.push({ number, usedBytes, unusedBytes });
     else plan.keptPacks += 1;
   }
+  chooseSmall(plan, partly, small);
   chooseRepacks(plan, partly, settings);
   return plan;
 }
 
-/** Of several copies of a blob one is needed: the first in the index, which is the one that was marked. */
-function useOf(
-  index: BlobIndex,
-  used: EntrySet,
-  packId: string,
-  blobs: readonly PackedBlob[],
-): PackUse {
-  const use: PackUse = { packId, keep: [], usedBytes: 0, unusedBytes: 0 };
-  for (const blob of blobs) {
-    const first = index.entryOf(blob.type, blob.id);
-    const chosen = used.has(first) ? index.locationOf(first) : undefined;
-    if (chosen?.packId === packId && chosen.offset === blob.offset) {
-      use.keep.push(blob);
-      use.usedBytes += blob.length;
-    } else use.unusedBytes += blob.length;
-  }
-  return use;
+function refuseDamaged(index: BlobIndex, number: number, use: PackUse, sizeBytes: number): void {
+  if (sizeBytes === use.sizeBytes) return;
+  const pack = `pack ${index.packIdOf(number)}`;
+  const what =
+    sizeBytes === 0
+      ? `${pack} is not there`
+      : `${pack} is ${sizeBytes} bytes long and not ${use.sizeBytes}`;
+  throw errors.usedBlobMissing([use.usedBlobs, what]);
 }
 
-function refuseDamaged(use: PackUse, blobs: readonly PackedBlob[], stored: StoredPacks): void {
-  const problem = packProblem(use.packId, blobs, stored);
-  if (problem) throw errors.usedBlobMissing([use.keep.length, problem.what]);
+/** Enough small ones of a kind are merged; fewer are looked at like any others. */
+function chooseSmall(plan: PrunePlan, partly: Partly[], small: Record<BlobType, Partly[]>): void {
+  for (const packs of Object.values(small)) {
+    for (const pack of packs) {
+      if (packs.length >= SMALL_PACKS_WORTH_MERGING) takeRepack(plan, pack);
+      else if (pack.unusedBytes > 0) partly.push(pack);
+      else plan.keptPacks += 1;
+    }
+  }
 }
 
 /** The emptiest first: they free the most for what has to be written. */
-function chooseRepacks(plan: PrunePlan, partly: PackUse[], { maxUnused }: PruneSettings): void {
-  const share = (use: PackUse) => use.unusedBytes / (use.usedBytes + use.unusedBytes);
+function chooseRepacks(plan: PrunePlan, partly: Partly[], { maxUnused }: PruneSettings): void {
+  const share = (use: Partly) => use.unusedBytes / (use.usedBytes + use.unusedBytes);
   partly.sort((a, b) => share(b) - share(a));
   let unusedLeft = partly.reduce((sum, use) => sum + use.unusedBytes, 0);
   for (const use of partly) {
@@ -98,8 +103,12 @@ function chooseRepacks(plan: PrunePlan, partly: PackUse[], { maxUnused }: PruneS
       continue;
     }
     unusedLeft -= use.unusedBytes;
-    plan.repack.push({ packId: use.packId, keep: use.keep });
-    plan.repackedBytes += use.usedBytes;
-    plan.freedBytes += use.unusedBytes;
+    takeRepack(plan, use);
   }
+}
+
+function takeRepack(plan: PrunePlan, { number, usedBytes, unusedBytes }: Partly): void {
+  plan.repack.push(number);
+  plan.repackedBytes += usedBytes;
+  plan.freedBytes += unusedBytes;
 }

@@ -1,0 +1,51 @@
+/** Taking files away, where the storage lets us. */
+import { isHoldfastError } from '#base';
+import { inLanes } from '../in-lanes.ts';
+import { packName } from '../names.ts';
+import { parityName } from '../parity/parity-names.ts';
+import type { Repository } from '../repository.ts';
+
+const REMOVALS_AT_ONCE = 8;
+
+/** `locked`: what the storage keeps for a while yet (Object Lock); the next prune finds it again. */
+export type Removed = { removed: number; locked: number };
+
+export async function removeAll(
+  items: Iterable<string>,
+  signal: AbortSignal,
+  remove: (item: string) => Promise<void>,
+): Promise<Removed> {
+  const outcome: Removed = { removed: 0, locked: 0 };
+  await inLanes(items, REMOVALS_AT_ONCE, async (item) => {
+    signal.throwIfAborted();
+    try {
+      await remove(item);
+      outcome.removed += 1;
+    } catch (error) {
+      if (!isHoldfastError(error, 'repository/still-locked')) throw error;
+      outcome.locked += 1;
+    }
+  });
+  return outcome;
+}
+
+/** With their parity, which goes first: it could bring a removed pack back. */
+export async function removePacks(
+  repository: Repository,
+  ids: Iterable<string>,
+  signal: AbortSignal,
+  onPack: () => void = () => {},
+): Promise<Removed> {
+  const { storage } = repository;
+  const hasParity = await isAny(storage.list('holdfast/parity/'));
+  return removeAll(ids, signal, async (id) => {
+    if (hasParity) await storage.remove(parityName(id));
+    await storage.remove(packName(id));
+    onPack();
+  });
+}
+
+async function isAny(files: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const _file of files) return true;
+  return false;
+}
