@@ -5,9 +5,10 @@ import fs from 'node:fs';
 export const WINDOW_BYTES = 512 * 1024;
 /** Behind the tables of the checksum. */
 const WINDOW_OFFSET = 64 * 1024;
+const WASM_PAGE_BYTES = 64 * 1024;
 
 type ContentExports = {
-  memory: { buffer: ArrayBuffer };
+  memory: { buffer: ArrayBuffer; grow(pages: number): number };
   makeTables(): void;
   crc32c(state: number, at: number, end: number): number;
   findBadPage(
@@ -37,8 +38,11 @@ export class ContentWindow {
     const wasm = fs.readFileSync(new URL('content.wasm', import.meta.url));
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
     this.#content = exports as unknown as ContentExports;
+    const { memory } = this.#content;
+    const wantedBytes = WINDOW_OFFSET + WINDOW_BYTES;
+    memory.grow((wantedBytes - memory.buffer.byteLength) / WASM_PAGE_BYTES);
     this.#content.makeTables();
-    this.#room = Buffer.from(this.#content.memory.buffer, WINDOW_OFFSET, WINDOW_BYTES);
+    this.#room = Buffer.from(memory.buffer, WINDOW_OFFSET, WINDOW_BYTES);
   }
 
   get isFull(): boolean {

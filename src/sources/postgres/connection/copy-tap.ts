@@ -32,6 +32,7 @@ export class CopyTap {
   #bodyLeft = 0;
   #bodyBegun = false;
   #released = false;
+  #isBroken = false;
 
   /** Between commands, when nothing half read lies in the parser. */
   constructor(connection: RawConnection, events: CopyTapEvents) {
@@ -54,7 +55,7 @@ export class CopyTap {
 
   #take(bytes: Buffer): void {
     let at = 0;
-    while (at < bytes.length) {
+    while (at < bytes.length && !this.#isBroken) {
       if (this.#released) {
         this.#give(bytes.subarray(at));
         return;
@@ -110,6 +111,7 @@ export class CopyTap {
     const length = message.readUInt32BE(1);
     this.#wantedBytes = 1 + length;
     if (length < 4 || length > LONGEST_OTHER_BYTES) {
+      this.#isBroken = true;
       this.#events.onBroken(errors.protocolBroken([`a message says that it has ${length} bytes`]));
       return;
     }
