@@ -132,6 +132,11 @@ export const errors = errorCatalogue('repository', {
     message: (blobId: string, bytes: number) => `blob ${blobId} says to be ${bytes} bytes long`,
     guidance: 'No writer makes such blobs: the index is damaged or forged.',
   },
+  subsetInvalid: {
+    kind: 'invalid',
+    message: (text: string) => `"${text}" is no part of a repository`,
+    guidance: 'Give a share (`1%`), a part (`2/7`, at most 256 of them) or an amount (`500M`).',
+  },
   parityOverhead: {
     kind: 'invalid',
     message: (least: number, most: number) =>

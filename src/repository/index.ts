@@ -6,7 +6,14 @@
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { type CheckOptions, checkRepository } from './check/check.ts';
 export type * from './check/problems.ts';
+export {
+  type NextRotation,
+  nextRotation,
+  type RotationPeriod,
+} from './check/rotation.ts';
+export { parseSelection, type ReadSelection } from './check/selection.ts';
 export type * from './config.ts';
+export { type CopiesWritten, writeMissingCopies } from './copies/write-missing.ts';
 export * from './crypto/compression.ts';
 export * from './crypto/master-key.ts';
 export * from './crypto/sealer.ts';
@@ -39,6 +46,15 @@ export * from './names.ts';
 export * from './open.ts';
 export * from './pack/header.ts';
 export type * from './pack/verify-pack.ts';
+export type { MendedBy, PackMend, PackParity } from './parity/pack-parity.ts';
+export type { ParitySetting } from './parity/parity-setting.ts';
+export { removeParity } from './parity/remove-parity.ts';
+export {
+  type ParityStatus,
+  type ParityWritten,
+  parityStatus,
+  writeMissingParity,
+} from './parity/write-missing.ts';
 export { type PruneOptions, type PruneResult, prune } from './prune/prune.ts';
 export * from './records/block-map.ts';
 export type {

@@ -20,7 +20,7 @@ export class UnpackedFiles {
   readonly #sealer: Sealer;
   readonly #compressed: boolean;
   readonly #prepareCopies: (() => Promise<void>) | undefined;
-  readonly #standIns = new Map<string, HoldfastError>();
+  readonly #standIns = new Set<string>();
 
   /** `prepareCopies` settles what must be there before a first copy is written; without it none is. */
   constructor(
@@ -35,9 +35,11 @@ export class UnpackedFiles {
     this.#prepareCopies = prepareCopies;
   }
 
-  /** Damaged files that were read from their second copies, and what is wrong with them. */
-  get standIns(): ReadonlyMap<string, HoldfastError> {
-    return this.#standIns;
+  /** Names of damaged files that were read from their second copies since the last call: to be written anew. */
+  takeStandIns(kind: UnpackedKind): string[] {
+    const names = [...this.#standIns].filter((name) => name.startsWith(`${kind}/`));
+    for (const name of names) this.#standIns.delete(name);
+    return names;
   }
 
   async list(kind: UnpackedKind): Promise<string[]> {
@@ -105,8 +107,8 @@ export class UnpackedFiles {
   async readStored(kind: UnpackedKind, id: string): Promise<Buffer> {
     const name = unpackedName(kind, id);
     return hasCopies(kind)
-      ? await readEither(this.#storage, name, id, (damaged, what) => {
-          this.#standIns.set(damaged, what);
+      ? await readEither(this.#storage, name, id, (damaged) => {
+          this.#standIns.add(damaged);
         })
       : await readVerified(this.#storage, name, id);
   }

@@ -41,6 +41,7 @@ class CachedStorage {
   }
 
   async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
+    if (hint?.fresh) return this.#inner.read(name, range, hint);
     if (WHOLE.test(name) && !range) return (await this.#verifiedCopy(name)) ?? this.#fetch(name);
     if (hint?.blobs !== 'tree' || !range) return this.#inner.read(name, range, hint);
     return this.#readOfPack(name, range);

@@ -1,5 +1,11 @@
-/** Is everything there that snapshots need, and is it whole? What is wrong is named; nothing is changed. */
+/**
+ * Is everything there that snapshots need, and is it whole? What is wrong is named; what parity or a second copy can
+ * bring back is mended at once, and named too. Nothing else is changed.
+ */
 import { HoldfastError, type ProgressListener, silent } from '#base';
+import { CONFIG_NAME, parseConfig } from '../config.ts';
+import { lostOriginals, restoreFromCopy } from '../copies/restore-copy.ts';
+import { Sealer } from '../crypto/sealer.ts';
 import { readIndexFile } from '../index/load-index.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { keyIds } from '../keys/keys.ts';
@@ -7,13 +13,17 @@ import { reachableBlobs } from '../reachable-blobs.ts';
 import type { Repository } from '../repository.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
 import { affectedFiles, blobKey } from './affected.ts';
-import { packProblems, storedPacks } from './packs.ts';
+import { indexCopyHelps } from './index-copies.ts';
+import { mendPackFor, packProblems, storedPacks } from './packs.ts';
 import type { CheckProblem, CheckReport } from './problems.ts';
-import { readAllPacks, readOwnFiles } from './read-data.ts';
+import { readData } from './read-data.ts';
+import type { ReadSelection } from './selection.ts';
 
 export type CheckOptions = {
   /** Read every byte, too: packs against their hashes, blobs against theirs, Holdfast's own files. */
   readData?: boolean;
+  /** Read a part; what was read when is noted in the repository. */
+  read?: ReadSelection;
   /** How long to wait where somebody else holds the repository. Default 0: refused at once. */
   lockWaitMs?: number;
   signal?: AbortSignal;
@@ -34,46 +44,51 @@ export async function checkRepository(
   }
 }
 
-class Check {
-  readonly #repository: Repository;
-  readonly #signal: AbortSignal;
-  readonly #readData: boolean;
-  readonly #progress: ProgressListener;
-  readonly #lost = new Set<string>();
-  readonly #report: CheckReport = {
+function emptyReport(): CheckReport {
+  return {
     verdict: 'pass',
     problems: [],
+    mended: [],
     notes: [],
     affected: [],
     affectedCount: 0,
     checked: {
-      snapshots: 0,
-      indexes: 0,
-      packs: 0,
-      trees: 0,
-      blobs: 0,
-      readPacks: 0,
-      readBytes: 0,
-      ownFiles: 0,
+      ...{ snapshots: 0, indexes: 0, packs: 0, trees: 0, blobs: 0 },
+      ...{ readPacks: 0, readBytes: 0, ownFiles: 0, totalBytes: 0, copies: 0, parity: 0 },
     },
   };
+}
+
+class Check {
+  readonly #repository: Repository;
+  readonly #signal: AbortSignal;
+  readonly #selection: ReadSelection | undefined;
+  readonly #progress: ProgressListener;
+  readonly #lost = new Set<string>();
+  readonly #report = emptyReport();
 
   constructor(repository: Repository, signal: AbortSignal, options: CheckOptions) {
     this.#repository = repository;
     this.#signal = signal;
-    this.#readData = options.readData ?? false;
+    this.#selection = options.readData ? { kind: 'all' } : options.read;
     this.#progress = options.progress ?? silent;
   }
 
   async run(): Promise<CheckReport> {
     const report = this.#report;
+    const mendedBefore = this.#repository.parity.mends.length;
+    await this.#checkConfig();
     await this.#checkKeys();
     // Snapshots before indexes: what a listed snapshot needs is then in an index that is read.
     const snapshots = await this.#checkSnapshots();
     await this.#checkIndexes();
+    await this.#checkLostOriginals();
     const packSizes = await this.#checkPacks();
-    if (this.#readData) await this.#checkData(packSizes);
+    if (this.#selection) await this.#checkData(this.#selection, packSizes);
     await this.#checkTrees(snapshots);
+    for (const { name, what } of this.#repository.parity.mends.slice(mendedBefore)) {
+      report.mended.push({ name, what });
+    }
     if (this.#lost.size > 0) {
       this.#progress({ step: 'finding out which files are affected' });
       const affected = await affectedFiles(this.#repository, snapshots, this.#lost, this.#signal);
@@ -84,17 +99,43 @@ class Check {
     return report;
   }
 
+  async #checkConfig(): Promise<void> {
+    const { storage, masterKey } = this.#repository;
+    const sealer = new Sealer(masterKey);
+    try {
+      parseConfig(storage, sealer, await storage.read(CONFIG_NAME));
+    } catch (error) {
+      await this.#restoreOrName('config-damaged', CONFIG_NAME, CONFIG_NAME, error);
+    }
+  }
+
   async #checkKeys(): Promise<void> {
-    for (const id of await keyIds(this.#repository.storage)) {
-      await this.#note('key-damaged', id, () => readKeyFile(this.#repository.storage, id));
+    const { storage } = this.#repository;
+    const ids = await keyIds(storage);
+    let whole = 0;
+    for (const id of ids) {
+      await this.#verify('key-damaged', `keys/${id}`, id, async () => {
+        await readKeyFile(storage, id);
+      });
+      if (!this.#report.problems.some((problem) => problem.id === id)) whole += 1;
+    }
+    if (whole > 0) return;
+    // Nobody but us could open it any more: no key was taken away from anybody.
+    for (const name of await lostOriginals(this.#repository)) {
+      if (name.startsWith('keys/')) await this.#restore(name);
     }
   }
 
   async #checkSnapshots(): Promise<Snapshot[]> {
     this.#progress({ step: 'reading snapshots' });
-    const snapshots = await this.#repository.snapshots.list({}, (id, error) =>
-      this.#add({ kind: 'snapshot-damaged', id, what: error.message }),
-    );
+    const damaged = new Map<string, HoldfastError>();
+    const snapshots = await this.#repository.snapshots.list({}, (id, error) => {
+      damaged.set(id, error);
+    });
+    for (const [id, error] of damaged) {
+      this.#add({ kind: 'snapshot-damaged', id, what: error.message });
+    }
+    await this.#restoreStandIns('snapshots');
     this.#report.checked.snapshots = snapshots.length;
     return snapshots;
   }
@@ -105,17 +146,38 @@ class Check {
     await this.#repository.loadIndex().catch((error: unknown) => {
       if (!(error instanceof HoldfastError)) throw error;
     });
-    const { files, index } = this.#repository;
+    const { files } = this.#repository;
     const ids = await files.list('index');
     for (const id of ids) {
       this.#signal.throwIfAborted();
-      await this.#note('index-damaged', id, () =>
-        readIndexFile(files, id, (pack, list) => {
-          if (list === 'packs') index.addPack(pack.id, pack.blobs);
-        }),
-      );
+      await this.#verify('index-damaged', `index/${id}`, id, () => this.#addIndex(id));
     }
+    await this.#restoreStandIns('index');
     this.#report.checked.indexes = ids.length;
+  }
+
+  async #addIndex(id: string): Promise<void> {
+    const { files, index } = this.#repository;
+    await readIndexFile(files, id, (pack, list) => {
+      if (list === 'packs') index.addPack(pack.id, pack.blobs);
+    });
+  }
+
+  /** Copies whose originals are gone. An index that is needed comes back; a snapshot may have been forgotten by restic. */
+  async #checkLostOriginals(): Promise<void> {
+    const lost = await lostOriginals(this.#repository);
+    const stored = lost.length > 0 ? await storedPacks(this.#repository.storage) : new Map();
+    for (const name of lost.filter((candidate) => candidate.startsWith('index/'))) {
+      const id = name.slice('index/'.length);
+      const helps = await indexCopyHelps(this.#repository, id, stored);
+      if (helps && (await this.#restore(name))) await this.#addIndex(id);
+    }
+    const snapshots = lost.filter((name) => name.startsWith('snapshots/'));
+    const [first] = snapshots;
+    if (first === undefined) return;
+    this.#report.notes.push(
+      `${snapshots.length} snapshots are gone, though their second copies are there (${first.slice(10, 18)}…): forgotten by another program, or lost. \`holdfast repo repair snapshots --bring-back\` brings them back`,
+    );
   }
 
   async #checkPacks(): Promise<Map<string, number>> {
@@ -124,7 +186,10 @@ class Check {
     const { index } = this.#repository;
     this.#report.checked.packs = index.packCount;
     for (const problem of packProblems(index, stored)) {
-      this.#add(problem);
+      this.#signal.throwIfAborted();
+      const left = await mendPackFor(this.#repository, problem);
+      if (!left) continue;
+      this.#add(left);
       if (problem.kind === 'pack-missing') this.#loseAllOf(problem.id);
     }
     const orphans = [...stored.keys()].filter((id) => !index.hasPack(id));
@@ -137,25 +202,17 @@ class Check {
     return stored;
   }
 
-  async #checkData(packSizes: Map<string, number>): Promise<void> {
-    await readAllPacks(this.#repository, packSizes, this.#signal, this.#progress, {
-      onPack: (sizeBytes) => {
-        this.#report.checked.readPacks += 1;
-        this.#report.checked.readBytes += sizeBytes;
-      },
-      onProblem: (packId, problems, damaged) => {
-        for (const what of problems) {
-          const named = what.includes(packId) ? what : `pack ${packId}: ${what}`;
-          this.#add({ kind: 'pack-damaged', id: packId, what: named });
-        }
-        for (const key of damaged) this.#lost.add(key);
-      },
+  async #checkData(selection: ReadSelection, packSizes: Map<string, number>): Promise<void> {
+    const { checked } = this.#report;
+    const read = await readData(this.#repository, selection, packSizes, {
+      signal: this.#signal,
+      progress: this.#progress,
+      add: (problem) => this.#add(problem),
+      mended: (file) => this.#report.mended.push(file),
+      note: (note) => this.#report.notes.push(note),
+      lose: (key) => this.#lost.add(key),
     });
-    this.#report.checked.ownFiles = await readOwnFiles(
-      this.#repository,
-      this.#signal,
-      (name, error) => this.#add({ kind: 'own-file-damaged', id: name, what: error.message }),
-    );
+    Object.assign(checked, read);
   }
 
   async #checkTrees(snapshots: readonly Snapshot[]): Promise<void> {
@@ -183,14 +240,41 @@ class Check {
     }
   }
 
-  async #note(kind: CheckProblem['kind'], id: string, work: () => Promise<unknown>): Promise<void> {
+  async #verify(
+    kind: CheckProblem['kind'],
+    name: string,
+    id: string,
+    work: () => Promise<void>,
+  ): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
       // Removed since it was listed, by its owner: nothing is wrong with that.
-      if (error.code !== 'repository/not-in-storage') this.#add({ kind, id, what: error.message });
+      if (error instanceof HoldfastError && error.code === 'repository/not-in-storage') return;
+      await this.#restoreOrName(kind, name, id, error);
     }
+  }
+
+  /** Files that were damaged, and of which only the second copy was read. */
+  async #restoreStandIns(kind: 'index' | 'snapshots'): Promise<void> {
+    for (const name of this.#repository.files.takeStandIns(kind)) await this.#restore(name);
+  }
+
+  async #restoreOrName(
+    kind: CheckProblem['kind'],
+    name: string,
+    id: string,
+    error: unknown,
+  ): Promise<void> {
+    if (!(error instanceof HoldfastError)) throw error;
+    if (!(await this.#restore(name))) this.#add({ kind, id, what: error.message });
+  }
+
+  async #restore(name: string): Promise<boolean> {
+    const mend = await restoreFromCopy(this.#repository, name, 'check');
+    if (!mend) return false;
+    this.#report.mended.push({ name, what: mend.what });
+    return true;
   }
 
   #add(problem: CheckProblem): void {

@@ -3,6 +3,7 @@ import { SEAL_OVERHEAD_BYTES } from '../crypto/sealer.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
 import { idOfName } from '../names.ts';
 import { type PackedBlob, packHeaderBytes } from '../pack/header.ts';
+import type { Repository } from '../repository.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CheckProblem } from './problems.ts';
 
@@ -50,4 +51,26 @@ export function packProblems(index: BlobIndex, stored: StoredPacks): CheckProble
     if (problem) problems.push(problem);
   }
   return problems;
+}
+
+/** Brings it back by its parity: undefined then, else the problem that is left. */
+export async function mendPackFor(
+  repository: Repository,
+  problem: CheckProblem,
+): Promise<CheckProblem | undefined> {
+  const mend = await repository.parity.mend(problem.id, 'check');
+  switch (mend.outcome) {
+    case 'mended':
+      if (mend.unwritten === undefined) return undefined;
+      return {
+        ...problem,
+        what: `${problem.what}; ${mend.what}, but could not be stored: ${mend.unwritten}`,
+      };
+    case 'beyond':
+      return { ...problem, what: `${problem.what}; ${mend.why}` };
+    case 'whole':
+      return undefined;
+    case 'no-parity':
+      return problem;
+  }
 }

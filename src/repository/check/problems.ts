@@ -2,6 +2,7 @@
 
 export type CheckProblem = {
   kind:
+    | 'config-damaged'
     | 'snapshot-damaged'
     | 'index-damaged'
     | 'key-damaged'
@@ -19,10 +20,16 @@ export type CheckProblem = {
 /** A file of a snapshot that can't come back whole. */
 export type AffectedFile = { snapshot: string; path: string; because: string };
 
+/** A damaged file that the check has brought back. */
+export type MendedFile = { name: string; what: string };
+
 export type CheckReport = {
+  /** `fail` where problems are left. */
   verdict: 'pass' | 'fail';
   problems: CheckProblem[];
-  /** Nothing is lost by these: packs that no index tells of, left by interrupted writers. */
+  /** By parity or from second copies: nothing is wrong with these any more. */
+  mended: MendedFile[];
+  /** Nothing is lost by these: packs that no index tells of, left by interrupted writers, and the like. */
   notes: string[];
   /** Files that damage makes unrestorable: the first 1,000, and how many there are. */
   affected: AffectedFile[];
@@ -34,9 +41,14 @@ export type CheckReport = {
     trees: number;
     /** Needed by snapshots. */
     blobs: number;
-    /** Read and verified: 0 without `readData`. */
+    /** Read and verified: 0 where only the structure was looked at. */
     readPacks: number;
     readBytes: number;
     ownFiles: number;
+    /** Of packs and own files; what was read is a part of it. */
+    totalBytes: number;
+    /** Second copies and sidecars of parity that were read. */
+    copies: number;
+    parity: number;
   };
 };

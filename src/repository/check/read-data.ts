@@ -1,54 +1,168 @@
-/** The part of a check that reads every byte. */
-import { HoldfastError, messageOf, type ProgressListener } from '#base';
+/** The part of a check that reads every byte, or those whose turn it is. */
+import { HoldfastError, messageOf, type ProgressListener, systemClock } from '#base';
+import { checkCopies } from '../copies/check-copies.ts';
 import { inLanes } from '../in-lanes.ts';
+import { parityName, storedParity } from '../parity/parity-names.ts';
 import type { Repository } from '../repository.ts';
 import { blobKey } from './affected.ts';
+import type { StoredPacks } from './packs.ts';
+import type { CheckProblem, CheckReport, MendedFile } from './problems.ts';
+import { type ReadUnit, readableUnits } from './read-units.ts';
+import { loadReadings, noteReadings } from './rotation.ts';
+import { type ReadSelection, select } from './selection.ts';
 
-const PACKS_AT_ONCE = 4;
+const FILES_AT_ONCE = 4;
 
-export type PackReader = {
-  onPack: (sizeBytes: number) => void;
-  /** `damaged`: keys of blobs of which no copy is left whole. */
-  onProblem: (packId: string, problems: string[], damaged: string[]) => void;
+/** Longer files are read alone: several at once would take too much memory. */
+const LARGE_FILE_BYTES = 256 * 1024 * 1024;
+
+export type DataListener = {
+  signal: AbortSignal;
+  progress: ProgressListener;
+  add: (problem: CheckProblem) => void;
+  mended: (file: MendedFile) => void;
+  note: (note: string) => void;
+  /** A blob of which no copy is left whole. */
+  lose: (key: string) => void;
 };
 
-/** Packs are read whole, a few at once, and verified in worker threads. */
-export async function readAllPacks(
+export type DataRead = Pick<
+  CheckReport['checked'],
+  'readPacks' | 'readBytes' | 'ownFiles' | 'totalBytes' | 'copies' | 'parity'
+>;
+
+/** Files are read whole, a few at once, and verified in worker threads. What was read is noted for the rotation. */
+export async function readData(
   repository: Repository,
-  packSizes: ReadonlyMap<string, number>,
-  signal: AbortSignal,
-  progress: ProgressListener,
-  reader: PackReader,
-): Promise<void> {
-  const totalBytes = [...packSizes.values()].reduce((sum, size) => sum + size, 0);
-  let doneBytes = 0;
-  const damage: DamagedCopies = new Map();
-  await inLanes(packSizes, PACKS_AT_ONCE, async ([packId, sizeBytes]) => {
-    signal.throwIfAborted();
-    await readPack(repository, packId, sizeBytes, damage, reader);
-    doneBytes += sizeBytes;
-    progress({ step: 'reading packs', doneBytes, totalBytes });
-  });
+  selection: ReadSelection,
+  packs: StoredPacks,
+  listener: DataListener,
+): Promise<DataRead> {
+  const units = await readableUnits(repository.storage, packs);
+  const readings = await loadReadings(repository);
+  const chosen = select(selection, units, readings, systemClock.nowMs());
+  const reading = new Reading(repository, await storedParity(repository.storage), listener);
+  await reading.readAll(chosen, units);
+  if (selection.kind === 'all' || selection.kind === 'rotation') {
+    reading.read.copies = await checkCopies(repository, listener.signal, listener.mended);
+  }
+  // A repository that holds nothing of ours isn't changed by being read once.
+  const isOurs = selection.kind !== 'all' || units.some(({ packId }) => packId === undefined);
+  if (isOurs && reading.wholeKeys.size > 0)
+    await noteReadings(repository, units, reading.wholeKeys);
+  return reading.read;
 }
 
-async function readPack(
-  repository: Repository,
-  packId: string,
-  sizeBytes: number,
-  damage: DamagedCopies,
-  reader: PackReader,
-): Promise<void> {
-  try {
-    const { problems, damagedBlobs } = await repository.verifyPack(packId);
-    reader.onPack(sizeBytes);
-    // A pack that no index knows yet may be half a writer's: only what is indexed can be lost.
-    if (problems.length === 0 || !repository.index.hasPack(packId)) return;
-    reader.onProblem(packId, problems, lostOf(repository, packId, new Set(damagedBlobs), damage));
-  } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    const indexed = repository.index.hasPack(packId);
-    if (indexed) reader.onProblem(packId, [messageOf(error)], []);
+class Reading {
+  readonly #repository: Repository;
+  readonly #parity: ReadonlyMap<string, number>;
+  readonly #listener: DataListener;
+  readonly #damage: DamagedCopies = new Map();
+  /** Units that were read and are as they should be. */
+  readonly wholeKeys = new Set<string>();
+  readonly read: DataRead = {
+    ...{ readPacks: 0, readBytes: 0, ownFiles: 0, totalBytes: 0, copies: 0, parity: 0 },
+  };
+
+  constructor(repository: Repository, parity: ReadonlyMap<string, number>, listener: DataListener) {
+    this.#repository = repository;
+    this.#parity = parity;
+    this.#listener = listener;
   }
+
+  async readAll(chosen: readonly ReadUnit[], all: readonly ReadUnit[]): Promise<void> {
+    const { signal, progress } = this.#listener;
+    const totalBytes = sumOf(chosen);
+    this.read.totalBytes = sumOf(all);
+    let doneBytes = 0;
+    const readOne = async (unit: ReadUnit) => {
+      signal.throwIfAborted();
+      if (unit.packId !== undefined) await this.#readPack(unit, unit.packId);
+      else await this.#readOwnFile(unit);
+      doneBytes += unit.sizeBytes;
+      progress({ step: 'reading packs', doneBytes, totalBytes });
+    };
+    const isLarge = ({ sizeBytes }: ReadUnit) => sizeBytes > LARGE_FILE_BYTES;
+    await inLanes(
+      chosen.filter((unit) => !isLarge(unit)),
+      FILES_AT_ONCE,
+      readOne,
+    );
+    await inLanes(chosen.filter(isLarge), 1, readOne);
+  }
+
+  async #readPack(unit: ReadUnit, packId: string): Promise<void> {
+    const { index } = this.#repository;
+    try {
+      const { problems, damagedBlobs } = await this.#repository.verifyPack(packId);
+      this.read.readPacks += 1;
+      this.read.readBytes += unit.sizeBytes;
+      if (problems.length === 0) {
+        this.wholeKeys.add(unit.key);
+        await this.#checkParity(packId);
+      } else if (index.hasPack(packId)) {
+        // A pack that no index knows yet may be half a writer's: only what is indexed can be lost.
+        await this.#mendOrName(unit, packId, problems, damagedBlobs);
+      }
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      if (index.hasPack(packId)) this.#name(packId, messageOf(error));
+    }
+  }
+
+  async #mendOrName(
+    unit: ReadUnit,
+    packId: string,
+    problems: readonly string[],
+    damagedBlobs: readonly string[],
+  ): Promise<void> {
+    const mend = await this.#repository.parity.mend(packId, 'check');
+    if (mend.outcome === 'whole' || (mend.outcome === 'mended' && mend.unwritten === undefined)) {
+      this.wholeKeys.add(unit.key);
+      return;
+    }
+    for (const what of problems) this.#name(packId, what);
+    if (mend.outcome === 'beyond') this.#name(packId, mend.why);
+    if (mend.outcome === 'mended') {
+      this.#name(packId, `${mend.what}, but it could not be stored: ${mend.unwritten}`);
+      return;
+    }
+    for (const key of lostOf(this.#repository, packId, new Set(damagedBlobs), this.#damage)) {
+      this.#listener.lose(key);
+    }
+  }
+
+  #name(packId: string, what: string): void {
+    const named = what.includes(packId) ? what : `pack ${packId}: ${what}`;
+    this.#listener.add({ kind: 'pack-damaged', id: packId, what: named });
+  }
+
+  /** Of a whole pack: a damaged sidecar is made anew. */
+  async #checkParity(packId: string): Promise<void> {
+    const sizeBytes = this.#parity.get(packId);
+    if (sizeBytes === undefined) return;
+    const { parity } = this.#repository;
+    this.read.parity += 1;
+    if ((await parity.isWhole(packId)) !== false) return;
+    await parity.writeFor(packId);
+    this.#listener.mended({ name: parityName(packId), what: 'made anew from its pack' });
+  }
+
+  async #readOwnFile(unit: ReadUnit): Promise<void> {
+    try {
+      await this.#repository.sealed.readIfThere(unit.name.slice('holdfast/'.length));
+      this.read.ownFiles += 1;
+      this.read.readBytes += unit.sizeBytes;
+      this.wholeKeys.add(unit.key);
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      this.#listener.add({ kind: 'own-file-damaged', id: unit.name, what: error.message });
+    }
+  }
+}
+
+function sumOf(units: readonly ReadUnit[]): number {
+  return units.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** How many copies of a blob were found damaged. */
@@ -71,28 +185,4 @@ function lostOf(
     if (copies >= index.lookupAll(type, id).length) lost.push(key);
   }
   return lost;
-}
-
-/** Not sealed: second copies and parity are held against what they are copies and parity of. */
-const UNSEALED = ['copies/', 'parity/'];
-
-/** Everything under `holdfast/` that is sealed. Resolves to how many files were read. */
-export async function readOwnFiles(
-  repository: Repository,
-  signal: AbortSignal,
-  onDamaged: (name: string, error: HoldfastError) => void,
-): Promise<number> {
-  let count = 0;
-  for (const name of await repository.sealed.list('')) {
-    signal.throwIfAborted();
-    if (UNSEALED.some((folder) => name.startsWith(folder))) continue;
-    try {
-      await repository.sealed.readIfThere(name);
-      count += 1;
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      onDamaged(`holdfast/${name}`, error);
-    }
-  }
-  return count;
 }

@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { HoldfastError } from '#base';
 import { errors } from '../errors.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { FileHint, Storage } from '../storage/storage.ts';
 
 export const COPIES_FOLDER = 'holdfast/copies/';
 
@@ -25,9 +25,14 @@ export function hasCopies(kind: string): kind is CopiedKind {
 }
 
 /** Reads a file whose name is its SHA-256, once more where that doesn't fit: the way here may have been at fault. */
-export async function readVerified(storage: Storage, name: string, id: string): Promise<Buffer> {
+export async function readVerified(
+  storage: Storage,
+  name: string,
+  id: string,
+  hint?: FileHint,
+): Promise<Buffer> {
   for (let attempt = 1; ; attempt += 1) {
-    const stored = await storage.read(name);
+    const stored = await storage.read(name, undefined, hint);
     const found = hash('sha256', stored, 'hex');
     if (found === id) return stored;
     if (attempt === 2) throw errors.fileDamaged([name, `its SHA-256 is ${found.slice(0, 12)}…`]);
@@ -42,7 +47,7 @@ export async function readEither(
   storage: Storage,
   name: string,
   id: string,
-  onStandIn: (name: string, damage: HoldfastError) => void,
+  onStandIn: (name: string) => void,
 ): Promise<Buffer> {
   try {
     return await readVerified(storage, name, id);
@@ -50,7 +55,7 @@ export async function readEither(
     if (!isDamage(error)) throw error;
     const copy = await readCopy(storage, name, id);
     if (!copy) throw error;
-    onStandIn(name, error);
+    onStandIn(name);
     return copy;
   }
 }

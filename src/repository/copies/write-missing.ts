@@ -59,11 +59,14 @@ export async function namesBelow(
 }
 
 /** Undefined where it is damaged, or gone since it was listed. */
-async function wholeOriginal(repository: Repository, name: string): Promise<Buffer | undefined> {
+export async function wholeOriginal(
+  repository: Repository,
+  name: string,
+): Promise<Buffer | undefined> {
   const { storage, masterKey } = repository;
   const id = idOfName(name);
   try {
-    if (id !== undefined) return await readVerified(storage, name, id);
+    if (id !== undefined) return await readVerified(storage, name, id, { fresh: true });
     const stored = await storage.read(name);
     parseConfig(storage, new Sealer(masterKey), stored);
     return stored;

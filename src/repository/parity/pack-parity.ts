@@ -3,6 +3,7 @@ import { HoldfastError, messageOf, systemClock, timedId } from '#base';
 import { ownBuffer } from '../blobs/read-blobs.ts';
 import { isAbsence } from '../copies/second-copies.ts';
 import { packName } from '../names.ts';
+import type { Mend } from '../records/records.ts';
 import { writeMend } from '../records/store.ts';
 import type { SealedFiles } from '../sealed/sealed-files.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -33,11 +34,17 @@ export class PackParity {
   readonly #setting: StoredParitySetting;
   readonly #underway = new Map<string, Promise<PackMend>>();
   readonly #failedMs = new Map<string, number>();
+  readonly #mends: Mend[] = [];
 
   constructor(storage: Storage, sealed: SealedFiles) {
     this.#storage = storage;
     this.#sealed = sealed;
     this.#setting = new StoredParitySetting(sealed);
+  }
+
+  /** Packs that were mended since the repository was opened, in their order. */
+  get mends(): readonly Mend[] {
+    return this.#mends;
   }
 
   /** Ends the thread. */
@@ -119,7 +126,9 @@ export class PackParity {
       const name = packName(packId);
       await this.#storage.write(name, [bytes]);
       const atMs = systemClock.nowMs();
-      await writeMend({ sealed: this.#sealed }, { id: timedId(atMs), atMs, by, name, what });
+      const mend: Mend = { id: timedId(atMs), atMs, by, name, what };
+      this.#mends.push(mend);
+      await writeMend({ sealed: this.#sealed }, mend);
       return undefined;
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;

@@ -14,6 +14,8 @@ export type ByteRange = { offset: number; length: number };
 export type FileHint = {
   /** Of a pack: data may lie in a cheaper class, trees are kept in a cache nearby. */
   blobs?: BlobType | undefined;
+  /** To be read where it is stored, though a copy may lie nearby. */
+  fresh?: boolean;
 };
 
 export type Patience = {
