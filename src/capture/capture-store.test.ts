@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type FileMetadata, quietLogger, Secret, silent } from '#base';
+import { type FileMetadata, type Progress, quietLogger, Secret, silent } from '#base';
 import {
   type CaptureRecord,
   createRepository,
@@ -203,8 +203,24 @@ describe('capture of a store', () => {
   });
 });
 
+it('shows no progress beyond the whole where more comes than was expected', async () => {
+  const told: Progress[] = [];
+  const progress = (one: Progress) => told.push(one);
+  await captureStore({
+    repository,
+    source: streamingSource(Buffer.alloc(100_000, 'page'), 10),
+    store,
+    context: { ...context(), progress },
+  });
+  expect(told.length).toBeGreaterThan(0);
+  for (const { doneBytes, totalBytes } of told) {
+    expect(doneBytes).toBeGreaterThan(10);
+    expect(totalBytes).toBe(doneBytes);
+  }
+});
+
 /** A source like a database: streams, parents after or never, no `leave`. */
-function streamingSource(pages: Buffer): Source {
+function streamingSource(pages: Buffer, expectedBytes = pages.length): Source {
   const metadata: FileMetadata = {
     kind: 'file',
     permissions: 0o600,
@@ -245,7 +261,7 @@ function streamingSource(pages: Buffer): Source {
     capture: async () => ({
       kind: 'base',
       root: '/streaming/orders',
-      expectedBytes: pages.length,
+      expectedBytes,
       events,
       outcome: async () => ({
         start: { line: 1, offset: 5n },

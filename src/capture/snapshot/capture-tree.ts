@@ -204,7 +204,10 @@ class TreeCapture {
       step,
       doneBytes: this.#doneBytes,
       doneItems: this.#doneItems,
-      ...(expectedBytes === undefined ? {} : { totalBytes: expectedBytes }),
+      // An estimate: what grew meanwhile, or wasn't counted, is no progress beyond the whole.
+      ...(expectedBytes === undefined
+        ? {}
+        : { totalBytes: Math.max(expectedBytes, this.#doneBytes) }),
     });
   }
 

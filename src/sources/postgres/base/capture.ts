@@ -91,8 +91,9 @@ class BaseCapture implements Capture {
   constructor(parts: BaseParts) {
     this.#parts = parts;
     this.root = `/postgres/${parts.store.name}`;
-    this.expectedBytes = parts.asked.storeBytes;
     const { server, asked, store, chunkSizeBytes } = parts;
+    // The WAL at the end is a segment at least.
+    this.expectedBytes = asked.storeBytes && asked.storeBytes + server.walSegmentSizeBytes;
     const options = {
       chunkSizeBytes,
       blockSizeBytes: server.blockSizeBytes,
