@@ -1,9 +1,10 @@
 /** From what the file declares to the environment as values. Everything was checked before. */
 import path from 'node:path';
 import { Secret } from '#base';
-import type { Check, Environment, Service, Store } from './model.ts';
+import type { Check, Environment, RepositorySettings, Service, Store } from './model.ts';
 import type { DeclaredCheck } from './schema/check.ts';
 import type { DeclaredEnvironment } from './schema/environment.ts';
+import type { DeclaredRepository } from './schema/repository.ts';
 import type { DeclaredService } from './schema/service.ts';
 import type { DeclaredStore } from './schema/store.ts';
 import { type Located, locate } from './yaml/located.ts';
@@ -32,10 +33,7 @@ export function assemble(
     stage: declared.stage,
     owners: withoutUndefined(declared.owners),
     imports: declared.import.map((each) => path.resolve(folder, each)),
-    repository: {
-      url: repositoryUrl(repository.url, folder),
-      password: new Secret(repository.password),
-    },
+    repository: assembleRepository(repository, folder),
     objectives: { rpoMs: objectives.rpo, rtoMs: objectives.rto, proofMs: objectives.proof },
     consistency: withoutUndefined({ leader: consistency.leader, skewMs: consistency.skew }),
     stores: Object.entries(declared.stores).map(([name, store]) =>
@@ -58,7 +56,41 @@ function withoutUndefined<T extends object>(
   return Object.fromEntries(kept) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
+function assembleRepository(
+  { url, password, s3, parity, check, prune }: DeclaredRepository,
+  folder: string,
+): RepositorySettings {
+  return {
+    url: repositoryUrl(url, folder),
+    password: new Secret(password),
+    ...(s3 && { s3: assembleS3(s3, folder) }),
+    ...(parity !== undefined && { parity: (Number.parseFloat(parity) || 0) / 100 }),
+    check: { everyMs: check.every, periodMs: check.period },
+    prune: { everyMs: prune.every },
+  };
+}
+
+function assembleS3(
+  { ca, credentials, ...rest }: NonNullable<DeclaredRepository['s3']>,
+  folder: string,
+): NonNullable<RepositorySettings['s3']> {
+  const { region, addressing, storageClass, connections } = rest;
+  const token = credentials?.sessionToken;
+  return {
+    ...withoutUndefined({ region, addressing, storageClass, connections }),
+    ...(ca !== undefined && { caFile: path.resolve(folder, ca) }),
+    ...(credentials && {
+      credentials: {
+        accessKeyId: credentials.accessKeyId,
+        secretAccessKey: new Secret(credentials.secretAccessKey),
+        ...(token !== undefined && { sessionToken: new Secret(token) }),
+      },
+    }),
+  };
+}
+
 function repositoryUrl(url: string, folder: string): string {
+  if (/^s3:/i.test(url)) return url;
   return path.resolve(folder, url.replace(/^(local|file):(\/\/)?/, ''));
 }
 

@@ -89,6 +89,7 @@ checks:
     });
     expect(environment.stage).toBe('production');
     expect(environment.repository.url).toBe(`${FOLDER}/repository`);
+    expect(environment.repository.check).toEqual({ everyMs: 86_400_000, periodMs: 2_592_000_000 });
     expect(environment.repository.password.reveal()).toBe('correct horse');
     expect(environment.stores).toEqual([
       {
@@ -133,6 +134,38 @@ checks:
       { name: 'smoke', kind: 'command', command: 'npm run smoke' },
     ]);
     expect(JSON.stringify(environment.texts)).not.toContain('hunter22');
+  });
+
+  test('takes a bucket with its options, credentials by reference, and how it is maintained', () => {
+    const bucket = `repository:
+  url: s3:https://s3.example:7480/hf-shop/production
+  password: \${PASSWORD}
+  s3:
+    region: eu-central-1
+    addressing: path
+    ca: ca.pem
+    credentials: {accessKeyId: "\${KEY}", secretAccessKey: "\${SECRET}"}
+    storageClass: STANDARD_IA
+  parity: 3%
+  check: {every: 12h, period: 7d}
+  prune: {every: 2d}
+`;
+    const text = GOOD.replace(/^repository: .*\n/m, bucket);
+    const known = { ...variables, KEY: 'AKIA', SECRET: 'hush hush' };
+    const { repository } = parse(text, undefined, { variables: known });
+    const { s3, password: _, ...rest } = repository;
+    expect(rest).toEqual({
+      url: 's3:https://s3.example:7480/hf-shop/production',
+      parity: 0.03,
+      check: { everyMs: 43_200_000, periodMs: 604_800_000 },
+      prune: { everyMs: 172_800_000 },
+    });
+    expect(s3).toMatchObject({ region: 'eu-central-1', addressing: 'path' });
+    expect(s3).toMatchObject({ caFile: `${FOLDER}/ca.pem`, storageClass: 'STANDARD_IA' });
+    expect(s3?.credentials?.secretAccessKey.reveal()).toBe('hush hush');
+    expect(JSON.stringify(repository)).not.toContain('hush');
+    const none = parse(GOOD.replace('./repository', '/r').replace('"}', '", parity: none}'));
+    expect(none.repository.parity).toBe(0);
   });
 
   test('keeps a store that is left out, of a type of later too, and asks for no secret of it', () => {
@@ -248,7 +281,12 @@ describe('bad input is named with line and column', () => {
     'a reserved variable': `${GOOD}services:\n  a: {run: x, env: {HOLDFAST_PASSWORD: x, "a b": y}}\n`,
     'a mistyped check': `${GOOD}checks:\n  c: {slq: orders, query: select 1}\n`,
     'a missing import': `${GOOD}import: [compose.yaml]\n`,
-    'a repository of later': GOOD.replace('./repository', 's3:https://s3.example/hf'),
+    'a repository of later': GOOD.replace('./repository', 'sftp:host:/hf'),
+    'a bucket that is none': GOOD.replace('./repository', 's3:https://key:word@s3.example/hf'),
+    'buckets and maintenance as they are not': GOOD.replace(
+      'repository: {',
+      'repository: {s3: {addressing: paht, storageClass: cold, credentials: {accessKeyId: a, secretAccessKey: plain}}, lock: 30d, parity: 80%, check: {every: 2d, period: 1d}, prune: {evry: 1d}, ',
+    ),
   };
   for (const [name, text] of Object.entries(cases)) {
     test(name, () => {

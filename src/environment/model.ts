@@ -17,13 +17,33 @@ export type Environment = {
   owners: { team?: string; recovery?: string; data?: string };
   /** Absolute paths of infrastructure files and folders. */
   imports: string[];
-  repository: { url: string; password: Secret };
+  repository: RepositorySettings;
   objectives: { rpoMs: number; rtoMs: number; proofMs: number };
   consistency: { leader?: string; skewMs: number };
   stores: Store[];
   /** In the order in which they start: each after what it needs. */
   services: Service[];
   checks: Check[];
+};
+
+export type RepositorySettings = {
+  /** A folder, absolute, or `s3:https://host/bucket/folder`. */
+  url: string;
+  password: Secret;
+  /** What an address of a bucket can't say. */
+  s3?: {
+    region?: string;
+    addressing?: 'path' | 'virtual';
+    /** Absolute. */
+    caFile?: string;
+    credentials?: { accessKeyId: string; secretAccessKey: Secret; sessionToken?: Secret };
+    storageClass?: string;
+    connections?: number;
+  };
+  /** As a fraction of each pack; 0 for none. Undefined: what the repository is set to stays. */
+  parity?: number;
+  check: { everyMs: number; periodMs: number };
+  prune: { everyMs: number };
 };
 
 export type Store =

@@ -106,11 +106,16 @@ function misplaced(reference: Reference, use: Use): string | undefined {
   return undefined;
 }
 
+const SECRET_FIELDS: ReadonlySet<string> = new Set([
+  'repository.password',
+  'repository.s3.credentials.secretAccessKey',
+  'repository.s3.credentials.sessionToken',
+]);
+
 const URL_WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/@:\s]*:(?!\$\{)[^@/\s]+@/i;
 
 function checkLiteralSecrets(path: Path, written: string, say: (what: string) => void): void {
-  const isPassword = path.length === 2 && path[0] === 'repository' && path[1] === 'password';
-  if (isPassword && referencesIn(written).length === 0) {
+  if (SECRET_FIELDS.has(path.join('.')) && referencesIn(written).length === 0) {
     say('must be a reference such as ${HOLDFAST_PASSWORD} or ${file:/run/secrets/holdfast}');
   }
   if (URL_WITH_PASSWORD.test(written)) {

@@ -224,8 +224,8 @@ function scheduledEveryMs(store: StoreProtection): number | undefined {
 }
 
 async function openOrCreate(environment: Environment): Promise<Repository> {
-  const { url, password } = environment.repository;
-  const storage = await openStorage(url);
+  const { url, password, s3 } = environment.repository;
+  const storage = await openStorage(url, s3 ? { s3 } : {});
   try {
     return await openRepository({ storage, password });
   } catch (error) {

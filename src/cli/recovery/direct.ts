@@ -74,7 +74,9 @@ async function openSession(options: Options): Promise<Session> {
   const declared = named ? undefined : await declaredEnvironment(options);
   const location = declared?.repository.url ?? locationFrom(options);
   const password = declared?.repository.password ?? (await passwordFrom(options));
-  const repository = await openRepository({ storage: await openStorage(location), password });
+  const s3 = declared?.repository.s3;
+  const storage = await openStorage(location, s3 ? { s3 } : {});
+  const repository = await openRepository({ storage, password });
   try {
     return {
       repository,

@@ -21,7 +21,12 @@ const environment: Environment = {
   stage: 'production',
   owners: {},
   imports: [],
-  repository: { url: '/repository', password: new Secret('p') },
+  repository: {
+    url: '/repository',
+    password: new Secret('p'),
+    check: { everyMs: 1, periodMs: 1 },
+    prune: { everyMs: 1 },
+  },
   objectives: { rpoMs: 5_000, rtoMs: 120_000, proofMs: 86_400_000 },
   consistency: { skewMs: 5_000 },
   stores: [

@@ -41,7 +41,12 @@ function environmentOf(service: Partial<Service>): Environment {
     stage: 'production',
     owners: {},
     imports: [],
-    repository: { url: '/repository', password: new Secret('p') },
+    repository: {
+      url: '/repository',
+      password: new Secret('p'),
+      check: { everyMs: 1, periodMs: 1 },
+      prune: { everyMs: 1 },
+    },
     objectives: { rpoMs: 1, rtoMs: 1, proofMs: 1 },
     consistency: { skewMs: 1 },
     stores: [

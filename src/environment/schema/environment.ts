@@ -1,6 +1,7 @@
 /** The parts of holdfast.yaml that concern the environment as a whole, and the file around all parts. */
 import { z } from 'zod';
 import { checkPart } from './check.ts';
+import { repositoryPart } from './repository.ts';
 import { servicePart } from './service.ts';
 import { storePart } from './store.ts';
 import { duration, name, span, text } from './values.ts';
@@ -12,18 +13,6 @@ const ownersPart = z
     data: text.optional().describe('who answers for the data'),
   })
   .describe('people or teams, named in plans, findings and evidence');
-
-const repositoryPart = z
-  .strictObject({
-    url: text
-      .refine((url) => !/^(s3|sftp|rest|b2|azure|gs|swift|rclone):/.test(url), {
-        error: (issue) =>
-          `${String(issue.input).split(':')[0]}: not yet; a folder of this machine is what there is`,
-      })
-      .describe('where the repository lies: a folder, absolute or relative to this file'),
-    password: text.describe('by reference: ${NAME} or ${file:/path}'),
-  })
-  .describe('the deduplicated, encrypted store of all captures, in the format of restic');
 
 const objectivesPart = z
   .strictObject({
