@@ -12,7 +12,7 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort, randomBytes, sleepMs } from '#base';
 
 const run = promisify(execFile);
-const READY_WITHIN_MS = 90_000;
+const READY_WITHIN_MS = 60_000;
 const ASK_AGAIN_MS = 50;
 
 export type S3TestUser = { accessKeyId: string; secretAccessKey: string };
@@ -46,9 +46,9 @@ export async function startS3TestServer(): Promise<S3TestServer> {
     const [monPort, port, tlsPort] = [await freePort(), await freePort(), await freePort()];
     await writeConfiguration(folder, monPort, port, tlsPort);
     await startDisk(folder, monPort, daemons);
-    daemons.push(daemon(folder, 'radosgw', ['-n', 'client.rgw']));
     const endpoint = `http://127.0.0.1:${port}`;
-    await until('radosgw answers', () => fetch(endpoint).then((answer) => answer.ok));
+    const gateway = () => daemon(folder, 'radosgw', ['-n', 'client.rgw']);
+    await start(gateway, daemons, () => fetch(endpoint).then((answer) => answer.ok));
     const user = await addUser(folder);
     return {
       endpoint,
@@ -62,9 +62,21 @@ export async function startS3TestServer(): Promise<S3TestServer> {
       stop,
     };
   } catch (error) {
+    const told = await lastWords(folder);
     await stop();
-    throw error;
+    throw new Error(`the S3 test server did not start\n${told}`, { cause: error });
   }
+}
+
+/** The end of each daemon's log, for whoever has to find out why one didn't start. */
+async function lastWords(folder: string): Promise<string> {
+  const logs = path.join(folder, 'log');
+  const names = await fs.readdir(logs).catch(() => []);
+  const texts = names.map(async (name) => {
+    const lines = (await fs.readFile(path.join(logs, name), 'utf8')).trimEnd().split('\n');
+    return `${name}:\n${lines.slice(-15).join('\n')}`;
+  });
+  return (await Promise.all(texts)).join('\n');
 }
 
 /** One monitor and one disk, without authentication between them. */
@@ -75,15 +87,14 @@ async function startDisk(folder: string, monPort: number, daemons: ChildProcess[
   const address = `[v1:127.0.0.1:${monPort}]`;
   await run('monmaptool', ['--create', '--addv', 'a', address, '--fsid', fsid, monmap]);
   await run('ceph-mon', ['--mkfs', '-i', 'a', '--monmap', monmap, ...conf]);
-  daemons.push(daemon(folder, 'ceph-mon', ['-i', 'a']));
+  const ceph = (words: readonly string[]) => run('ceph', [...conf, ...words], { timeout: 10_000 });
   const uuid = randomUUID();
-  await run('ceph', [...conf, 'osd', 'new', uuid], { timeout: READY_WITHIN_MS });
+  const monitor = () => daemon(folder, 'ceph-mon', ['-i', 'a']);
+  await start(monitor, daemons, async () => Boolean(await ceph(['osd', 'new', uuid])));
   await run('ceph-osd', ['-i', '0', '--mkfs', '--osd-uuid', uuid, ...conf]);
-  daemons.push(daemon(folder, 'ceph-osd', ['-i', '0']));
-  const place = ['osd', 'crush', 'add', 'osd.0', '1.0', 'host=h', 'root=default'];
-  await run('ceph', [...conf, ...place], { timeout: READY_WITHIN_MS });
-  await until('the disk is up', async () => {
-    const { stdout } = await run('ceph', [...conf, 'osd', 'stat', '--format', 'json']);
+  const disk = () => daemon(folder, 'ceph-osd', ['-i', '0']);
+  await start(disk, daemons, async () => {
+    const { stdout } = await ceph(['osd', 'stat', '--format', 'json']);
     return (JSON.parse(stdout) as { num_up_osds: number }).num_up_osds === 1;
   });
 }
@@ -94,11 +105,12 @@ async function addUser(folder: string): Promise<S3TestUser> {
     secretAccessKey: randomBytes(20).toString('hex'),
   };
   const name = user.accessKeyId.toLowerCase();
-  await run('radosgw-admin', [
+  const words = [
     ...['-c', path.join(folder, 'ceph.conf'), 'user', 'create'],
     ...[`--uid=${name}`, `--display-name=${name}`],
     ...[`--access-key=${user.accessKeyId}`, `--secret-key=${user.secretAccessKey}`],
-  ]);
+  ];
+  await until('a user', async () => Boolean(await run('radosgw-admin', words)));
   return user;
 }
 
@@ -123,9 +135,33 @@ function daemon(folder: string, command: string, words: readonly string[]): Chil
   return spawn('setpriv', all, { stdio: 'ignore', cwd: folder });
 }
 
+/**
+ * Waits until it does its work. Every client of Ceph may send its first command before it knows the cluster's id, and is
+ * refused then: who ended by that is started again, and who only asked asks again.
+ */
+async function start(
+  begin: () => ChildProcess,
+  daemons: ChildProcess[],
+  works: () => Promise<boolean>,
+): Promise<void> {
+  let child = begin();
+  daemons.push(child);
+  await until(child.spawnargs.join(' '), async () => {
+    if (hasEnded(child)) {
+      child = begin();
+      daemons.push(child);
+    }
+    return works();
+  });
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
 /** What it stored goes away anyway: there is nothing to end in order. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   await new Promise((resolve) => {
     child.once('exit', resolve);
     child.kill('SIGKILL');
