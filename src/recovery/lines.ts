@@ -1,5 +1,5 @@
 /** How a journal runs over forks: from a place on one line to the lines that came from it. */
-import type { JournalLine, JournalReader, Position, Watermark } from '#repository';
+import type { CaptureRecord, JournalLine, JournalReader, Position, Watermark } from '#repository';
 
 /** A line on the way, and where it is left for the next one; undefined: it is followed to its end. */
 export type Leg = { line: number; until: bigint | undefined };
@@ -34,9 +34,25 @@ export function newestLegs(from: Position, lines: readonly JournalLine[]): Leg[]
 /** What is known of when the journal stood where: by the store's clock, and by Holdfast's. */
 export type KnownInstants = { standings: readonly Watermark[]; watermarks: readonly Watermark[] };
 
-export async function knownInstants(journal: JournalReader): Promise<KnownInstants> {
-  const [standings, watermarks] = await Promise.all([journal.standings(), journal.watermarks()]);
+/** Finest around the forks, where it decides on which line an instant lies. */
+export async function knownInstants(
+  journal: JournalReader,
+  lines: readonly JournalLine[],
+): Promise<KnownInstants> {
+  const forks = lines.flatMap(({ line, parent, forkOffset }) => [
+    { line: parent, offset: forkOffset },
+    { line, offset: forkOffset },
+  ]);
+  const [standings, watermarks] = await Promise.all([
+    journal.standings(forks),
+    journal.watermarks(),
+  ]);
   return { standings, watermarks };
+}
+
+/** What was committed by then (Holdfast's clock, ms) is in this base: of a standby, which may lag, less than its time. */
+export function baseKnownMs({ facts, endedAtMs }: CaptureRecord): number {
+  return typeof facts.asOfMs === 'number' ? Math.min(facts.asOfMs, endedAtMs) : endedAtMs;
 }
 
 /**

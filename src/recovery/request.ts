@@ -73,6 +73,8 @@ export type StoreSelection = {
   /** True where |skew| is beyond the limit: must be accepted by name. */
   overLimit: boolean;
   bytes: number;
+  /** What a person should know before it starts, a sentence each: another timeline holds that instant too. */
+  notes?: string[];
 };
 
 export type RecoveryPhase = {
@@ -106,7 +108,10 @@ export type RecoveryState = {
     {
       selection: StoreSelection;
       directory: string;
+      /** May hold a password. */
       url: string;
+      /** A file (0600) with the URL and nothing else, for those who show no password. */
+      urlFile?: string;
       port?: number;
       /** Where production's data lies on this host, and where what was there is kept. */
       home?: string;

@@ -1,7 +1,8 @@
 /** Windows over forks of a journal, on a real repository in memory, and the base that an instant is brought back from. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Secret, timedId } from '#base';
 import {
+  batchFacts,
   type CaptureRecord,
   createRepository,
   openJournalReader,
@@ -44,8 +45,22 @@ function newStore() {
         { line, from: BigInt(from), latestMs: T0_MS + atMs + OFFSET_MS },
         Buffer.alloc(to - from, line),
       ),
-    base: async (line: number, end: number, atMs: number) => {
-      const record = baseAt(address, line, end, T0_MS + atMs);
+    /** As a batch that replaced pieces which ended at these places. */
+    batch: (line: number, from: number, to: number, known: [end: number, atMs: number][]) => {
+      const standings = known.map(([end, atMs]) => ({
+        offset: BigInt(end),
+        atMs: T0_MS + atMs + OFFSET_MS,
+      }));
+      const record: CaptureRecord = {
+        ...baseAt(address, line, to, T0_MS),
+        ...{ id: timedId(T0_MS), kind: 'journal-batch' },
+        start: { line, offset: BigInt(from) },
+        facts: batchFacts([], standings),
+      };
+      return writeCapture(repository, record, Math.max(...standings.map(({ atMs }) => atMs)));
+    },
+    base: async (line: number, end: number, atMs: number, facts = {}) => {
+      const record = { ...baseAt(address, line, end, T0_MS + atMs), facts };
       await writeCapture(repository, record);
       return record.id;
     },
@@ -65,17 +80,29 @@ function newStore() {
       return found.map(({ fromMs, toMs }) => [fromMs - T0_MS, toMs - T0_MS]);
     },
     /** Id of the capture that a recovery begins from. */
-    chosen: async (atMs: number | 'latest', line?: number) => {
-      const { stores: chosen } = await chooseRecovery({
-        ...{ repository, environment: address.environment, stage: address.stage },
-        stores: [{ name: address.store, source: endless() }],
-        when: atMs === 'latest' ? { kind: 'latest' } : { kind: 'time', atMs: T0_MS + atMs },
-        ...{ skewLimitMs: Number.MAX_SAFE_INTEGER, nowMs: T0_MS + 1_000_000 },
-        ...(line === undefined ? {} : { line }),
-      });
-      return chosen[0]?.capture.id;
-    },
+    chosen: async (atMs: number | 'latest', line?: number) =>
+      (await choose(address, atMs, line)).capture,
+    selection: (atMs: number, resolved: { line: number; offset: number }, line?: number) =>
+      choose(address, atMs, line, resolved),
   };
+}
+
+async function choose(
+  address: StoreAddress,
+  atMs: number | 'latest',
+  line?: number,
+  resolved?: { line: number; offset: number },
+) {
+  const { stores: chosen } = await chooseRecovery({
+    ...{ repository, environment: address.environment, stage: address.stage },
+    stores: [{ name: address.store, source: endless(resolved) }],
+    when: atMs === 'latest' ? { kind: 'latest' } : { kind: 'time', atMs: T0_MS + atMs },
+    ...{ skewLimitMs: 10, nowMs: T0_MS + 1_000_000 },
+    ...(line === undefined ? {} : { line }),
+  });
+  const [only] = chosen;
+  if (!only) throw new Error('nothing was chosen');
+  return only.selection;
 }
 
 function baseAt(address: StoreAddress, line: number, end: number, endedAtMs: number) {
@@ -92,11 +119,13 @@ function baseAt(address: StoreAddress, line: number, end: number, endedAtMs: num
 }
 
 /** Which base is chosen doesn't depend on what the journal's bytes say: they needn't be WAL. */
-function endless(): Source {
+function endless(resolved?: { line: number; offset: number }): Source {
+  const at = resolved && { line: resolved.line, offset: BigInt(resolved.offset) };
   return {
     ...(findSource('postgres') as Source),
     resolve: async (base) => ({
-      ...{ position: base.end, isEnd: true, leftBehindCommits: 0, leftBehindIsMore: false },
+      ...{ position: at ?? base.end, isEnd: at === undefined },
+      ...{ leftBehindCommits: 0, leftBehindIsMore: false },
     }),
   };
 }
@@ -195,4 +224,86 @@ test('several forks are followed one after the other', async () => {
     [1_200, 1_300],
   ]);
   expect(await store.chosen(1_250)).toBe(store.first);
+});
+
+test('before an older fork it lasts as long once the pieces have entered batches', async () => {
+  const store = newStore();
+  await store.base(1, 100, 100);
+  await store.line(2, 1, 250);
+  await store.batch(1, 90, 400, [
+    [150, 150],
+    [240, 260],
+    [300, 300],
+    [400, 400],
+  ]);
+  await store.batch(2, 200, 500, [
+    [255, 500],
+    [500, 700],
+  ]);
+  expect(await store.windows()).toEqual([
+    [100, 260],
+    [500, 700],
+  ]);
+});
+
+test('a base of a standby that lagged makes no window before the journal has come so far', async () => {
+  const store = newStore();
+  await store.base(1, 100, 100, { asOfMs: T0_MS + 40 });
+  expect(await store.windows()).toEqual([]);
+  await store.piece(1, 90, 200, 130);
+  expect(await store.windows()).toEqual([[100, 130]]);
+});
+
+test('an instant between a fork and what is known of the newer line is told to be the fork', async () => {
+  const store = await forked();
+  const fork = { line: 2, offset: 250 };
+  const between = await store.selection(350, fork);
+  expect(between.notes).toEqual([
+    expect.stringMatching(/timeline 2 had not begun.*timeline 1 was written until.*--timeline 1/),
+  ]);
+  // What comes back is older than what was asked for, and must be accepted.
+  expect(between).toMatchObject({ atMs: T0_MS + 200, skewMs: -150, overLimit: true });
+  const after = await store.selection(600, { line: 2, offset: 300 });
+  expect(after.notes).toBeUndefined();
+  const before = await store.selection(150, { line: 1, offset: 120 });
+  expect(before.notes).toBeUndefined();
+  const named = await store.selection(350, { line: 1, offset: 290 }, 1);
+  expect(named).toMatchObject({ skewMs: 0, overLimit: false });
+  expect(named.notes).toBeUndefined();
+  // Both lines were written at once.
+  await store.piece(1, 400, 450, 620);
+  const both = await store.selection(600, { line: 2, offset: 300 });
+  expect(both.notes).toEqual([expect.stringMatching(/^timeline 2 is followed; timeline 1/)]);
+  expect(both.skewMs).toBe(0);
+});
+
+test('a line that another recovery left aside is told of too', async () => {
+  const store = await forked();
+  await store.line(3, 1, 220);
+  await store.piece(3, 220, 300, 900);
+  const at = await store.selection(650, { line: 3, offset: 220 });
+  expect(at.notes?.join()).toMatch(/--timeline 2/);
+  expect(at.notes?.length).toBe(2);
+  expect((await store.selection(950, { line: 3, offset: 300 })).notes).toBeUndefined();
+});
+
+test('captures are listed once and read once, however many questions there are', async () => {
+  const store = await forked();
+  await store.base(1, 350, 360);
+  await store.base(2, 450, 650);
+  const lists = vi.spyOn(repository.sealed, 'list');
+  const reads = vi.spyOn(repository.sealed, 'read');
+  try {
+    await store.chosen('latest');
+    const listed = lists.mock.calls.filter(([name]) => name?.startsWith('captures/'));
+    expect(listed.length).toBe(1);
+    const read = reads.mock.calls
+      .map(([name]) => name)
+      .filter((name) => name.includes('captures/'));
+    expect(read.length).toBeGreaterThan(0);
+    expect(new Set(read).size).toBe(read.length);
+  } finally {
+    lists.mockRestore();
+    reads.mockRestore();
+  }
 });

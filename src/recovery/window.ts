@@ -8,7 +8,7 @@ import {
   readCapture,
   type StoreAddress,
 } from '#repository';
-import { instantsOn, type KnownInstants, knownInstants, newestLegs } from './lines.ts';
+import { baseKnownMs, instantsOn, type KnownInstants, knownInstants, newestLegs } from './lines.ts';
 
 /** Any second between the two is a recovery point (Holdfast's clock, ms). */
 export type RecoveryWindow = { fromMs: number; toMs: number; capture: string };
@@ -28,7 +28,8 @@ export async function recoveryWindows(
   journal: JournalReader,
 ): Promise<RecoveryWindow[]> {
   const entries = await listCaptures(repository, address, ['base']);
-  const [lines, known] = await Promise.all([journal.lines(), knownInstants(journal)]);
+  const lines = await journal.lines();
+  const known = await knownInstants(journal, lines);
   const windows: RecoveryWindow[] = [];
   for (const entry of entries) {
     const base = await readCapture(repository, entry);
@@ -44,7 +45,7 @@ async function windowsFrom(
   lines: readonly JournalLine[],
   instants: KnownInstants,
 ): Promise<RecoveryWindow[]> {
-  const own = { fromMs: base.endedAtMs, toMs: base.endedAtMs, capture: base.id };
+  const own = { fromMs: base.endedAtMs, toMs: baseKnownMs(base), capture: base.id };
   const windows: RecoveryWindow[] = [own];
   let { offset } = base.end;
   for (const { line, until } of newestLegs(base.end, lines)) {
@@ -61,7 +62,8 @@ async function windowsFrom(
     if (until !== undefined && end < until) break;
     offset = end;
   }
-  return windows;
+  // A base of a standby that lagged begins none until the journal has come to the instant at which it was taken.
+  return windows.filter(({ fromMs, toMs }) => fromMs <= toMs);
 }
 
 function joined(windows: readonly RecoveryWindow[]): RecoveryWindow[] {

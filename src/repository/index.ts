@@ -28,10 +28,11 @@ export * from './index/blob-table.ts';
 export type * from './index/shared-table.ts';
 export {
   type BatchSegment,
+  batchFacts,
   type JournalBatch,
   type JournalHome,
   listBatches,
-  segmentFacts,
+  type Standing,
 } from './journal/batches.ts';
 export type * from './journal/journal.ts';
 export * from './journal/pieces.ts';

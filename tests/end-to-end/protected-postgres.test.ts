@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBytes, sleepMs } from '#base';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { addressOf } from './site/address.ts';
 import { askHoldfast, type Ended, eventually, type Place, runHoldfast } from './site/command.ts';
 
 type StoreStatus = {
@@ -18,7 +19,7 @@ type StoreStatus = {
   journal?: { state: string; shipped?: { line: number } };
 };
 type Status = { stores: StoreStatus[] };
-type Recovered = { id: string; status: string; stores: { store: string; url: string }[] };
+type Recovered = { id: string; status: string; stores: { store: string; urlFile?: string }[] };
 type Refused = { error: { code: string; message: string } };
 
 const SLOT = 'holdfast_site_production_numbers';
@@ -78,7 +79,7 @@ async function numbersAt(when: string): Promise<number[]> {
   const recovered = await askHoldfast<Recovered & Partial<Refused>>(place, words);
   expect(recovered.error).toBe(undefined);
   const [store] = recovered.stores;
-  const client = new pg.Client({ connectionString: store?.url });
+  const client = new pg.Client({ connectionString: await addressOf(store) });
   await client.connect();
   const { rows } = await client.query('select n from numbers order by n');
   await client.end();

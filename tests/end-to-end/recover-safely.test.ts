@@ -10,6 +10,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
+import { addressOf } from './site/address.ts';
 import { type Ended, eventually, type Place, processesIn, runHoldfast } from './site/command.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
@@ -19,7 +20,7 @@ type Recovered = {
   id: string;
   status: string;
   folder: string;
-  stores: { store: string; url: string; directory: string; bytes: number }[];
+  stores: { store: string; urlFile?: string; directory: string; bytes: number }[];
 };
 
 let site: ProtectedSite;
@@ -131,7 +132,7 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
     });
     const before = await outside();
     copy = await recover(['--to', 'latest']);
-    const { url } = numbersOf(copy);
+    const url = await addressOf(numbersOf(copy));
     await ask(
       url,
       'insert into fast_numbers select generate_series(1, 1000)',
@@ -220,7 +221,7 @@ describe.each(['same', 'other'])(
       if (where === 'other') await fs.chmod(root, 0o711);
       await site.server.start();
       copy = await recover(['--to', 'latest'], root);
-      await ask(numbersOf(copy).url, 'insert into numbers values (501)');
+      await ask(await addressOf(numbersOf(copy)), 'insert into numbers values (501)');
       await site.server.stop();
     });
     afterAll(async () => {

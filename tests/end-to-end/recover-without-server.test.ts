@@ -3,13 +3,20 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addressOf } from './site/address.ts';
 import { holdfast, openProtectedSite, type ProtectedSite, waitFor } from './site/protected-site.ts';
 
 type Report = {
   id: string;
   status: string;
   folder: string;
-  stores: { store: string; url: string; directory: string; leftBehind?: string }[];
+  stores: {
+    store: string;
+    url: string;
+    urlFile?: string;
+    directory: string;
+    leftBehind?: string;
+  }[];
   checks: { name: string; verdict: string }[];
 };
 
@@ -75,7 +82,7 @@ describe('with repository and password alone', () => {
     expect(report.checks).toMatchObject([{ name: 'dense', verdict: 'pass' }]);
     expect(recovered.code).toBe(0);
     const rows = await query(
-      storeOf(report, 'numbers')?.url ?? '',
+      await addressOf(storeOf(report, 'numbers')),
       'select count(*)::int as n from numbers',
     );
     expect(rows).toEqual([{ n: 1500 }]);
@@ -83,9 +90,23 @@ describe('with repository and password alone', () => {
   });
 
   test('the copy takes writes and is listed', async () => {
-    await query(storeOf(report, 'numbers')?.url ?? '', 'insert into numbers values (1501)');
+    await query(await addressOf(storeOf(report, 'numbers')), 'insert into numbers values (1501)');
     const listed = await run('recovery', 'list');
     expect(listed.json).toMatchObject({ recoveries: [{ id: report.id, status: 'ready' }] });
+  });
+
+  test('passwords are shown where they are asked for, and nowhere else', async () => {
+    const { password } = site.server;
+    const listed = await run('recovery', 'list');
+    expect(JSON.stringify([report, listed.json])).not.toContain(password);
+    expect(storeOf(report, 'numbers')?.url).toContain(':***@127.0.0.1:');
+    const { urlFile = '' } = storeOf(report, 'numbers') ?? {};
+    expect((await fs.stat(urlFile)).mode & 0o777).toBe(0o600);
+    const opened = await run('recovery', 'open', report.id);
+    expect(storeOf(opened.json as Report, 'numbers')?.url).toBe(
+      await addressOf(storeOf(report, 'numbers')),
+    );
+    expect(await addressOf(storeOf(report, 'numbers'))).toContain(password);
   });
 
   test('the end of the journal comes back too', async () => {
@@ -93,7 +114,7 @@ describe('with repository and password alone', () => {
     expect(recovered.code, recovered.stderr).toBe(0);
     const latest = recovered.json as Report;
     const rows = await query(
-      storeOf(latest, 'numbers')?.url ?? '',
+      await addressOf(storeOf(latest, 'numbers')),
       'select n from numbers order by n',
     );
     expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);

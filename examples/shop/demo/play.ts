@@ -1,5 +1,6 @@
 /** The acts of the demo, in order. Each waits for what it needs to see, never for a time. */
 
+import { readFile } from 'node:fs/promises';
 import { waitUntil } from '../production/processes.ts';
 import { isExact, readRecord, type Verification, verify } from '../verify.ts';
 import { type Damage, strike } from './disaster.ts';
@@ -20,6 +21,7 @@ export type RecoveryReport = {
     skewMs: number;
     leftBehind?: string;
     url: string;
+    urlFile?: string;
     position?: { offset: string };
   }[];
   checks: { name: string; verdict: string }[];
@@ -122,9 +124,11 @@ export async function playDemo(stage: Stage, director: Director): Promise<Outcom
 
   tell({ text: `\n$ holdfast recover --to "before deploy ${SHA}"` });
   const beside = await recover(stage, []);
-  const urlOf = (report: RecoveryReport, name: string) =>
-    report.stores.find(({ store }) => store === name)?.url ?? '';
-  const heldBeside = await hold(stage, beside, urlOf(beside, 'uploads'), urlOf(beside, 'orders'));
+  const recovered = (name: string) => beside.stores.find(({ store }) => store === name);
+  // What is printed holds no password: the whole address lies in a file that only its owner reads.
+  const databaseUrl = await readFile(recovered('orders')?.urlFile ?? '', 'utf8');
+  const uploads = recovered('uploads')?.url ?? '';
+  const heldBeside = await hold(stage, beside, uploads, databaseUrl.trim());
   tell({
     text: `✓ beside production in ${(beside.tookMs / 1000).toFixed(1)}s, checked against the record`,
   });

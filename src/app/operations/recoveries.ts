@@ -151,11 +151,14 @@ function elapsed(waitMs: number): Promise<void> {
 
 function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
   const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, title } = state;
-  const stores = Object.values(state.stores).map(({ selection, url, directory, replaced }) => ({
-    ...selectionView(selection),
-    ...{ url, directory },
-    ...(replaced === undefined ? {} : { replaced }),
-  }));
+  const stores = Object.values(state.stores).map(
+    ({ selection, url, urlFile, directory, replaced }) => ({
+      ...selectionView(selection),
+      ...{ url, directory },
+      ...(urlFile === undefined ? {} : { urlFile }),
+      ...(replaced === undefined ? {} : { replaced }),
+    }),
+  );
   const failure =
     run?.failure ??
     (state.error === undefined ? undefined : failureOf(errors.recoveryFailed([state.error])));
@@ -195,11 +198,13 @@ function plannedView(
 function selectionView({
   leftBehind,
   position,
+  notes,
   ...selection
 }: Choice['stores'][number]['selection']) {
   return {
     ...selection,
     ...(leftBehind === undefined ? {} : { leftBehind }),
     ...(position === undefined ? {} : { position }),
+    ...(notes === undefined ? {} : { notes }),
   };
 }

@@ -2,6 +2,7 @@
 import { type FileMetadata, madeMetadata, systemClock, timedId } from '#base';
 import {
   type BatchSegment,
+  batchFacts,
   type CaptureRecord,
   encodeTree,
   type JournalBatch,
@@ -9,15 +10,22 @@ import {
   openWriter,
   type Repository,
   type RepositoryWriter,
+  type Standing,
   type StoreAddress,
-  segmentFacts,
   type TreeNode,
   writeCapture,
 } from '#repository';
 import type { CrashPoint } from '../crash-point.ts';
 import { captureTags } from '../snapshot/tags.ts';
 
-export type BatchSpan = { line: number; from: bigint; to: bigint; latestMs: number };
+export type BatchSpan = {
+  line: number;
+  from: bigint;
+  to: bigint;
+  latestMs: number;
+  /** How the journal stood within the span, by offset: as fine as the pieces tell that the batch replaces. */
+  standings: readonly Standing[];
+};
 
 export type BatchOptions = {
   repository: Repository;
@@ -73,7 +81,7 @@ export async function writeBatch(options: BatchOptions, span: BatchSpan): Promis
       end: { line: span.line, offset: span.to },
       clock: { offsetMs: 0, uncertaintyMs: 0 },
       chunkSizeBytes: CHUNK_BYTES,
-      facts: segmentFacts(saved.segments),
+      facts: batchFacts(saved.segments, span.standings),
       statistics: {
         files: saved.segments.length,
         directories: 0,
@@ -86,7 +94,8 @@ export async function writeBatch(options: BatchOptions, span: BatchSpan): Promis
     };
     const name = await writeCapture(repository, record, span.latestMs);
     crashPoint('journal/batch-stored');
-    return { ...span, name, id };
+    const { line, from, to, latestMs } = span;
+    return { line, from, to, latestMs, name, id };
   } finally {
     await lock.release();
   }

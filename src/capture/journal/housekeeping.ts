@@ -6,6 +6,7 @@ import {
   joinStretches,
   openJournalReader,
   removePiece,
+  type Standing,
   type Stretch,
   writePiece,
 } from '#repository';
@@ -23,6 +24,8 @@ export type HousekeepingOptions = BatchOptions & {
 
 const SMALL_PIECE_BYTES = 1n << 20n;
 const JOINED_PIECE_BYTES = 4n << 20n;
+/** Pieces of the same ten minutes are joined and no others: a piece tells one instant alone, its last. */
+const JOINED_PIECE_MS = 600_000;
 
 /** What one pass has done. */
 export type HousekeepingOutcome = { batches: number; joined: number };
@@ -79,7 +82,9 @@ export class Housekeeping {
       const bytes = run.to - run.from;
       if (bytes < least && nowMs - sinceMs < batchAfterMs) continue;
       const to = bytes > least ? run.from + least : run.to;
-      return { ...run, to, latestMs: latestWithin(shelf.pieces(), run.line, run.from, to) };
+      const standings = standingsWithin(shelf.pieces(), { ...run, to });
+      const latestMs = standings.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+      return { line: run.line, from: run.from, to, latestMs, standings };
     }
     return undefined;
   }
@@ -99,6 +104,7 @@ export class Housekeeping {
         first !== undefined &&
         last?.line === piece.line &&
         last.to === piece.from &&
+        periodOf(last) === periodOf(piece) &&
         piece.to - first.from <= JOINED_PIECE_BYTES;
       if (!follows) {
         if (run.length > 1) runs.push(run);
@@ -122,6 +128,10 @@ export class Housekeeping {
     shelf.addPiece(await writePiece(repository, address, start, Buffer.concat(parts)));
     crashPoint('journal/pieces-joined');
   }
+}
+
+function periodOf({ latestMs }: JournalPiece): number {
+  return Math.floor(latestMs / JOINED_PIECE_MS);
 }
 
 /** Whole segments that lie in pieces alone, as runs. */
@@ -150,15 +160,12 @@ function withoutBatches(run: Stretch, shelf: Shelf): Stretch[] {
   return left;
 }
 
-function latestWithin(
+function standingsWithin(
   pieces: readonly JournalPiece[],
-  line: number,
-  from: bigint,
-  to: bigint,
-): number {
-  let latestMs = 0;
-  for (const piece of pieces)
-    if (piece.line === line && piece.to > from && piece.to <= to)
-      latestMs = Math.max(latestMs, piece.latestMs);
-  return latestMs;
+  { line, from, to }: Pick<Stretch, 'line' | 'from' | 'to'>,
+): Standing[] {
+  return pieces
+    .filter((piece) => piece.line === line && piece.to > from && piece.to <= to)
+    .filter(({ latestMs }) => latestMs > 0)
+    .map((piece) => ({ offset: piece.to, atMs: piece.latestMs }));
 }

@@ -172,6 +172,11 @@ describe('journal shipping', () => {
     const pieces = (await reader.spans()).filter(({ where }) => where === 'piece');
     // What lies across the ends of batches stays.
     expect(pieces.reduce((sum, { from, to }) => sum + Number(to - from), 0)).toBeLessThan(7000);
+    // Where a fork lies within a batch, instants stay as fine as the pieces were that entered it.
+    const within = (all: Awaited<ReturnType<typeof reader.standings>>) =>
+      all.filter(({ position: { offset } }) => offset > size && offset < 3n * size).length;
+    const around = await reader.standings([{ line: 3, offset: 2n * size }]);
+    expect(within(around)).toBeGreaterThan(within(await reader.standings()) + 5);
   });
 
   it('writes an old segment as a batch though it is alone, and only once', async () => {

@@ -9,6 +9,7 @@ export const command: CommandSpec = {
   exits: {},
   async run(_args, options, io) {
     const { withRecoveryAccess } = await import('../recovery/open-access.ts');
+    const { withoutPasswords } = await import('../recovery/report.ts');
     const { tableLines } = await import('../frame/table.ts');
     const recoveries = await withRecoveryAccess(options, io, (access) => access.list());
     const iso = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
@@ -31,7 +32,7 @@ export const command: CommandSpec = {
     if (rows.length === 0)
       io.say('No recoveries on this host.\n\n  make one   holdfast recover --to WHEN');
     else for (const line of tableLines(columns, rows, io.columns)) io.say(line);
-    io.result({ recoveries });
+    io.result({ recoveries: recoveries.map(withoutPasswords) });
     return 0;
   },
 };

@@ -1,20 +1,15 @@
 import type { CommandSpec } from '../command.ts';
 import { DIRECT_OPTIONS } from '../recovery/options.ts';
 
-/** Never on a screen that others may see: the password is what `--secrets` asks for. */
-function shownUrl(url: string, secrets: boolean): string {
-  if (secrets || !url.includes('@')) return url;
-  return url.replace(/:\/\/([^:@/]*):[^@]*@/, '://$1:***@');
-}
-
 export const command: CommandSpec = {
   path: ['recovery', 'open'],
   summary: 'show where a recovery answers: databases, folders, services',
   arguments: [['<id>', 'of the recovery']],
-  options: [...DIRECT_OPTIONS, ['--secrets', 'show passwords in addresses']],
+  options: [...DIRECT_OPTIONS, ['--secrets', 'show passwords in addresses, as --json does']],
   examples: ['holdfast recovery open r19kq'],
   exits: { 5: 'no such recovery' },
   async run([id], options, io) {
+    const { shownAddress } = await import('../recovery/report.ts');
     const { withRecoveryAccess } = await import('../recovery/open-access.ts');
     const state = await withRecoveryAccess(options, io, (access) => access.find(String(id)));
     io.say(
@@ -22,7 +17,7 @@ export const command: CommandSpec = {
     );
     io.say();
     for (const { store, url = '' } of state.stores) {
-      io.say(`  ${store.padEnd(12)}${shownUrl(url, options.secrets === true)}`);
+      io.say(`  ${store.padEnd(12)}${options.secrets === true ? url : shownAddress(url)}`);
     }
     for (const service of state.services) io.say(`  ${service.name.padEnd(12)}${service.url}`);
     io.result(state);

@@ -355,7 +355,9 @@ export interface components {
                     offset: string;
                 };
                 bytes: number;
+                notes?: string[];
                 url?: string;
+                urlFile?: string;
                 directory?: string;
                 replaced?: string;
             }[];

@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import type { Change } from './access.ts';
 import { DIRECT_OPTIONS } from './options.ts';
+import { withoutPasswords } from './report.ts';
 
 export type ChangeWords = {
   change: Change;
@@ -34,7 +35,7 @@ export const changeCommand = ({ change, summary, question, done }: ChangeWords):
       }
       const recovery = await access.change(change, String(id));
       io.say(`${done} ${recovery.id}`);
-      io.result(recovery);
+      io.result(withoutPasswords(recovery));
     });
     return 0;
   },

@@ -6,8 +6,8 @@ import { parseWhen } from '../frame/when.ts';
 import { listOf } from '../repository/session.ts';
 import type { Options, RecoverPlan, RecoveryAccess } from './access.ts';
 import { withRecoveryAccess } from './open-access.ts';
-import type { ShownRecovery } from './report.ts';
-import { outcomeLines, selectionLines } from './show.ts';
+import { type ShownRecovery, withoutPasswords } from './report.ts';
+import { noteLines, outcomeLines, selectionLines } from './show.ts';
 
 const USAGE = 'holdfast recover';
 
@@ -32,6 +32,7 @@ function showChoice(choice: ShownRecovery, io: Io): void {
   io.say(`${choice.environment}/${choice.stage} to ${instant} UTC, ${choice.title}`);
   io.say();
   for (const line of selectionLines(choice.stores, Math.min(io.columns, 80))) io.say(line);
+  for (const line of noteLines(choice.stores)) io.say(line);
   io.say();
 }
 
@@ -66,7 +67,7 @@ async function recoverWith(access: RecoveryAccess, options: Options, io: Io): Pr
   const { recovery, problems } = await access.recover(plan);
   for (const { store, path, what } of problems) io.warn(`! ${store} ${path}: ${what}`);
   for (const line of outcomeLines(recovery, await access.objectiveMs())) io.say(line);
-  io.result({ ...recovery, problems });
+  io.result({ ...withoutPasswords(recovery), problems });
   if (recovery.status === 'checks-failed') return 6;
   return problems.length > 0 ? 3 : 0;
 }

@@ -1,11 +1,14 @@
 /** One shape of a recovery, for people and for `--json`, whether a server or this process recovered. */
+import { withoutPassword } from '#base';
 import type { CheckOutcome, Choice, RecoverResult, RecoveryState, StoreSelection } from '#recovery';
 import type { Schemas } from '../control-plane/client.ts';
 
-export type ShownStore = Omit<StoreSelection, 'leftBehind' | 'position'> & {
+export type ShownStore = Omit<StoreSelection, 'leftBehind' | 'position' | 'notes'> & {
   leftBehind?: string | undefined;
   position?: { line: number; offset: string } | undefined;
+  notes?: string[] | undefined;
   url?: string | undefined;
+  urlFile?: string | undefined;
   directory?: string | undefined;
   replaced?: string | undefined;
 };
@@ -32,14 +35,31 @@ export function shownState(state: RecoveryState): ShownRecovery {
   const { stores, services, error, ...rest } = state;
   return {
     ...rest,
-    stores: Object.values(stores).map(({ selection, url, directory, replaced }) => ({
+    stores: Object.values(stores).map(({ selection, url, urlFile, directory, replaced }) => ({
       ...selection,
       ...{ url, directory },
+      ...(urlFile === undefined ? {} : { urlFile }),
       ...(replaced === undefined ? {} : { replaced }),
     })),
     services: services.map(({ name, url }) => ({ name, url })),
     ...(error === undefined ? {} : { error }),
   };
+}
+
+/** For output that may be kept or seen by others: the whole address lies in `urlFile`, and `recovery open` shows it. */
+export function withoutPasswords<T extends ShownRecovery>(shown: T): T {
+  return {
+    ...shown,
+    stores: shown.stores.map((store) =>
+      store.url === undefined ? store : { ...store, url: shownAddress(store.url) },
+    ),
+    services: shown.services.map((service) => ({ ...service, url: shownAddress(service.url) })),
+  };
+}
+
+/** A folder is its own address. */
+export function shownAddress(address: string): string {
+  return address.includes('://') ? withoutPassword(address) : address;
 }
 
 export function shownAnswer(answer: Schemas['Recovery']): ShownRecovery {

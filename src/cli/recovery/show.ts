@@ -35,6 +35,14 @@ export function selectionLines(selections: readonly ShownStore[], width: number)
   return tableLines(COLUMNS, rows, width);
 }
 
+/** What a person should know of where the stores come from. */
+export function noteLines(selections: readonly ShownStore[]): string[] {
+  const lines = selections.flatMap(({ store, notes = [] }) =>
+    notes.map((note) => `! ${store}: ${note}`),
+  );
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
 const VERDICT_MARKS = { pass: '✓', fail: '✗', unknown: '?' } as const;
 
 function phaseDetail(phase: string, state: ShownRecovery): string {

@@ -5,7 +5,6 @@
 import { formatCount, formatDuration } from '#base';
 import {
   type CaptureRecord,
-  type JournalLine,
   type JournalReader,
   listWatermarks,
   openJournalReader,
@@ -13,9 +12,10 @@ import {
 } from '#repository';
 import type { CaptureOutcome, ResolvedTarget, Target } from '#sources';
 import { errors } from '../errors.ts';
-import { instantsOn, knownInstants, legsTo } from '../lines.ts';
-import { addressOf, type Before, captureAfter, newestCaptureBefore } from './base.ts';
+import { baseKnownMs, legsTo } from '../lines.ts';
+import { addressOf, type Before, type Choosing, knownCaptures } from './captures.ts';
 import { countDifferingFiles } from './difference.ts';
+import { lineOf, otherLinesAt } from './line.ts';
 import type { Choice, ChooseRequest, ChosenStore, RecoverableStore } from './request.ts';
 import { type Aim, aimAt } from './target.ts';
 
@@ -27,7 +27,8 @@ export function outcomeOf(capture: CaptureRecord): CaptureOutcome {
 }
 
 /** Throws what `recovery/*` names: in the future, before the window, in a gap, no such mark. */
-export async function chooseRecovery(request: ChooseRequest): Promise<Choice> {
+export async function chooseRecovery(asked: ChooseRequest): Promise<Choice> {
+  const request = { ...asked, captures: knownCaptures(asked) };
   const leader = findLeader(request);
   const aim = await aimAt(request);
   const led = leader && (await chooseFromJournal(request, leader, aim, aim.leader));
@@ -61,10 +62,12 @@ type Found = {
   isExact?: boolean;
   journal?: JournalReader;
   resolved?: ResolvedTarget;
+  /** What a person should know of how it was found. */
+  notes?: string[];
 };
 
 async function chooseFromJournal(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   aim: Aim,
   target: Target,
@@ -83,46 +86,44 @@ async function chooseFromJournal(
     request.line,
   );
   if (!resolved) throw errors.noLeaderJournal([store.name]);
+  const found = { capture, journal, resolved, isExact: wanted.kind !== 'time' };
+  if (wanted.kind === 'time' && request.line === undefined) {
+    const { notes, asOfMs } = await otherLinesAt(wanted.atMs, capture, resolved, journal);
+    if (asOfMs !== undefined) return { ...found, notes, atMs: Math.min(asOfMs, wanted.atMs) };
+    return { ...found, notes, atMs: await reachedMs(aim, found) };
+  }
+  return { ...found, atMs: await reachedMs(aim, found) };
+}
+
+/** What the store will be as of: short of the instant where the journal is known no further. */
+async function reachedMs(
+  aim: Aim,
+  {
+    journal,
+    capture,
+    resolved,
+  }: { journal: JournalReader; capture: CaptureRecord; resolved: ResolvedTarget },
+): Promise<number> {
   const knownMs = await lastKnownMs(journal, capture);
-  const reachedMs = resolved.isEnd ? Math.min(aim.atMs ?? knownMs, knownMs) : aim.atMs;
-  const atMs = reachedMs ?? (resolved.lastCommitMs ?? knownMs) - capture.clock.offsetMs;
-  return { capture, journal, resolved, atMs, isExact: wanted.kind !== 'time' };
+  const reached = resolved.isEnd ? Math.min(aim.atMs ?? knownMs, knownMs) : aim.atMs;
+  return reached ?? (resolved.lastCommitMs ?? knownMs) - capture.clock.offsetMs;
 }
 
 /** One that leads to where it is to be brought: the newest of all may lie on a line that was left since. */
 async function chooseBase(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   journal: JournalReader,
   target: Target,
 ): Promise<CaptureRecord> {
   const before = limitOf(target, request.nowMs);
-  const newest = await newestCaptureBefore(request, store.name, before);
+  const newest = await request.captures.newestBefore(store.name, before);
   const lines = await journal.lines();
   const line = request.line ?? (await lineOf(target, journal, lines, newest.clock.offsetMs));
   const leadsThere = ({ end }: CaptureRecord) =>
     line === undefined || legsTo(end, line, lines) !== undefined;
   if (leadsThere(newest)) return newest;
-  return await newestCaptureBefore(request, store.name, before, leadsThere);
-}
-
-/** The line on which the target lies; undefined where any base will do. */
-async function lineOf(
-  target: Target,
-  journal: JournalReader,
-  lines: readonly JournalLine[],
-  clockOffsetMs: number,
-): Promise<number | undefined> {
-  if (target.kind === 'position') return target.position.line || undefined;
-  if (target.kind === 'name' || lines.length === 0) return undefined;
-  const newestFirst = lines.toSorted((a, b) => b.line - a.line);
-  if (target.kind === 'end') return newestFirst[0]?.line;
-  const instants = await knownInstants(journal);
-  const hadBegun = ({ line, forkOffset }: JournalLine) => {
-    const [firstMs] = instantsOn(instants, { line, from: forkOffset }, clockOffsetMs);
-    return firstMs !== undefined && firstMs <= target.atMs;
-  };
-  return newestFirst.find(hadBegun)?.line;
+  return await request.captures.newestBefore(store.name, before, leadsThere);
 }
 
 function limitOf(target: Target, nowMs: number): Before {
@@ -136,7 +137,7 @@ function onStoreClock(target: Target, offsetMs: number): Target {
 }
 
 async function refuseGap(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   target: Target,
 ): Promise<void> {
@@ -155,16 +156,16 @@ async function refuseGap(
 async function lastKnownMs(journal: JournalReader, capture: CaptureRecord): Promise<number> {
   const [spans, watermarks] = await Promise.all([journal.spans(), journal.watermarks()]);
   const heard = spans.map((span) => span.latestMs - capture.clock.offsetMs);
-  return Math.max(capture.endedAtMs, ...heard, ...watermarks.map((mark) => mark.atMs));
+  return Math.max(baseKnownMs(capture), ...heard, ...watermarks.map((mark) => mark.atMs));
 }
 
 /** A store without a journal: its newest capture that was complete by then; what it shows is as of its beginning. */
 async function chooseCapture(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   instantMs: number,
 ): Promise<Found> {
-  const capture = await newestCaptureBefore(request, store.name, { atMs: instantMs });
+  const capture = await request.captures.newestBefore(store.name, { atMs: instantMs });
   const quietUntilMs = await unchangedUntilMs(request, store, capture);
   return { capture, atMs: Math.max(asOfMs(capture), Math.min(instantMs, quietUntilMs)) };
 }
@@ -183,12 +184,12 @@ const asOfMs = (capture: CaptureRecord) =>
  * for, or, after the newest capture, to what the watcher (running, or by its last watermark) says.
  */
 async function unchangedUntilMs(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   capture: CaptureRecord,
 ): Promise<number> {
   const address = addressOf(request, store.name);
-  const next = await captureAfter(request, store.name, capture.id);
+  const next = await request.captures.after(store.name, capture.id);
   if (next) {
     const { unchangedThroughMs } = next.facts as WatchedFacts;
     return unchangedThroughMs ?? asOfMs(capture);
@@ -198,7 +199,7 @@ async function unchangedUntilMs(
 }
 
 async function describe(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   found: Found,
   instantMs: number,
@@ -224,6 +225,7 @@ async function describe(
       leftBehind: await describeLeftBehind(request, store, found),
       overLimit: Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
       bytes: capture.statistics.bytes,
+      ...(found.notes && found.notes.length > 0 ? { notes: found.notes } : {}),
     },
   };
 }
@@ -243,7 +245,7 @@ function describeOrigin(
 }
 
 async function describeLeftBehind(
-  request: ChooseRequest,
+  request: Choosing,
   store: RecoverableStore,
   found: Found,
 ): Promise<string | undefined> {
@@ -252,7 +254,7 @@ async function describeLeftBehind(
     if (count === 0) return undefined;
     return `${leftBehindIsMore ? 'over ' : ''}${formatCount(count)} ${count === 1 ? 'commit' : 'commits'}`;
   }
-  const newest = await newestCaptureBefore(request, store.name, { atMs: Infinity });
+  const newest = await request.captures.newestBefore(store.name, { atMs: Infinity });
   if (newest.id === found.capture.id) return undefined;
   const count = await countDifferingFiles(request.repository, found.capture, newest);
   return count === 0 ? undefined : `${formatCount(count)} ${count === 1 ? 'file' : 'files'}`;

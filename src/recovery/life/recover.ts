@@ -1,7 +1,14 @@
 /** One recovery beside production, from the empty folder to checked services. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { formatSize, type Logger, messageOf, type ProgressListener, systemClock } from '#base';
+import {
+  formatSize,
+  type Logger,
+  messageOf,
+  type ProgressListener,
+  systemClock,
+  writeFileDurably,
+} from '#base';
 import type { Repository } from '#repository';
 import type { SourceContext } from '#sources';
 import { outcomeOf } from '../choose/choose.ts';
@@ -196,7 +203,13 @@ async function startStore(
     },
     contextFor(state, name, options),
   );
-  (state.stores[name] as RecoveryState['stores'][string]).url = recovered.url;
+  const entry = state.stores[name] as RecoveryState['stores'][string];
+  entry.url = recovered.url;
+  if (recovered.url.includes('://')) {
+    const urlFile = path.join(state.folder, name, 'url');
+    await writeFileDurably(urlFile, `${recovered.url}\n`);
+    entry.urlFile = urlFile;
+  }
   await saveState(state);
 }
 

@@ -4,7 +4,7 @@
  */
 import { errors } from '../errors.ts';
 import { batchesFolder, type NamedSpan, parseCaptureName } from '../records/names.ts';
-import type { CaptureRecord, StoreAddress } from '../records/records.ts';
+import type { CaptureRecord, StoreAddress, Watermark } from '../records/records.ts';
 import { readCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { decodeTree } from '../tree/decode-tree.ts';
@@ -17,9 +17,23 @@ export type JournalBatch = NamedSpan & { name: string; id: string };
 /** One file of a batch: a whole segment. */
 export type BatchSegment = { name: string; from: bigint; sizeBytes: number };
 
-/** The segments as a batch's record keeps them: JSON values alone. */
-export function segmentFacts(segments: readonly BatchSegment[]): Record<string, unknown> {
+/** By `atMs` (the store's clock) the journal stood no further than `offset`. */
+export type Standing = { offset: bigint; atMs: number };
+
+/** So many are kept of one batch, evenly: of 1 GiB one for each 256 KiB. */
+const MOST_STANDINGS = 4096;
+
+/**
+ * The segments as a batch's record keeps them, and what was known of when the journal stood where: JSON values alone.
+ */
+export function batchFacts(
+  segments: readonly BatchSegment[],
+  standings: readonly Standing[],
+): Record<string, unknown> {
+  const step = Math.ceil(standings.length / MOST_STANDINGS);
+  const kept = standings.filter((_, index) => (index + 1) % step === 0);
   return {
+    standings: kept.map(({ offset, atMs }) => [offset.toString(), atMs]),
     segments: segments.map(({ name, from, sizeBytes }) => ({
       name,
       from: from.toString(),
@@ -85,6 +99,31 @@ function segmentsOf(record: CaptureRecord, name: string): BatchSegment[] {
   if (next !== record.end.offset)
     throw errors.recordInvalid([name, 'its segments do not fill its span']);
   return segments;
+}
+
+/** Records never change: those around forks are asked for again and again. */
+const knownStandings = new WeakMap<JournalHome, Map<string, Promise<Watermark[]>>>();
+
+/** How the journal stood within a batch, as its record tells; empty where it was written without. */
+export function batchStandings(home: JournalHome, batch: JournalBatch): Promise<Watermark[]> {
+  const known = knownStandings.get(home) ?? new Map<string, Promise<Watermark[]>>();
+  knownStandings.set(home, known);
+  const standings = known.get(batch.name) ?? readStandings(home, batch);
+  known.set(batch.name, standings);
+  // A failed reading isn't kept.
+  standings.catch(() => known.delete(batch.name));
+  return standings;
+}
+
+async function readStandings(home: JournalHome, batch: JournalBatch): Promise<Watermark[]> {
+  const { facts } = await readCapture(home, batch);
+  if (!Array.isArray(facts.standings)) return [];
+  return facts.standings.flatMap((raw: unknown) => {
+    const [offset, atMs] = Array.isArray(raw) ? (raw as unknown[]) : [];
+    if (typeof offset !== 'string' || !/^\d{1,20}$/.test(offset)) return [];
+    if (typeof atMs !== 'number' || !Number.isFinite(atMs)) return [];
+    return [{ atMs, position: { line: batch.line, offset: BigInt(offset) } }];
+  });
 }
 
 /** Bytes from `from` up to `to`, which must lie within the batch, in order. */

@@ -30,9 +30,10 @@ export interface JournalReader {
   watermarks(): Promise<Watermark[]>;
   /**
    * By each of these instants (the store's clock, ms) the journal stood no further than the place: finer than `spans`,
-   * as fine as the bytes are held. In no order.
+   * as fine as the bytes are held; around these places also as fine as they were held before they entered a batch (its
+   * record is read). In no order.
    */
-  standings(): Promise<Watermark[]>;
+  standings(around?: readonly Position[]): Promise<Watermark[]>;
   /** How far the journal is unbroken from this position on its own line (not over a fork). */
   contiguousEnd(from: Position): Promise<bigint>;
   /**

@@ -10,6 +10,7 @@ import type {
 } from '../records/records.ts';
 import { listWatermarks, readGaps, readLines } from '../records/store.ts';
 import {
+  batchStandings,
   type JournalBatch,
   type JournalHome,
   listBatches,
@@ -69,12 +70,19 @@ export function openJournalReader(
     lines: (): Promise<JournalLine[]> => readLines(home, address),
     gaps: (): Promise<JournalGap[]> => readGaps(home, address),
     watermarks: (): Promise<Watermark[]> => listWatermarks(home, address),
-    async standings(): Promise<Watermark[]> {
-      const known = (await list()).filter(({ latestMs }) => latestMs > 0);
-      return known.map(({ line, to, latestMs }) => ({
-        atMs: latestMs,
-        position: { line, offset: to },
-      }));
+    async standings(around = []): Promise<Watermark[]> {
+      const all = await list();
+      const known = all
+        .filter(({ latestMs }) => latestMs > 0)
+        .map(({ line, to, latestMs }) => ({ atMs: latestMs, position: { line, offset: to } }));
+      const holds = ({ line, from, to }: Held) =>
+        around.some((at) => at.line === line && from <= at.offset && at.offset <= to);
+      const finer = all.map(({ holding, ...span }) =>
+        holding.where === 'batch' && holds({ holding, ...span })
+          ? batchStandings(home, holding.batch)
+          : [],
+      );
+      return [...known, ...(await Promise.all(finer)).flat()];
     },
     async contiguousEnd(from: Position): Promise<bigint> {
       return unbrokenEnd(await list(), from.line, from.offset);

@@ -40,6 +40,8 @@ const selectionSchema = z.object({
   overLimit: z.boolean(),
   position: z.object({ line: z.number(), offset: z.string() }).optional(),
   bytes: z.number(),
+  /** What a person should know before it starts, a sentence each. */
+  notes: z.array(z.string()).optional(),
 });
 
 export const recoverySchema = z
@@ -68,6 +70,8 @@ export const recoverySchema = z
     stores: z.array(
       selectionSchema.extend({
         url: z.string().optional(),
+        /** File (0600) on the server's host that holds the URL with its password. */
+        urlFile: z.string().optional(),
         directory: z.string().optional(),
         replaced: z.string().optional(),
       }),
