@@ -199,6 +199,11 @@ export const errors = errorCatalogue('repository', {
       `${count} blobs that snapshots need are missing (${example}): nothing was pruned`,
     guidance: 'Run `holdfast repo check` first; pruning a damaged repository could make it worse.',
   },
+  sameRepository: {
+    kind: 'invalid',
+    message: (location: string) => `${location} can't be copied into itself`,
+    guidance: 'Name another repository with --from.',
+  },
   // ---- records and journal
   recordInvalid: {
     kind: 'failed',

@@ -14,6 +14,7 @@ export {
 export { parseSelection, type ReadSelection } from './check/selection.ts';
 export type * from './config.ts';
 export { type CopiesWritten, writeMissingCopies } from './copies/write-missing.ts';
+export * from './copy/copy.ts';
 export * from './crypto/compression.ts';
 export * from './crypto/master-key.ts';
 export * from './crypto/sealer.ts';

@@ -122,6 +122,34 @@ describe('with repository and password alone', () => {
     await expect(fs.access(latest.folder)).rejects.toThrow('ENOENT');
   });
 
+  test('a copy of the repository, with a password of its own, is enough too', async () => {
+    const copied = path.join(site.folder, 'copied');
+    const password = path.join(site.folder, 'copied.password');
+    await fs.writeFile(password, 'of the copy');
+    const other = ['--repo', copied, '--password-file', password];
+    const environment = {
+      ...site.environment,
+      HOLDFAST_FROM_REPOSITORY: site.repository.location,
+      HOLDFAST_FROM_PASSWORD: site.environment.SITE_PASSWORD as string,
+    };
+    expect((await holdfast(site.folder, ['repo', 'init', ...other], environment)).code).toBe(0);
+    const made = await holdfast(site.folder, ['repo', 'copy', ...other], environment);
+    expect(made.code, made.stderr).toBe(0);
+    const recovered = await run(
+      'recover',
+      ...['--to', new Date(instantMs).toISOString(), '--store', 'numbers'],
+      ...['--repo', copied, '--password-file', password],
+    );
+    expect(recovered.code, recovered.stderr).toBe(0);
+    const fromCopy = recovered.json as Report;
+    const rows = await query(
+      storeOf(fromCopy, 'numbers')?.url ?? '',
+      'select count(*)::int as n from numbers',
+    );
+    expect(rows).toEqual([{ n: 1500 }]);
+    expect(await run('recovery', 'remove', fromCopy.id, '--yes')).toMatchObject({ code: 0 });
+  });
+
   test("it takes production's place, and gives it back", async () => {
     expect(await run('recovery', 'promote', report.id, '--yes')).toMatchObject({ code: 0 });
     await site.server.start();

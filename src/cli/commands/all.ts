@@ -17,6 +17,7 @@ import { command as recoveryRemove } from './recovery-remove.ts';
 import { command as recoveryUndo } from './recovery-undo.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
+import { command as repoCopy } from './repo-copy.ts';
 import { command as repoDiff } from './repo-diff.ts';
 import { command as repoDump } from './repo-dump.ts';
 import { command as repoFind } from './repo-find.ts';
@@ -55,6 +56,7 @@ export const commands: readonly CommandSpec[] = [
   rebuild,
   repoBackup,
   repoCheck,
+  repoCopy,
   repoDiff,
   repoDump,
   repoFind,

@@ -41,8 +41,15 @@ export async function withRepository<T>(
   options: Record<string, unknown>,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  const location = locationFrom(options);
-  const password = await passwordFrom(options);
+  return await withRepositoryAt(locationFrom(options), await passwordFrom(options), work);
+}
+
+/** The same for one that other options name. */
+export async function withRepositoryAt<T>(
+  location: string,
+  password: Secret,
+  work: (repository: Repository) => Promise<T>,
+): Promise<T> {
   const { openRepository, openStorage } = await import('#repository');
   const repository = await openRepository({ storage: await openStorage(location), password });
   try {

@@ -80,6 +80,15 @@ export async function writeCapture(
   return name;
 }
 
+/** The same capture with another snapshot, say: its name stays. Atomic, and durable when it resolves. */
+export async function rewriteCapture(
+  home: RecordsHome,
+  name: string,
+  record: CaptureRecord,
+): Promise<void> {
+  await write(home, 'capture', name, record);
+}
+
 /** All captures of one store by name alone, journal batches too, sorted by time within each kind's place. */
 export async function listCaptures(
   home: RecordsHome,
