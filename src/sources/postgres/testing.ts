@@ -53,7 +53,7 @@ export async function captureTo(
       }
       if (event.content.from === 'stream') {
         const handle = await fs.open(file, 'wx', event.metadata.permissions);
-        for await (const bytes of event.content.bytes) await handle.write(bytes);
+        await writeSparsely(handle, event.content.bytes);
         await handle.close();
       }
       await fs.lchown(file, server.user.uid, server.user.gid);
@@ -62,4 +62,18 @@ export async function captureTo(
   } finally {
     await capture.close();
   }
+}
+
+/** Zeros take no room: a large relation may be mostly such. */
+async function writeSparsely(
+  handle: fs.FileHandle,
+  parts: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  let at = 0;
+  for await (const bytes of parts) {
+    const isZero = bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
+    if (!isZero) await handle.write(bytes, 0, bytes.length, at);
+    at += bytes.length;
+  }
+  await handle.truncate(at);
 }
