@@ -1,7 +1,8 @@
 /** Tries again what may pass when tried again, with growing pauses and jitter, a bounded number of times. */
 import { HoldfastError, randomBytes, sleepMs } from '#base';
 import { optionalParts } from './optional-parts.ts';
-import type { ByteRange, FileHint, Patience, Storage, StoredFile } from './storage.ts';
+import type { ByteRange, FileHint, Patience, Storage } from './storage.ts';
+import type { FileVersions } from './versions.ts';
 
 export type RetryOptions = Patience & { signal?: AbortSignal };
 
@@ -9,11 +10,12 @@ export type RetryOptions = Patience & { signal?: AbortSignal };
 export function withRetries(inner: Storage, asked: RetryOptions = {}): Storage {
   const options = { ...inner.patience, ...asked };
   const retrying = <T>(work: () => Promise<T>) => retry(work, options);
-  const { removeAll, serverTimeMs, ...parts } = optionalParts(inner);
+  const { removeAll, serverTimeMs, versions, ...parts } = optionalParts(inner);
   return {
     ...parts,
     ...(removeAll && { removeAll: (names) => retrying(() => removeAll(names)) }),
     ...(serverTimeMs && { serverTimeMs: () => retrying(serverTimeMs) }),
+    ...(versions && { versions: versionsRetrying(versions, options) }),
     location: inner.location,
     concurrency: inner.concurrency,
     read: (name: string, range?: ByteRange, hint?: FileHint) =>
@@ -22,12 +24,25 @@ export function withRetries(inner: Storage, asked: RetryOptions = {}): Storage {
       retrying(() => inner.write(name, parts, hint)),
     stat: (name: string) => retrying(() => inner.stat(name)),
     remove: (name: string) => retrying(() => inner.remove(name)),
-    list: (prefix: string) => listRetrying(inner, prefix, options),
+    list: (prefix: string) => listRetrying(() => inner.list(prefix), options),
     close: () => inner.close(),
   };
 }
 
-async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
+function versionsRetrying(inner: FileVersions, options: RetryOptions): FileVersions {
+  const retrying = <T>(work: () => Promise<T>) => retry(work, options);
+  return {
+    lock: () => retrying(() => inner.lock()),
+    list: (prefix) => listRetrying(() => inner.list(prefix), options),
+    read: (version) => retrying(() => inner.read(version)),
+    makeCurrent: (version) => retrying(() => inner.makeCurrent(version)),
+    lockedUntilMs: (file) => retrying(() => inner.lockedUntilMs(file)),
+    extendLock: (file, mode, untilMs) => retrying(() => inner.extendLock(file, mode, untilMs)),
+  };
+}
+
+/** Also for a part of something longer, such as one page of a list, which can't be repeated as a whole. */
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
   const attempts = options.attempts ?? 6;
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -41,13 +56,12 @@ async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<
 }
 
 /** Only up to the first entry: after that the caller has seen something, and repeating it would show it twice. */
-async function* listRetrying(
-  inner: Storage,
-  prefix: string,
+async function* listRetrying<T>(
+  list: () => AsyncIterable<T>,
   options: RetryOptions,
-): AsyncIterable<StoredFile> {
+): AsyncIterable<T> {
   const begun = await retry(async () => {
-    const iterator = inner.list(prefix)[Symbol.asyncIterator]();
+    const iterator = list()[Symbol.asyncIterator]();
     return { iterator, first: await iterator.next() };
   }, options);
   if (begun.first.done) return;

@@ -1,6 +1,7 @@
 /** A place that keeps named, immutable byte strings: a local directory, a bucket, memory. */
 
 import type { BlobType } from '../names.ts';
+import type { FileVersions } from './versions.ts';
 
 export type StoredFile = {
   /** `/`-separated, relative to the repository's root: `data/ab/ab12…`, `holdfast/points/…`. */
@@ -36,6 +37,8 @@ export interface Storage {
   readonly isRemote?: boolean;
   /** How patiently to try again what may pass; see `withRetries`. */
   readonly patience?: Patience;
+  /** Where it keeps versions of files and can lock them. */
+  readonly versions?: FileVersions;
   /**
    * The whole file, or exactly the range. Throws `repository/not-in-storage` where the file is absent and
    * `repository/short-read` where the range goes past its end.

@@ -15,11 +15,7 @@ const IDLE_MS = 60_000;
 /** More sockets than requests at once: the limit is kept before a request begins, so that none waits in a timeout. */
 const SPARE_SOCKETS = 4;
 
-export function makeClient(
-  address: S3Address,
-  options: S3Options,
-  connections: number,
-): { client: S3Client; region: string } {
+export function makeClient(address: S3Address, options: S3Options, connections: number): S3Client {
   const region = options.region ?? address.region ?? regionOfEnvironment();
   const agent = {
     keepAlive: true,
@@ -27,7 +23,7 @@ export function makeClient(
     ...caOf(options),
   };
   const byPath = options.addressing ? options.addressing === 'path' : !address.isAws;
-  const client = new S3Client({
+  return new S3Client({
     region,
     // Amazon's own endpoints follow from the region, also where a global host was named.
     ...(!address.isAws && { endpoint: address.endpoint }),
@@ -45,7 +41,6 @@ export function makeClient(
       httpsAgent: new https.Agent(agent),
     }),
   });
-  return { client, region };
 }
 
 function regionOfEnvironment(): string {

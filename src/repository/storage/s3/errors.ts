@@ -77,6 +77,25 @@ export const s3Errors = errorCatalogue('s3', {
       `${name} lies in an archive class of ${location} and can't be read at once`,
     guidance: 'Bring it back first: aws s3api restore-object. Choose a class that answers at once.',
   },
+  versioningOff: {
+    kind: 'refused',
+    message: (bucket: string, _words: string, endpoint: string) =>
+      `nothing can be locked in the bucket "${bucket}" at ${endpoint}: it keeps no versions`,
+    guidance: (bucket: string, words: string, _endpoint: string) =>
+      `Run: aws s3api put-bucket-versioning${words} --bucket ${bucket} --versioning-configuration Status=Enabled`,
+  },
+  lockOff: {
+    kind: 'refused',
+    message: (bucket: string, _words: string, endpoint: string) =>
+      `nothing can be locked in the bucket "${bucket}" at ${endpoint}: Object Lock is off`,
+    guidance: (bucket: string, words: string, _endpoint: string) =>
+      `Run: aws s3api put-object-lock-configuration${words} --bucket ${bucket} --object-lock-configuration ObjectLockEnabled=Enabled. Where the server refuses that for a bucket that exists, make a new one: aws s3api create-bucket${words} --bucket ${bucket}-locked --object-lock-enabled-for-bucket`,
+  },
+  timeless: {
+    kind: 'failed',
+    message: (location: string) => `${location} doesn't tell its time`,
+    guidance: 'Something between here and the server takes the Date from its answers.',
+  },
   rejected: {
     kind: 'failed',
     message: (operation: string, name: string, location: string, why: string) =>

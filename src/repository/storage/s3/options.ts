@@ -1,5 +1,6 @@
 /** How a bucket is spoken to. Everything has a default; addresses and credentials are apart. */
 import type { Secret } from '#base';
+import type { FileLock } from '../versions.ts';
 
 export type S3Credentials = {
   accessKeyId: string;
@@ -18,6 +19,8 @@ export type S3Options = {
   credentials?: S3Credentials;
   /** For packs of data alone (`STANDARD_IA`, …): trees, indexes and snapshots are read often and stay standard. */
   storageClass?: string;
+  /** Default: the bucket's own rule for new objects. With this, a bucket that can't lock is refused at the first write. */
+  lock?: FileLock;
   /** Requests at once. Default 8. */
   connections?: number;
   /** No byte in either direction for so long ends a request. Default 60 s. */

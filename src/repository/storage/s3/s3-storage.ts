@@ -5,27 +5,35 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
+  DeleteObjectsCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
-  type S3Client,
+  type StorageClass,
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError } from '#base';
 import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
-import type { ByteRange, Storage, StoredFile } from '../storage.ts';
-import { parseS3Address, type S3Address } from './address.ts';
+import { retry } from '../retry.ts';
+import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
+import type { FileVersions } from '../versions.ts';
+import { parseS3Address } from './address.ts';
 import { makeClient } from './client.ts';
 import { s3Errors } from './errors.ts';
-import { s3Failure, statusOf } from './failures.ts';
-import { collect, crc32Of, sha256Of } from './object-bytes.ts';
+import { statusOf } from './failures.ts';
+import { collect, crc32Of, md5Of, sha256Of } from './object-bytes.ts';
+import { ObjectLock } from './object-lock.ts';
 import type { S3Options } from './options.ts';
-import { RequestDeadline } from './request-deadline.ts';
-import { RequestSlots } from './request-slots.ts';
+import { S3Requests } from './requests.ts';
+import { S3Versions } from './s3-versions.ts';
 
 const DEFAULT_CONNECTIONS = 8;
+
+/** S3's own limit for one request. */
+const REMOVALS_AT_ONCE = 1_000;
 
 export class S3Storage implements Storage {
   readonly location: string;
@@ -33,27 +41,29 @@ export class S3Storage implements Storage {
   readonly isRemote = true;
   /** Half a minute and more: servers that are busy or that start again ask for patience. */
   readonly patience = { attempts: 9 };
-  readonly #address: S3Address;
-  readonly #client: S3Client;
-  readonly #slots: RequestSlots;
-  readonly #underWay = new Set<RequestDeadline>();
-  #closed = false;
-  #wasReached = false;
+  readonly versions: FileVersions;
+  readonly #requests: S3Requests;
+  readonly #objectLock: ObjectLock;
+  readonly #storageClass: StorageClass | undefined;
   #bucketSeen = false;
 
   /** Asks nothing yet. Throws `s3/address-invalid` and `s3/option-invalid`. */
-  constructor(address: string, options: S3Options = {}) {
-    this.#address = parseS3Address(address);
-    this.location = this.#address.location;
+  constructor(text: string, options: S3Options = {}) {
+    const address = parseS3Address(text);
+    this.location = address.location;
     this.concurrency = options.connections ?? DEFAULT_CONNECTIONS;
-    this.#slots = new RequestSlots(this.concurrency);
-    this.#client = makeClient(this.#address, options, this.concurrency).client;
+    const client = makeClient(address, options, this.concurrency);
+    this.#requests = new S3Requests(address, client, this.concurrency);
+    this.#objectLock = new ObjectLock(this.#requests, options.lock);
+    this.versions = new S3Versions(this.#requests, this.#objectLock);
+    // The server knows which classes it has: any name may be one.
+    this.#storageClass = options.storageClass as StorageClass | undefined;
   }
 
   async read(name: string, range?: ByteRange): Promise<Buffer> {
     checkName(name);
     if (range?.length === 0) return this.#readNothing(name, range);
-    return this.#ask('reading', name, range?.length ?? 0, async (deadline) => {
+    return this.#requests.ask('reading', name, range?.length ?? 0, async (deadline) => {
       const got = await this.#get(name, range, deadline.signal);
       const found = got.ContentLength ?? 0;
       const body = addAbortSignal(deadline.signal, got.Body as Readable);
@@ -66,18 +76,22 @@ export class S3Storage implements Storage {
     });
   }
 
-  async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
+  async write(name: string, parts: readonly Uint8Array[], hint?: FileHint): Promise<void> {
     checkName(name);
+    const retention = await this.#objectLock.retentionOf(name);
     const length = parts.reduce((sum, part) => sum + part.length, 0);
     const command = new PutObjectCommand({
-      ...this.#keyOf(name),
+      ...this.#requests.keyOf(name),
       Body: bodyOf(parts),
       ContentLength: length,
       ChecksumCRC32: crc32Of(parts),
+      ...(hint?.blobs === 'data' && { StorageClass: this.#storageClass }),
+      // Servers want it for whatever is locked.
+      ...(retention && { ...retention, ContentMD5: md5Of(parts) }),
     });
     signAs(command, sha256Of(name, parts));
-    await this.#ask('writing', name, length, ({ signal }) =>
-      this.#client.send(command, { abortSignal: signal }),
+    await this.#requests.ask('writing', name, length, ({ signal }) =>
+      this.#requests.client.send(command, { abortSignal: signal }),
     );
   }
 
@@ -85,20 +99,11 @@ export class S3Storage implements Storage {
     checkPrefix(prefix);
     let ContinuationToken: string | undefined;
     do {
-      const page = await this.#ask('listing', prefix || '.', 0, ({ signal }) =>
-        this.#client.send(
-          new ListObjectsV2Command({
-            Bucket: this.#address.bucket,
-            Prefix: this.#address.prefix + prefix,
-            ContinuationToken,
-          }),
-          { abortSignal: signal },
-        ),
-      );
+      const page = await this.#listPage(prefix, ContinuationToken);
       for (const { Key = '', Size = 0 } of page.Contents ?? []) {
         // Consoles make folders by empty objects of such names.
         if (Key.endsWith('/')) continue;
-        yield { name: Key.slice(this.#address.prefix.length), sizeBytes: Size };
+        yield { name: Key.slice(this.#requests.address.prefix.length), sizeBytes: Size };
       }
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (ContinuationToken !== undefined);
@@ -107,8 +112,10 @@ export class S3Storage implements Storage {
   async stat(name: string): Promise<StoredFile | undefined> {
     checkName(name);
     try {
-      const head = await this.#ask('looking at', name, 0, ({ signal }) =>
-        this.#client.send(new HeadObjectCommand(this.#keyOf(name)), { abortSignal: signal }),
+      const head = await this.#requests.ask('looking at', name, 0, ({ signal }) =>
+        this.#requests.client.send(new HeadObjectCommand(this.#requests.keyOf(name)), {
+          abortSignal: signal,
+        }),
       );
       this.#bucketSeen = true;
       return { name, sizeBytes: head.ContentLength ?? 0 };
@@ -121,16 +128,80 @@ export class S3Storage implements Storage {
 
   async remove(name: string): Promise<void> {
     checkName(name);
-    await this.#ask('removing', name, 0, ({ signal }) =>
-      this.#client.send(new DeleteObjectCommand(this.#keyOf(name)), { abortSignal: signal }),
+    await this.#requests.ask('removing', name, 0, ({ signal }) =>
+      this.#requests.client.send(new DeleteObjectCommand(this.#requests.keyOf(name)), {
+        abortSignal: signal,
+      }),
     );
+  }
+
+  async removeAll(names: readonly string[]): Promise<void> {
+    names.forEach(checkName);
+    for (let at = 0; at < names.length; at += REMOVALS_AT_ONCE) {
+      await this.#removeSome(names.slice(at, at + REMOVALS_AT_ONCE));
+    }
+  }
+
+  async serverTimeMs(): Promise<number> {
+    let date: string | undefined;
+    const { bucket } = this.#requests.address;
+    const command = new ListObjectsV2Command({ Bucket: bucket, MaxKeys: 1 });
+    command.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        date = (answer.response as { headers: Record<string, string> }).headers.date;
+        return answer;
+      },
+      { step: 'deserialize', name: 'serverDate' },
+    );
+    await this.#requests.ask('asking for the time', bucket, 0, ({ signal }) =>
+      this.#requests.client.send(command, { abortSignal: signal }),
+    );
+    const ms = Date.parse(date ?? '');
+    if (Number.isNaN(ms)) throw s3Errors.timeless([this.location]);
+    return ms;
   }
 
   /** Ends what is under way: those calls reject. */
   async close(): Promise<void> {
-    this.#closed = true;
-    for (const deadline of this.#underWay) deadline.abort();
-    this.#client.destroy();
+    this.#requests.close();
+  }
+
+  /** Tried again by itself: the pages before have been handed out. */
+  #listPage(
+    prefix: string,
+    ContinuationToken: string | undefined,
+  ): Promise<ListObjectsV2CommandOutput> {
+    const { address, client } = this.#requests;
+    const command = () =>
+      new ListObjectsV2Command({
+        Bucket: address.bucket,
+        Prefix: address.prefix + prefix,
+        ContinuationToken,
+      });
+    const page = () =>
+      this.#requests.ask('listing', prefix || '.', 0, ({ signal }) =>
+        client.send(command(), { abortSignal: signal }),
+      );
+    return ContinuationToken === undefined ? page() : retry(page, this.patience);
+  }
+
+  async #removeSome(names: readonly string[]): Promise<void> {
+    const keys = names.map((name) => this.#requests.keyOf(name));
+    const command = new DeleteObjectsCommand({
+      Bucket: this.#requests.address.bucket,
+      Delete: { Objects: keys.map(({ Key }) => ({ Key })), Quiet: true },
+    });
+    const what = `${names[0]} and ${names.length - 1} more`;
+    await this.#requests.ask('removing', what, 0, async ({ signal }) => {
+      const { Errors } = await this.#requests.client.send(command, { abortSignal: signal });
+      const failed = Errors?.find(({ Code }) => Code !== 'NoSuchKey');
+      if (failed)
+        throw Object.assign(new Error(failed.Message), {
+          Code: failed.Code,
+          $metadata: { httpStatusCode: 400 },
+        });
+    });
   }
 
   async #get(
@@ -140,8 +211,8 @@ export class S3Storage implements Storage {
   ): Promise<GetObjectCommandOutput> {
     const Range = range && `bytes=${range.offset}-${range.offset + range.length - 1}`;
     try {
-      const command = new GetObjectCommand({ ...this.#keyOf(name), Range });
-      return await this.#client.send(command, { abortSignal });
+      const command = new GetObjectCommand({ ...this.#requests.keyOf(name), Range });
+      return await this.#requests.client.send(command, { abortSignal });
     } catch (error) {
       if (range && statusOf(error) === 416) throw shortRead(name, range);
       throw error;
@@ -159,44 +230,16 @@ export class S3Storage implements Storage {
   /** An answer to HEAD has no body, so it gives no reason: a list does. Throws it, or the error itself. */
   async #explain(error: unknown): Promise<void> {
     if (error instanceof HoldfastError && error.retryable) throw error;
-    await this.#ask('listing', '.', 0, ({ signal }) =>
-      this.#client.send(new ListObjectsV2Command({ Bucket: this.#address.bucket, MaxKeys: 1 }), {
-        abortSignal: signal,
-      }),
+    await this.#requests.ask('listing', '.', 0, ({ signal }) =>
+      this.#requests.client.send(
+        new ListObjectsV2Command({ Bucket: this.#requests.address.bucket, MaxKeys: 1 }),
+        {
+          abortSignal: signal,
+        },
+      ),
     );
     this.#bucketSeen = true;
     if (!isHoldfastError(error, 'repository/not-in-storage')) throw error;
-  }
-
-  async #ask<T>(
-    operation: string,
-    name: string,
-    bytes: number,
-    work: (deadline: RequestDeadline) => Promise<T>,
-  ): Promise<T> {
-    return this.#slots.run(async () => {
-      if (this.#closed) throw s3Errors.closed([this.location]);
-      const deadline = new RequestDeadline(bytes);
-      this.#underWay.add(deadline);
-      try {
-        const answer = await work(deadline);
-        this.#wasReached = true;
-        return answer;
-      } catch (error) {
-        if (this.#closed) throw s3Errors.closed([this.location]);
-        if (deadline.hasPassed) throw errors.storageTimeout([operation, name, this.location]);
-        if (statusOf(error) !== undefined) this.#wasReached = true;
-        const wasReached = this.#wasReached;
-        throw s3Failure(error, { operation, name, address: this.#address, wasReached });
-      } finally {
-        deadline.clear();
-        this.#underWay.delete(deadline);
-      }
-    });
-  }
-
-  #keyOf(name: string): { Bucket: string; Key: string } {
-    return { Bucket: this.#address.bucket, Key: this.#address.prefix + name };
   }
 }
 
