@@ -11,6 +11,7 @@ export * from './ids.ts';
 export * from './log.ts';
 export * from './memory.ts';
 export * from './posix/accounts.ts';
+export * from './posix/allocate.ts';
 export * from './posix/file-lock.ts';
 export * from './posix/inotify.ts';
 export * from './posix/metadata.ts';

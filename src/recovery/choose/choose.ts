@@ -2,7 +2,7 @@
  * An instant becomes one capture and one journal position per store. Nothing is changed: what is found here is what a
  * person sees before anything starts.
  */
-import { formatCount, formatDuration } from '#base';
+import { formatCount, formatDuration, isHoldfastError } from '#base';
 import {
   type CaptureRecord,
   type JournalReader,
@@ -66,14 +66,33 @@ type Found = {
   notes?: string[];
 };
 
+/** A position that was noted with the instant counts more than any clock, as long as the journal leads there. */
 async function chooseFromJournal(
   request: Choosing,
   store: RecoverableStore,
   aim: Aim,
   target: Target,
 ): Promise<Found> {
-  const noted = aim.positions[store.name];
-  const wanted: Target = noted ? { kind: 'position', position: noted } : target;
+  const position = aim.positions[store.name];
+  const isOnLine = request.line === undefined || request.line === position?.line;
+  if (!position || !isOnLine) return await chooseTarget(request, store, aim, target);
+  try {
+    return await chooseTarget(request, store, aim, { kind: 'position', position });
+  } catch (error) {
+    // The server may have been lost, or left its line, before what it said had left it.
+    if (!isHoldfastError(error) || error.kind !== 'not-found') throw error;
+    const found = await chooseTarget(request, store, aim, target);
+    const note = `the position noted with it can't be had, so its time counts: ${error.message}`;
+    return { ...found, notes: [...(found.notes ?? []), note] };
+  }
+}
+
+async function chooseTarget(
+  request: Choosing,
+  store: RecoverableStore,
+  aim: Aim,
+  wanted: Target,
+): Promise<Found> {
   const journal = openJournalReader(request.repository, addressOf(request, store.name), {
     ...(store.spoolFolder === undefined ? {} : { spoolFolder: store.spoolFolder }),
   });

@@ -34,7 +34,18 @@ export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
   giveWay: () => Promise<void>;
 };
 
-export class FileContents {
+/** What becomes of the contents of files. */
+export interface RestoredContents {
+  /** The file is made at the latest when `flush` resolves. */
+  add(path: Buffer, relative: string, node: TreeNode): Promise<void>;
+  /** Resolves when every file added so far is complete. */
+  flush(): Promise<void>;
+  /** Closes what is open. What wasn't complete stays as it is. */
+  close(): void;
+}
+
+/** Writes them to disk, all of them. */
+export class FileContents implements RestoredContents {
   readonly #options: ContentsOptions;
   readonly #files = new OpenFiles();
   #wave = new Map<string, Place[]>();
@@ -44,7 +55,6 @@ export class FileContents {
     this.#options = options;
   }
 
-  /** The file is made when its first content comes, and is complete at the latest after `flush`. */
   async add(path: Buffer, relative: string, node: TreeNode): Promise<void> {
     const ids = node.content ?? Buffer.alloc(0);
     const placesLeft = ids.length / ID_BYTES;
@@ -62,7 +72,6 @@ export class FileContents {
     else await this.#addPlaces(file, ids);
   }
 
-  /** Resolves when every file added so far is complete. */
   async flush(): Promise<void> {
     const wave = this.#wave;
     if (wave.size === 0) return;
@@ -84,7 +93,6 @@ export class FileContents {
     );
   }
 
-  /** Closes what is open. What wasn't complete stays as it is. */
   close(): void {
     this.#files.close();
   }

@@ -12,7 +12,7 @@ import {
 import type { TreeNode } from '#repository';
 import { compileExclusion } from '#sources';
 import { errors } from '../errors.ts';
-import { FileContents } from './contents.ts';
+import { type ContentsOptions, FileContents, type RestoredContents } from './contents.ts';
 import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
 import { joinPath, joinRelative } from './paths.ts';
 import { RestoreReport } from './report.ts';
@@ -20,6 +20,9 @@ import type { RestoreRequest, RestoreResult } from './request.ts';
 import { rootAsEntry } from './root-metadata.ts';
 import { graveError, isGrave, prepareTarget } from './target.ts';
 import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
+
+/** Where contents don't simply go to disk. */
+export type MakeContents = (options: ContentsOptions) => RestoredContents;
 
 const SLICE_MS = 10;
 const PROGRESS_EVERY_MS = 100;
@@ -42,13 +45,16 @@ type Directory = {
  * Rejects with an error of the `recovery` catalogue where all of it must stop (target not empty, full, not writable;
  * the tree itself unreadable), or with the signal's reason; what was restored so far then stays in the target.
  */
-export async function restoreTree(request: RestoreRequest): Promise<RestoreResult> {
+export async function restoreTree(
+  request: RestoreRequest,
+  makeContents: MakeContents = (options) => new FileContents(options),
+): Promise<RestoreResult> {
   const { repository, signal, target } = request;
   const owner = ownerOf(request.owner);
   const subpath = Buffer.from(request.subpath ?? '');
   const found = await findInTree(repository, request.tree, subpath, signal);
   const root = await prepareTarget(target, request.existing ?? 'refuse');
-  const restore = new TreeRestore(request, owner);
+  const restore = new TreeRestore(request, owner, makeContents);
   try {
     const ofRoot = request.root && subpath.length === 0 ? rootAsEntry(request.root) : undefined;
     if (found.kind === 'dir') await restore.directory(root, found.tree, found.metadata ?? ofRoot);
@@ -75,7 +81,7 @@ class TreeRestore {
   readonly #existing: NonNullable<RestoreRequest['existing']>;
   readonly #owner: ApplyOptions['owner'];
   readonly #report = new RestoreReport(process.geteuid?.() === 0);
-  readonly #contents: FileContents;
+  readonly #contents: RestoredContents;
   readonly #include: ReturnType<typeof compileExclusion>;
   readonly #exclude: ReturnType<typeof compileExclusion>;
   readonly #pending: Directory[] = [];
@@ -87,13 +93,13 @@ class TreeRestore {
   #sliceStartMs = systemClock.monotonicMs();
   #progressAtMs = 0;
 
-  constructor(request: RestoreRequest, owner: ApplyOptions['owner']) {
+  constructor(request: RestoreRequest, owner: ApplyOptions['owner'], makeContents: MakeContents) {
     this.#request = request;
     this.#existing = request.existing ?? 'refuse';
     this.#owner = owner;
     this.#include = compileExclusion(request.include ?? []);
     this.#exclude = compileExclusion(request.exclude ?? []);
-    this.#contents = new FileContents({
+    this.#contents = makeContents({
       repository: request.repository,
       ...(request.signal ? { signal: request.signal } : {}),
       report: this.#report,

@@ -1,5 +1,6 @@
 /** Nodes as a stat shows them. */
 import type { FileKind } from '#base';
+import { kernelDevice } from '../fuse/device-number.ts';
 import type { NodeAttributes } from '../fuse/wire.ts';
 import type { BrowseNode } from './nodes.ts';
 
@@ -49,11 +50,4 @@ function ourAttributes(node: Exclude<BrowseNode, { kind: 'entry' }>): NodeAttrib
     mtimeNs: timeNs,
     ctimeNs: timeNs,
   };
-}
-
-/** The C library's 64 bits of a device number as the kernel's 32 (new_encode_dev). */
-function kernelDevice(device: bigint): number {
-  const major = Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n));
-  const minor = Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n));
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }

@@ -2,7 +2,8 @@
 import os from 'node:os';
 import type { TreeNode } from '#repository';
 import { OPCODE, OPENED } from '../fuse/opcodes.ts';
-import { type FuseAnswer, type FuseFileSystem, NOT_SUPPORTED } from '../fuse/session.ts';
+import type { FuseAnswer } from '../fuse/reply.ts';
+import { type FuseFileSystem, NOT_SUPPORTED } from '../fuse/session.ts';
 import {
   DirectoryAnswer,
   decodeName,

@@ -23,7 +23,10 @@ export async function mountSnapshots(
   await refuseUnfit(folder);
   const view = new BrowsedRepository(repository, onFailure);
   await view.refresh();
-  return await startSession(folder, new BrowseFileSystem(view, onFailure), { allowOthers });
+  return await startSession(folder, new BrowseFileSystem(view, onFailure), {
+    allowOthers,
+    readOnly: true,
+  });
 }
 
 async function refuseUnfit(folder: string): Promise<void> {

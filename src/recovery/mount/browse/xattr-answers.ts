@@ -1,7 +1,7 @@
 /** Extended attributes: the kernel first asks how long the answer is, then for the answer. */
 import os from 'node:os';
 import type { ExtendedAttribute } from '#base';
-import type { FuseAnswer } from '../fuse/session.ts';
+import type { FuseAnswer } from '../fuse/reply.ts';
 import { decodeName } from '../fuse/wire.ts';
 
 const { ENODATA, ERANGE } = os.constants.errno;

@@ -9,7 +9,8 @@ import {
   MINOR,
 } from './opcodes.ts';
 
-const READ_ONLY_FEATURES =
+/** Of every file system here. */
+const FEATURES =
   FEATURE.asyncRead |
   FEATURE.readdirplus |
   FEATURE.readdirplusAuto |
@@ -20,8 +21,10 @@ const READ_ONLY_FEATURES =
 const READ_AHEAD_BYTES = 1024 * 1024;
 const REQUESTS_AT_ONCE = 64;
 
-/** The answer's body. Throws `recovery/fuse-too-old`. */
-export function answerInit(body: Buffer): Buffer {
+/**
+ * The answer's body. `moreFeatures`: of this file system besides. Throws `recovery/fuse-too-old`.
+ */
+export function answerInit(body: Buffer, moreFeatures = 0): Buffer {
   const major = body.readUInt32LE(0);
   const minor = body.readUInt32LE(4);
   if (major !== MAJOR || minor < LEAST_MINOR) throw errors.fuseTooOld([`${major}.${minor}`]);
@@ -29,7 +32,7 @@ export function answerInit(body: Buffer): Buffer {
   answer.writeUInt32LE(MAJOR, 0);
   answer.writeUInt32LE(MINOR, 4);
   answer.writeUInt32LE(Math.min(body.readUInt32LE(8), READ_AHEAD_BYTES), 8);
-  answer.writeUInt32LE((body.readUInt32LE(12) & READ_ONLY_FEATURES) >>> 0, 12);
+  answer.writeUInt32LE((body.readUInt32LE(12) & (FEATURES | moreFeatures)) >>> 0, 12);
   answer.writeUInt16LE(REQUESTS_AT_ONCE, 16);
   answer.writeUInt16LE((REQUESTS_AT_ONCE * 3) / 4, 18);
   answer.writeUInt32LE(MAX_TRANSFER_BYTES, 20);

@@ -10,6 +10,7 @@ const SHOWN_BYTES = 2000;
 export type KernelMountOptions = {
   /** Lets other users in than the one who mounts; permissions are kept either way. */
   allowOthers: boolean;
+  readOnly: boolean;
 };
 
 export type KernelMount = {
@@ -22,16 +23,16 @@ export type KernelMount = {
 };
 
 /**
- * Read-only, without devices and setuid. Should this process die in whatever way, the mount point goes too. Throws
+ * Without devices and setuid. Should this process die in whatever way, the mount point goes too. Throws
  * `recovery/fuse-absent`, `recovery/fuse-refused`, `recovery/mount-failed`.
  */
 export async function mountDevice(
   folder: string,
-  { allowOthers }: KernelMountOptions,
+  options: KernelMountOptions,
 ): Promise<KernelMount> {
   const descriptor = openDevice();
   try {
-    await runMount(descriptor, folder, allowOthers);
+    await runMount(descriptor, folder, options);
   } catch (error) {
     fs.closeSync(descriptor);
     throw error;
@@ -58,10 +59,15 @@ function openDevice(): number {
   }
 }
 
-async function runMount(descriptor: number, folder: string, allowOthers: boolean): Promise<void> {
+async function runMount(
+  descriptor: number,
+  folder: string,
+  { allowOthers, readOnly }: KernelMountOptions,
+): Promise<void> {
   const options = [
     ...['fd=3', 'rootmode=40000', `user_id=${process.getuid?.() ?? 0}`],
-    ...[`group_id=${process.getgid?.() ?? 0}`, 'default_permissions', 'ro', 'nosuid', 'nodev'],
+    ...[`group_id=${process.getgid?.() ?? 0}`, 'default_permissions', 'nosuid', 'nodev'],
+    ...(readOnly ? ['ro'] : []),
     ...(allowOthers ? ['allow_other'] : []),
   ].join(',');
   const words = ['-i', '-t', 'fuse.holdfast', '-o', options, 'holdfast', folder];

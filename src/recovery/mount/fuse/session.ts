@@ -1,14 +1,11 @@
 /** One mounted file system: requests come in from a thread that waits for them, and are answered here. */
-import fs from 'node:fs';
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { answerInit } from './init.ts';
 import { type KernelMountOptions, mountDevice } from './kernel.ts';
 import { OPCODE } from './opcodes.ts';
-import { decodeForgets, decodeRequest, encodeReplyHeader, type FuseRequest } from './wire.ts';
-
-/** The body of an answer in parts, or an errno. */
-export type FuseAnswer = readonly Uint8Array[] | { errno: number };
+import { type FuseAnswer, sendAnswer } from './reply.ts';
+import { decodeForgets, decodeRequest, type FuseRequest } from './wire.ts';
 
 /** A file system as the session asks it. */
 export interface FuseFileSystem {
@@ -125,16 +122,7 @@ class Serving {
   }
 
   #send(unique: bigint, answer: FuseAnswer): void {
-    const parts = 'errno' in answer ? [] : answer;
-    const errno = 'errno' in answer ? answer.errno : 0;
-    const bodyBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    try {
-      fs.writevSync(this.#descriptor, [encodeReplyHeader(unique, errno, bodyBytes), ...parts]);
-    } catch (error) {
-      // Whoever asked has gone (ENOENT), or the file system is unmounted (ENODEV, EBADF).
-      const { code } = error as NodeJS.ErrnoException;
-      if (!['ENOENT', 'ENODEV', 'EBADF'].includes(code ?? '')) throw error;
-    }
+    sendAnswer(this.#descriptor, unique, answer);
   }
 }
 

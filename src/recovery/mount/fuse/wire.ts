@@ -14,6 +14,9 @@ export type FuseRequest = {
   /** Names the request in its answer. */
   unique: bigint;
   node: bigint;
+  /** Who asks. */
+  uid: number;
+  gid: number;
   /** What follows the header. */
   body: Buffer;
 };
@@ -25,6 +28,8 @@ export function decodeRequest(bytes: Buffer): FuseRequest | undefined {
     opcode: bytes.readUInt32LE(4),
     unique: bytes.readBigUInt64LE(8),
     node: bytes.readBigUInt64LE(16),
+    uid: bytes.readUInt32LE(24),
+    gid: bytes.readUInt32LE(28),
     body: bytes.subarray(HEADER_BYTES),
   };
 }
@@ -41,6 +46,8 @@ export function encodeReplyHeader(unique: bigint, errno: number, bodyBytes: numb
 /** What a stat shows. */
 export type NodeAttributes = {
   node: bigint;
+  /** Shown as inode; the node's number where it isn't given. */
+  inode?: bigint;
   sizeBytes: bigint;
   /** Type and permissions as st_mode has them. */
   mode: number;
@@ -91,7 +98,7 @@ export function encodeAttributes(attributes: NodeAttributes, { validMs }: CacheT
 
 function writeAttributes(into: Buffer, at: number, attributes: NodeAttributes): void {
   const { atimeNs, mtimeNs, ctimeNs } = attributes;
-  into.writeBigUInt64LE(attributes.node, at);
+  into.writeBigUInt64LE(attributes.inode ?? attributes.node, at);
   into.writeBigUInt64LE(attributes.sizeBytes, at + 8);
   into.writeBigUInt64LE((attributes.sizeBytes + 511n) / 512n, at + 16);
   [atimeNs, mtimeNs, ctimeNs].forEach((timeNs, which) => {
@@ -162,20 +169,27 @@ export class DirectoryAnswer {
     this.#plus = plus;
   }
 
-  /** False where it has no room left: ask again from this line on. */
+  fits(name: Buffer): boolean {
+    return this.#filled + this.#lineBytes(name) <= this.#bytes.length;
+  }
+
+  /** False where it doesn't fit: the kernel asks again from this line on. */
   add({ name, attributes, next }: DirectoryLine): boolean {
+    if (!this.fits(name)) return false;
     const head = this.#plus ? ENTRY_BYTES : 0;
-    const needed = head + ((DIRENT_BYTES + name.length + 7) & ~7);
-    if (this.#filled + needed > this.#bytes.length) return false;
     if (this.#plus) writeEntry(this.#bytes, this.#filled, attributes, this.#plus.validMs);
     const at = this.#filled + head;
-    this.#bytes.writeBigUInt64LE(attributes.node, at);
+    this.#bytes.writeBigUInt64LE(attributes.inode ?? attributes.node, at);
     this.#bytes.writeBigUInt64LE(next, at + 8);
     this.#bytes.writeUInt32LE(name.length, at + 16);
     this.#bytes.writeUInt32LE((attributes.mode >> 12) & 0o17, at + 20);
     name.copy(this.#bytes, at + DIRENT_BYTES);
-    this.#filled += needed;
+    this.#filled += this.#lineBytes(name);
     return true;
+  }
+
+  #lineBytes(name: Buffer): number {
+    return (this.#plus ? ENTRY_BYTES : 0) + ((DIRENT_BYTES + name.length + 7) & ~7);
   }
 
   bytes(): Buffer {

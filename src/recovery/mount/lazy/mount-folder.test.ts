@@ -1,0 +1,197 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createHash, randomInt } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { madeMetadata, Secret } from '#base';
+import { createRepository, encodeTree, openStorage, openWriter, type TreeNode } from '#repository';
+import { outcome, randomChange, randomNumbers } from './random-changes.fixture.ts';
+
+const FILES: Record<string, Buffer> = {
+  empty: Buffer.alloc(0),
+  tiny: Buffer.from('a few bytes'),
+  page: patterned(4096),
+  uneven: patterned(123_457),
+  large: patterned(700_001),
+  zeros: Buffer.alloc(300_000),
+};
+
+function patterned(sizeBytes: number): Buffer {
+  const random = randomNumbers(sizeBytes);
+  return Buffer.from(Uint8Array.from({ length: sizeBytes }, () => random(256)));
+}
+
+let scratch: string;
+let repository: string;
+let tree: string;
+let child: ChildProcess | undefined;
+let lines: AsyncIterator<string>;
+
+beforeAll(async () => {
+  scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast lazy-'));
+  repository = path.join(scratch, 'repository');
+  tree = await saveFiles();
+});
+afterEach(async () => {
+  await unmount();
+});
+afterAll(() => fs.rmSync(scratch, { recursive: true, force: true }));
+
+/** Cut at 64 KiB, but for one whose blobs are uneven. Keeps a folder beside it that holds the same. */
+async function saveFiles(): Promise<string> {
+  const opened = await createRepository({
+    storage: await openStorage(repository),
+    password: new Secret('lazy'),
+    scrypt: { N: 1024, r: 8, p: 1 },
+  });
+  const writer = await openWriter(opened, { workers: 1 });
+  const nodes: TreeNode[] = [];
+  for (const [name, bytes] of Object.entries(FILES).sort()) {
+    const sizeBytes = name === 'uneven' ? 10_007 : 65_536;
+    const { ids } = await writer.saveStream(once(bytes), { kind: 'fixed', sizeBytes });
+    const metadata = madeMetadata('file', 0o644, 1_600_000_000_000_000_001n);
+    nodes.push({
+      ...metadata,
+      name: Buffer.from(name),
+      content: ids,
+      sizeBytes: BigInt(bytes.length),
+    });
+  }
+  const root = await writer.saveTree(encodeTree(nodes));
+  await writer.finish();
+  await opened.close();
+  return root;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+/** A folder of its own, and one beside it that holds the same as ordinary files. */
+function newPlaces(): { folder: string; lazy: string; plain: string } {
+  const folder = fs.mkdtempSync(path.join(scratch, 'place-'));
+  const plain = path.join(folder, 'plain');
+  fs.mkdirSync(plain);
+  for (const [name, bytes] of Object.entries(FILES))
+    fs.writeFileSync(path.join(plain, name), bytes);
+  return { folder, lazy: path.join(folder, 'mount'), plain };
+}
+
+async function mount(folder: string): Promise<void> {
+  const program = path.join(import.meta.dirname, 'mount.fixture.ts');
+  const started = spawn(process.execPath, [program, repository, tree, folder], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child = started;
+  lines = readline.createInterface({ input: started.stdout })[Symbol.asyncIterator]();
+  await said('mounted');
+}
+
+async function said(word: string): Promise<void> {
+  const { value, done } = await lines.next();
+  if (done || value !== word) throw new Error(`the mount said "${value}" instead of "${word}"`);
+}
+
+async function hydrate(): Promise<void> {
+  child?.stdin?.write('hydrate\n');
+  await said('hydrated');
+}
+
+async function unmount(): Promise<void> {
+  const ending = child;
+  child = undefined;
+  if (!ending || ending.exitCode !== null) return;
+  const ended = untilClosed(ending);
+  ending.stdin?.end();
+  await ended;
+}
+
+async function kill(folder: string): Promise<void> {
+  const ending = child as ChildProcess;
+  child = undefined;
+  const ended = untilClosed(ending);
+  ending.kill('SIGKILL');
+  await ended;
+  const mountPoint = path.join(folder, 'mount').replaceAll(' ', '\\040');
+  await vi.waitUntil(() => !fs.readFileSync('/proc/self/mounts', 'utf8').includes(mountPoint), {
+    timeout: 20_000,
+  });
+}
+
+function untilClosed(ending: ChildProcess): Promise<void> {
+  return new Promise((resolve) => ending.once('close', () => resolve()));
+}
+
+/** Content, size and permissions of everything below, by path. */
+function describeFolder(root: string): Record<string, string> {
+  const described: Record<string, string> = {};
+  for (const entry of fs.readdirSync(root, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name);
+    const stat = fs.lstatSync(file);
+    const content = entry.isFile()
+      ? createHash('sha256').update(fs.readFileSync(file)).digest('hex')
+      : 'folder';
+    const shown = `${(stat.mode & 0o7777).toString(8)} ${entry.isFile() ? stat.nlink : ''} ${stat.size}`;
+    described[path.relative(root, file)] = entry.isFile() ? `${shown} ${content}` : content;
+  }
+  return described;
+}
+
+function applySame(random: (below: number) => number, lazy: string, plain: string): string {
+  const names = [...Object.keys(FILES), 'new-1', 'new-2', 'folder-0/moved-0'];
+  const change = randomChange(random, names);
+  expect(outcome(change, lazy), `${change}`).toEqual(outcome(change, plain));
+  return `${change}`;
+}
+
+describe('a lazy folder', () => {
+  it('is complete at once and costs no room until it is written to', async () => {
+    const { folder, lazy, plain } = newPlaces();
+    await mount(folder);
+    expect(describeFolder(lazy)).toEqual(describeFolder(plain));
+    const taken = Number(
+      execFileSync('du', ['-s', '-B1', path.join(folder, 'files')])
+        .toString()
+        .split('\t')[0],
+    );
+    expect(taken).toBeLessThan(20_000);
+  });
+
+  it('answers random changes as ordinary files do, over remounts, kills and hydration', async () => {
+    const seed = randomInt(2 ** 31);
+    const random = randomNumbers(seed);
+    const { folder, lazy, plain } = newPlaces();
+    await mount(folder);
+    for (let round = 0; round < 8; round += 1) {
+      for (let step = 0; step < 150; step += 1) applySame(random, lazy, plain);
+      expect(describeFolder(lazy), `seed ${seed}, round ${round}`).toEqual(describeFolder(plain));
+      if (round === 2) {
+        await unmount();
+        await mount(folder);
+      }
+      if (round === 4) {
+        // What programs wrote went to the kernel; what is synced has reached the files.
+        execFileSync('sync', ['-f', lazy]);
+        await kill(folder);
+        await mount(folder);
+      }
+      if (round === 6) await hydrate();
+    }
+    await unmount();
+    expect(describeFolder(path.join(folder, 'files')), `seed ${seed}`).toEqual(
+      describeFolder(plain),
+    );
+  });
+
+  it('stands on its own as ordinary files once it is hydrated', async () => {
+    const { folder, lazy, plain } = newPlaces();
+    await mount(folder);
+    fs.truncateSync(path.join(lazy, 'large'), 5000);
+    fs.truncateSync(path.join(plain, 'large'), 5000);
+    await hydrate();
+    await unmount();
+    expect(describeFolder(path.join(folder, 'files'))).toEqual(describeFolder(plain));
+  });
+});

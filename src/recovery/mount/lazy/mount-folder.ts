@@ -1,0 +1,141 @@
+/** A laid-out tree, mounted: complete at once for whoever looks, filled as it is touched or in the background. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { BlobCache } from '../blob-cache.ts';
+import { mountDevice } from '../fuse/kernel.ts';
+import { BlockList, type LazyFile, readLazyFiles } from './block-list.ts';
+import { Filler } from './filler.ts';
+import type { LazyPlaces } from './lay-out.ts';
+import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
+import { loadPageMap, PageStore } from './page-store.ts';
+
+export type MountFolderOptions = LazyPlaces & {
+  mountPoint: string;
+  blobs: BlobCache;
+  /** Told of whatever couldn't be read from the repository; a program that asked for it saw an I/O error. */
+  onFailure: (error: unknown) => void;
+};
+
+export type HydrationProgress = { doneBytes: number; totalBytes: number };
+
+export type MountedFolder = {
+  mountPoint: string;
+  /** Resolves when it is unmounted, whoever did it. */
+  ended: Promise<void>;
+  /** Unmounts; whoever still uses it sees errors. What was written is on disk, durable as far as it was synced. */
+  end(): Promise<void>;
+  /** Brings everything here, and makes it durable. Rejects with the signal's reason; may be called again then. */
+  hydrate(signal: AbortSignal, onProgress?: (progress: HydrationProgress) => void): Promise<void>;
+};
+
+/** Needs a layout (`layOutTree`); goes on where an earlier mount, or machine, stopped. */
+export async function mountFolder(options: MountFolderOptions): Promise<MountedFolder> {
+  const { files: folder, state, mountPoint, blobs, onFailure } = options;
+  const files = readLazyFiles(state);
+  const map = loadPageMap(
+    state,
+    files.map(({ sizeBytes }) => sizeBytes),
+  );
+  const pages = new PageStore(map, state);
+  const blocks = new BlockList(state, files);
+  const mount = await mountDevice(mountPoint, { allowOthers: true, readOnly: false });
+  const { descriptor } = mount;
+  const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
+  const workerData: FolderThreadData = { descriptor, folder, state, pages: map.shared };
+  const thread = new Worker(new URL('./folder-thread.ts', import.meta.url), { workerData });
+  const agreed = Promise.withResolvers<void>();
+  thread.on('message', (message: FolderThreadMessage) => {
+    if (message.kind === 'agreed') agreed.resolve();
+    else filler.take(message.request);
+  });
+  const ended = untilThreadEnds(thread).finally(async () => {
+    await filler.settled();
+    await mount.unmount();
+    mount.close();
+    blocks.close();
+    pages.close();
+  });
+  await Promise.race([agreed.promise, ended]);
+  return {
+    mountPoint,
+    ended,
+    end: async () => {
+      await mount.unmount();
+      await ended;
+    },
+    hydrate: (signal, onProgress) => hydrate(folder, files, pages, filler, signal, onProgress),
+  };
+}
+
+async function untilThreadEnds(thread: Worker): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    thread.once('error', reject).once('exit', () => resolve());
+  });
+}
+
+/** What is asked for at once: some packs' worth of neighbours. */
+const STEP_BYTES = 4 * 1024 * 1024;
+
+async function hydrate(
+  folder: string,
+  files: readonly LazyFile[],
+  pages: PageStore,
+  filler: Filler,
+  signal: AbortSignal,
+  onProgress: ((progress: HydrationProgress) => void) | undefined,
+): Promise<void> {
+  const totalBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let doneBytes = 0;
+  for await (const { number, descriptor } of openLazyFiles(folder, files)) {
+    const { sizeBytes } = files[number] as LazyFile;
+    for (let offset = 0; offset < sizeBytes; offset += STEP_BYTES) {
+      signal.throwIfAborted();
+      const end = Math.min(offset + STEP_BYTES, sizeBytes, pages.map.limitOf(number));
+      if (end > offset) await filler.fill(number, descriptor, offset, end);
+      doneBytes += Math.min(STEP_BYTES, sizeBytes - offset);
+      onProgress?.({ doneBytes, totalBytes });
+    }
+    await pages.made(number, () => syncDescriptor(descriptor));
+  }
+}
+
+function syncDescriptor(descriptor: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(descriptor, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Wherever they lie by now; those that were removed meanwhile need nothing any more. */
+async function* openLazyFiles(
+  folder: string,
+  files: readonly LazyFile[],
+): AsyncGenerator<{ number: number; descriptor: number }> {
+  const numbers = new Map(files.map(({ inode }, number) => [inode, number]));
+  const done = new Set<number>();
+  for await (const entry of await fs.promises.opendir(folder, { recursive: true })) {
+    if (!entry.isFile()) continue;
+    const descriptor = openQuietly(path.join(entry.parentPath, entry.name));
+    if (descriptor === undefined) continue;
+    try {
+      const stat = fs.fstatSync(descriptor, { bigint: true });
+      const number = numbers.get(stat.ino);
+      if (number === undefined || done.has(number)) continue;
+      if (files[number]?.bornNs !== stat.birthtimeNs) continue;
+      done.add(number);
+      yield { number, descriptor };
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+}
+
+/** It may have been removed since it was listed. */
+function openQuietly(file: string): number | undefined {
+  try {
+    return fs.openSync(file, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The page map on disk, twice. `pages.now` follows every change at once, without fsync: it is true after the process was
+ * killed, and may be anything after the machine was. `pages.durable` tells only of pages whose bytes were made durable
+ * before: it is what counts after a reboot. Bits are only ever added, so a write that was torn harms nothing.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { PageMap, pageMapBytes } from './page-map.ts';
+
+const NOW = 'pages.now';
+const DURABLE = 'pages.durable';
+const BOOT = 'boot';
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
+
+export class PageStore {
+  readonly map: PageMap;
+  readonly #bytes: Uint8Array;
+  readonly #now: number;
+  readonly #durable: number;
+
+  constructor(map: PageMap, folder: string) {
+    this.map = map;
+    this.#bytes = new Uint8Array(map.shared);
+    this.#now = fs.openSync(path.join(folder, NOW), 'r+');
+    this.#durable = fs.openSync(path.join(folder, DURABLE), 'r+');
+  }
+
+  /** After the bytes of these pages were written, and under the lock. */
+  added(file: number, first: number, end: number): void {
+    const { start, end: stop } = this.map.markPresent(file, first, end);
+    if (stop > start) fs.writeSync(this.#now, this.#bytes, start, stop - start, start);
+  }
+
+  /** Durable when it returns: before the file itself is cut, else bytes of before could show again behind the cut. */
+  limited(file: number, sizeBytes: number): void {
+    this.map.lowerLimit(file, sizeBytes);
+    const place = this.map.limitPlace(file);
+    fs.writeSync(this.#now, this.#bytes, place, 8, place);
+    fs.writeSync(this.#durable, this.#bytes, place, 8, place);
+    fs.fdatasyncSync(this.#durable);
+  }
+
+  /**
+   * `syncFile` makes the bytes of the file durable. Pages that are there before it begins count as durable after it.
+   * Resolves when the map is durable, too.
+   */
+  async made(file: number, syncFile: () => Promise<void>): Promise<void> {
+    const changed = this.map.takeChanged(file);
+    const bits = changed ? Buffer.from(this.map.bitsOf(file)) : undefined;
+    await syncFile();
+    if (!bits) return;
+    fs.writeSync(this.#durable, bits, 0, bits.length, this.map.startOf(file));
+    await new Promise<void>((resolve, reject) => {
+      fs.fdatasync(this.#durable, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  close(): void {
+    fs.closeSync(this.#now);
+    fs.closeSync(this.#durable);
+  }
+}
+
+/** Nothing is here yet. `sizes`: bytes of each file. */
+export function createPageFiles(folder: string, sizes: readonly number[]): void {
+  const map = new PageMap(sizes, new SharedArrayBuffer(pageMapBytes(sizes)), true);
+  const bytes = new Uint8Array(map.shared);
+  fs.writeFileSync(path.join(folder, NOW), bytes, { mode: 0o600, flag: 'wx' });
+  fs.writeFileSync(path.join(folder, DURABLE), bytes, { mode: 0o600, flag: 'wx', flush: true });
+  fs.writeFileSync(path.join(folder, BOOT), bootId(), { mode: 0o600, flush: true });
+}
+
+/** As it was left: by a process of this boot, or by one before. */
+export function loadPageMap(folder: string, sizes: readonly number[]): PageMap {
+  const shared = new SharedArrayBuffer(pageMapBytes(sizes));
+  const sameBoot = fs.readFileSync(path.join(folder, BOOT), 'utf8') === bootId();
+  const bytes = fs.readFileSync(path.join(folder, sameBoot ? NOW : DURABLE));
+  new Uint8Array(shared).set(bytes.subarray(0, shared.byteLength));
+  const map = new PageMap(sizes, shared, false);
+  map.breakLock();
+  if (!sameBoot) {
+    fs.writeFileSync(path.join(folder, NOW), bytes);
+    fs.writeFileSync(path.join(folder, BOOT), bootId(), { flush: true });
+  }
+  return map;
+}
+
+/** Copies of one map for other threads see the same bytes. */
+export function sharedPageMap(shared: SharedArrayBuffer, sizes: readonly number[]): PageMap {
+  return new PageMap(sizes, shared, false);
+}
+
+function bootId(): string {
+  return fs.readFileSync(BOOT_ID_FILE, 'utf8').trim();
+}
