@@ -16,7 +16,7 @@ import {
   type WriterOptions,
   type WriterStats,
 } from '#repository';
-import { type CaptureEvent, compileExclusion, describeFailure, walkTree } from '#sources';
+import { type CaptureEvent, compileExclusion, describeFailure, walkFolders } from '#sources';
 import { errors } from './errors.ts';
 import type { Problem } from './problems.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
@@ -80,7 +80,9 @@ export async function backupPaths(
         repository,
         writer,
         events: eventsOf(absolute, { ...options, signal }),
-        ...(parent && { previous: { tree: parent.tree, startedAtMs: parent.timeMs } }),
+        ...(parent && {
+          previous: { tree: parent.tree, startedAtMs: parent.timeMs, isVisitedWhole: true },
+        }),
         progress: options.progress ?? silent,
         step: 'backup',
         signal,
@@ -157,7 +159,7 @@ async function* eventsOf(
     }
     found += 1;
     yield* foldersAbove(one, given);
-    const walk = walkTree(root, {
+    const walk = walkFolders(root, {
       signal: options.signal,
       exclusion: compileExclusion([...(options.exclude ?? [])]),
       oneFileSystem: options.oneFileSystem ?? false,

@@ -60,6 +60,7 @@ export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Prom
       store,
       {
         hasPrevious: options.previous !== undefined,
+        takesFolders: true,
         ...(options.previous && changed && { changedDirectories: changed }),
       },
       context,
@@ -104,7 +105,14 @@ async function storeCapture<Own>(
       repository,
       writer,
       events: capture.events(),
-      ...(previous && before && { previous: { tree: before, ...pickStart(previous) } }),
+      ...(previous &&
+        before && {
+          previous: {
+            tree: before,
+            startedAtMs: previous.startedAtMs,
+            isVisitedWhole: options.changedDirectories === undefined,
+          },
+        }),
       blockMap,
       progress: context.progress,
       step: `${store.name}: capture`,
@@ -160,8 +168,6 @@ async function storeCapture<Own>(
 }
 
 const position = ({ line, offset }: Position): Position => ({ line, offset });
-
-const pickStart = ({ startedAtMs }: CaptureRecord) => ({ startedAtMs });
 
 function rootMetadata(root: NonNullable<CapturedTree['root']>): RootMetadata {
   const { permissions, uid, gid, user, group, mtimeNs } = root;

@@ -4,7 +4,7 @@
  */
 
 import type { z } from 'zod';
-import type { FileMetadata, Logger, ProgressListener } from '#base';
+import type { EntryTable, FileMetadata, Logger, ProgressListener } from '#base';
 
 /** A store of holdfast.yaml with references resolved: common fields plus the source's own (by its schema). */
 export type StoreSettings<Own = Record<string, unknown>> = {
@@ -61,7 +61,13 @@ export type EntryContent =
 export type CaptureEvent =
   /** Path relative to the store's root, raw bytes, `/`-separated; the root itself is the empty path. */
   | { kind: 'entry'; path: Buffer; metadata: FileMetadata; content: EntryContent }
-  /** Everything below this directory was given: it may be sealed now. Optional. */
+  /**
+   * Entries of a directory, sorted by the bytes of their names, all of whose files lie on this host: instead of an
+   * `entry` for each, and only where the caller takes folders. A large directory comes in several parts, one right after
+   * the other, before anything else. The table holds until the next event is asked for.
+   */
+  | { kind: 'folder'; path: Buffer; entries: EntryTable }
+  /** Everything below this directory was given: it may be sealed now. Optional; due after a `folder`. */
   | { kind: 'leave'; path: Buffer }
   /** Take this directory whole from the previous capture: nothing below it changed. Only where `previous` was given. */
   | { kind: 'reuse'; path: Buffer }
@@ -97,6 +103,8 @@ export type CaptureOptions = {
   changedDirectories?: ReadonlySet<string>;
   /** True where the previous capture is at hand, so that `reuse` may be said. */
   hasPrevious: boolean;
+  /** True where events of the kind `folder` are taken: a source may then give them. */
+  takesFolders?: boolean;
 };
 
 // ---------------------------------------------------------------- journal

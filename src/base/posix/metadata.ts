@@ -17,34 +17,62 @@ const KIND_BY_TYPE = new Map<number, FileKind>([
   [S_IFSOCK, 'socket'],
 ]);
 
+export function kindOf(mode: number): FileKind {
+  return KIND_BY_TYPE.get(mode & S_IFMT) ?? 'socket';
+}
+
 /**
  * All metadata of the entry itself; a symlink isn't followed. Throws Node's system errors (ENOENT, EACCES, EIO), also
  * where the entry vanishes between the calls.
  */
 export function readMetadata(path: Buffer): FileMetadata {
   const stat = fs.lstatSync(path, { bigint: true });
-  const mode = Number(stat.mode);
-  const kind = KIND_BY_TYPE.get(mode & S_IFMT) ?? 'socket';
-  const uid = Number(stat.uid);
-  const gid = Number(stat.gid);
-  const metadata: FileMetadata = {
-    kind,
-    permissions: mode & 0o7777,
+  return completeMetadata(path, {
+    mode: Number(stat.mode),
+    uid: Number(stat.uid),
+    gid: Number(stat.gid),
     mtimeNs: stat.mtimeNs,
     atimeNs: stat.atimeNs,
     ctimeNs: stat.ctimeNs,
+    inode: stat.ino,
+    deviceId: stat.dev,
+    links: stat.nlink,
+    sizeBytes: stat.size,
+    device: stat.rdev,
+  });
+}
+
+/** What one look-up tells; `sizeBytes` and `device` of whatever kind of entry. */
+export type LookedUp = { mode: number } & Required<
+  Pick<
+    FileMetadata,
+    | ('uid' | 'gid' | 'mtimeNs' | 'atimeNs' | 'ctimeNs')
+    | ('inode' | 'deviceId' | 'links' | 'sizeBytes' | 'device')
+  >
+>;
+
+/** What was looked up, with what takes further calls: names, attributes, the link's target. Throws system errors. */
+export function completeMetadata(path: Buffer, lookedUp: LookedUp): FileMetadata {
+  const { mode, uid, gid, device } = lookedUp;
+  const kind = kindOf(mode);
+  const metadata: FileMetadata = {
+    kind,
+    permissions: mode & 0o7777,
+    mtimeNs: lookedUp.mtimeNs,
+    atimeNs: lookedUp.atimeNs,
+    ctimeNs: lookedUp.ctimeNs,
     uid,
     gid,
     user: userName(uid),
     group: groupName(gid),
-    inode: stat.ino,
-    deviceId: stat.dev,
-    links: stat.nlink,
-    sizeBytes: kind === 'file' ? stat.size : 0n,
+    inode: lookedUp.inode,
+    deviceId: lookedUp.deviceId,
+    links: lookedUp.links,
+    sizeBytes: kind === 'file' ? lookedUp.sizeBytes : 0n,
     xattrs: readXattrs(path),
   };
   if (kind === 'symlink') metadata.linkTarget = fs.readlinkSync(path, 'buffer');
-  if (kind === 'dev' || kind === 'chardev') metadata.device = stat.rdev;
+  if (kind === 'dev' || kind === 'chardev') metadata.device = device;
   return metadata;
 }
 

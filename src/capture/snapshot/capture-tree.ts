@@ -6,16 +6,21 @@ import type { CaptureEvent } from '#sources';
 import { GiveWay } from '../precedence.ts';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
+import { FolderCapture } from './folder-capture.ts';
+import { PreviousFolders } from './previous-folders.ts';
 import { PreviousTree } from './previous-tree.ts';
 import { recentTrees } from './recent-trees.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
 export type CaptureTreeOptions = {
-  repository: Pick<Repository, 'readBlob' | 'index' | 'snapshots'>;
+  repository: Pick<Repository, 'readBlob' | 'readBlobs' | 'index' | 'snapshots'>;
   writer: RepositoryWriter;
   events: AsyncIterable<CaptureEvent>;
-  /** Tree of the capture before, and when that began (ms since 1970). */
-  previous?: { tree: string; startedAtMs: number };
+  /**
+   * Tree of the capture before, and when that began (ms since 1970). `isVisitedWhole`: most of it will be held against
+   * the source, and not only what a watcher names.
+   */
+  previous?: { tree: string; startedAtMs: number; isVisitedWhole?: boolean };
   /** Gets the files that came as streams with a fixed chunk size. */
   blockMap?: BlockMapWriter;
   progress?: ProgressListener;
@@ -61,6 +66,7 @@ class TreeCapture {
   readonly #problems = new Problems();
   readonly #previous: PreviousTree | undefined;
   readonly #contents: FileContents;
+  readonly #folders: FolderCapture;
   readonly #giveWay: GiveWay;
   #root: FileMetadata | undefined;
   readonly #streamsInFlight = new Set<Promise<void>>();
@@ -82,14 +88,30 @@ class TreeCapture {
       repository,
       writer,
       problems: this.#problems,
-      ...(previous &&
-        this.#previous && {
-          previous: { tree: this.#previous, startedAtMs: previous.startedAtMs },
-        }),
+      ...(previous && { previousStartedAtMs: previous.startedAtMs }),
       onRead: (bytes) => {
         this.#doneBytes += bytes;
         this.#tell();
       },
+    });
+    const tree = this.#previous;
+    this.#folders = new FolderCapture({
+      repository,
+      builder: this.#builder,
+      contents: this.#contents,
+      problems: this.#problems,
+      ...(previous &&
+        tree && {
+          previous: {
+            folders: new PreviousFolders({
+              repository,
+              recent,
+              tree,
+              readsAhead: previous.isVisitedWhole === true,
+            }),
+            startedAtMs: previous.startedAtMs,
+          },
+        }),
     });
   }
 
@@ -99,6 +121,10 @@ class TreeCapture {
       case 'entry':
         this.#doneItems += 1;
         await this.#entry(path, event);
+        break;
+      case 'folder':
+        await this.#folders.take(path, event.entries);
+        this.#doneItems += event.entries.length;
         break;
       case 'leave':
         this.#builder.leave(path);
@@ -121,7 +147,8 @@ class TreeCapture {
     else if (content.from === 'stream')
       await this.#stream(path, metadata, content.bytes, content.chunkSizeBytes);
     else {
-      const taken = await this.#contents.take(path, content.absolutePath, metadata);
+      const before = await this.#previous?.find(path);
+      const taken = await this.#contents.take(path, content.absolutePath, metadata, before);
       this.#builder.addEntry(path, metadata, taken.content);
     }
   }

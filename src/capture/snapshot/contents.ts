@@ -4,7 +4,6 @@ import { type FileMetadata, systemCode } from '#base';
 import type { Repository, RepositoryWriter, TreeNode } from '#repository';
 import { describeFailure } from '#sources';
 import type { Problems } from '../problems.ts';
-import type { PreviousTree } from './previous-tree.ts';
 
 export type Content = { ids: Buffer; sizeBytes: number };
 
@@ -15,13 +14,19 @@ const MAX_IN_FLIGHT = 512;
  * A file that changed so shortly before the previous capture began may have changed again within the same tick of the
  * file system's clock, after it was read: it is read again.
  */
-const TICK_MARGIN_NS = 2_000_000_000n;
+const TICK_MARGIN_MS = 2_000;
+
+/** What changed from then on (ms since 1970) is read again, by when the capture before began. */
+export function trustedBeforeMs(startedAtMs: number): number {
+  return Math.floor(startedAtMs) - TICK_MARGIN_MS;
+}
 
 export type ContentsOptions = {
   repository: Pick<Repository, 'index'>;
   writer: Pick<RepositoryWriter, 'saveFile'>;
   problems: Problems;
-  previous?: { tree: PreviousTree; startedAtMs: number };
+  /** When the capture before began, ms since 1970. */
+  previousStartedAtMs?: number;
   onRead: (bytes: number) => void;
 };
 
@@ -35,20 +40,21 @@ export class FileContents {
 
   constructor(options: ContentsOptions) {
     this.#options = options;
-    const startedAtMs = options.previous?.startedAtMs ?? 0;
-    this.#trustedBeforeNs = BigInt(Math.floor(startedAtMs)) * 1_000_000n - TICK_MARGIN_NS;
+    const startedAtMs = options.previousStartedAtMs ?? 0;
+    this.#trustedBeforeNs = BigInt(trustedBeforeMs(startedAtMs)) * 1_000_000n;
   }
 
   /**
    * The returned promise resolves to undefined where the file couldn't be read: that is noted as a problem. It rejects
-   * where the whole capture must end.
+   * where the whole capture must end. `before`: what the capture before says of the path, where that is known.
    */
   async take(
     path: string,
     absolutePath: Buffer,
     metadata: FileMetadata,
+    before?: TreeNode,
   ): Promise<{ content: Promise<Content | undefined> }> {
-    const known = await this.#unchanged(path, metadata);
+    const known = this.#unchanged(metadata, before);
     if (known) return { content: Promise.resolve(known) };
     const key = `${metadata.deviceId}:${metadata.inode}`;
     const linked = metadata.links > 1n ? this.#linked.get(key) : undefined;
@@ -66,9 +72,8 @@ export class FileContents {
     return { content };
   }
 
-  async #unchanged(path: string, metadata: FileMetadata): Promise<Content | undefined> {
-    const { previous, repository } = this.#options;
-    const node = await previous?.tree.find(path);
+  #unchanged(metadata: FileMetadata, node: TreeNode | undefined): Content | undefined {
+    const { repository } = this.#options;
     if (!node?.content || !sameFile(node, metadata)) return undefined;
     if (metadata.ctimeNs >= this.#trustedBeforeNs) return undefined;
     for (let at = 0; at < node.content.length; at += 32)

@@ -25,6 +25,11 @@ export class PreviousTree {
     return names?.get(baseName(path));
   }
 
+  /** Hex id of the tree of this folder; undefined where there was none. */
+  async subtreeAt(path: string): Promise<string | undefined> {
+    return path === '' ? this.#root : (await this.find(path))?.subtree;
+  }
+
   #directory(path: string): Promise<Names | undefined> {
     const known = this.#kept.get(path);
     if (known) {
@@ -40,7 +45,7 @@ export class PreviousTree {
   }
 
   async #read(path: string): Promise<Names | undefined> {
-    const subtree = path === '' ? this.#root : (await this.find(path))?.subtree;
+    const subtree = await this.subtreeAt(path);
     if (subtree === undefined) return undefined;
     try {
       return await readNames(this.#trees, subtree);
@@ -52,7 +57,7 @@ export class PreviousTree {
 }
 
 /** A damaged past must not stop protection: what can't be looked up there is read again from the source. */
-const DAMAGE: ReadonlySet<string> = new Set([
+export const DAMAGE: ReadonlySet<string> = new Set([
   'repository/blob-missing',
   'repository/blob-damaged',
   'repository/tree-damaged',

@@ -21,16 +21,21 @@ export class RecentTrees {
 
   /** Throws what `readBlob` throws, and `repository/tree-damaged`. */
   async read(id: string): Promise<TreeNode[]> {
+    return [...decodeTree(await this.readBytes(id))];
+  }
+
+  /** Throws what `readBlob` throws. */
+  async readBytes(id: string): Promise<Buffer> {
     const kept = this.#trees.get(id);
     // What was pruned since isn't there, whatever is remembered of it.
     if (kept && this.#home.index.has('tree', Buffer.from(id, 'hex'))) {
       this.#trees.delete(id);
       this.#trees.set(id, kept);
-      return [...decodeTree(kept)];
+      return kept;
     }
     const bytes = await this.#home.readBlob('tree', id);
     this.keep(id, [bytes]);
-    return [...decodeTree(bytes)];
+    return bytes;
   }
 
   keep(id: string, encoded: readonly Uint8Array[]): void {

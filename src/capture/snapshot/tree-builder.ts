@@ -2,23 +2,37 @@
  * Makes trees out of entries that come in any order. A directory is stored as soon as everything in it is known and
  * its source has left it; then only its id is kept. Paths are latin1 strings, one character a byte.
  */
-import { type FileMetadata, madeMetadata } from '#base';
-import { encodeTree, type RepositoryWriter, type TreeNode } from '#repository';
+import { type FileKind, type FileMetadata, madeMetadata } from '#base';
+import {
+  encodeTree,
+  type KnownNode,
+  type KnownTree,
+  type RepositoryWriter,
+  type TreeNode,
+  type WrittenNode,
+} from '#repository';
 import { errors } from '../errors.ts';
 import type { RecentTrees } from './recent-trees.ts';
 
-type Directory = {
-  path: string;
+export type Directory = {
+  readonly path: string;
   parent: Directory | undefined;
   /** Its own node, which goes into the parent when it is sealed; undefined until its entry comes. */
   node: TreeNode | undefined;
-  nodes: TreeNode[];
+  nodes: (TreeNode | WrittenNode)[];
+  /** What it was before, where it is held against that, and what of it is the same. */
+  known: KnownTree | undefined;
+  same: { name: string; node: KnownNode }[];
+  /** What the folder above says of it, where that is the same but perhaps for its tree. */
+  asBefore: KnownNode | undefined;
   open: Map<string, Directory>;
   /** Files in it whose content is on its way. */
   awaited: number;
   left: boolean;
   sealing: boolean;
 };
+
+export type KnownEntry = { name: string; kind: FileKind; sizeBytes: number; node: KnownNode };
 
 export type TreeTotals = { files: number; directories: number; bytes: number };
 
@@ -37,6 +51,28 @@ export class TreeBuilder {
     this.#recent = recent;
     // Whoever calls `finish` hears of it; before that nobody waits.
     this.#sealed.promise.catch(() => {});
+  }
+
+  /** A directory whose entries come now. `known`: what they are held against. */
+  enter(path: string, known: KnownTree | undefined): Directory {
+    const directory = this.#directory(path);
+    directory.known = known;
+    return directory;
+  }
+
+  /** An entry that is the same as in `directory.known`; if it is a directory itself, perhaps not what is in it. */
+  addKnown(directory: Directory, entry: KnownEntry): void {
+    const { name, kind, sizeBytes, node } = entry;
+    if (kind === 'dir') {
+      this.totals.directories += 1;
+      this.#directory(pathIn(directory.path, name)).asBefore = node;
+      return;
+    }
+    if (kind === 'file') {
+      this.totals.files += 1;
+      this.totals.bytes += sizeBytes;
+    }
+    directory.same.push({ name, node });
   }
 
   /** A directory's own entry; may come before or after what is in it. */
@@ -119,20 +155,30 @@ export class TreeBuilder {
   }
 
   async #seal(directory: Directory): Promise<void> {
-    const { parent, nodes, path } = directory;
-    nodes.sort((a, b) => Buffer.compare(a.name, b.name));
-    const encoded = encodeTree(nodes);
-    const subtree = await this.#writer.saveTree(encoded);
-    this.#recent.keep(subtree, encoded);
+    const { parent, path } = directory;
+    const subtree = isAsBefore(directory) ? directory.known.id : await this.#save(directory);
     if (!parent) {
       this.#sealed.resolve(subtree);
       return;
     }
-    const node = directory.node ?? nodeOf(baseName(path), PLAIN_DIRECTORY);
-    parent.nodes.push({ ...node, subtree });
+    addSealed(parent, directory, subtree);
     parent.open.delete(path);
     this.#open.delete(path);
     this.#sealIfDone(parent);
+  }
+
+  async #save(directory: Directory): Promise<string> {
+    const { nodes, same, known } = directory;
+    for (const { name, node } of same) {
+      const { start, end } = node;
+      const text = known?.bytes.toString('latin1', start, end) ?? '';
+      nodes.push({ name: Buffer.from(name, 'latin1'), text });
+    }
+    nodes.sort((a, b) => Buffer.compare(a.name, b.name));
+    const encoded = encodeTree(nodes);
+    const subtree = await this.#writer.saveTree(encoded);
+    this.#recent.keep(subtree, encoded);
+    return subtree;
   }
 
   #count(node: TreeNode): void {
@@ -141,12 +187,32 @@ export class TreeBuilder {
   }
 }
 
+/** Nothing was added, nothing is missing: the tree before is the tree now. */
+function isAsBefore(directory: Directory): directory is Directory & { known: KnownTree } {
+  return directory.known?.isWhole === true && directory.nodes.length === 0;
+}
+
+/** A directory that is complete, into the one above. */
+function addSealed(parent: Directory, directory: Directory, subtree: string): void {
+  const { node, asBefore, path } = directory;
+  const name = baseName(path);
+  if (asBefore?.subtree === subtree) parent.same.push({ name, node: asBefore });
+  else if (asBefore?.subtreeAt !== undefined && parent.known) {
+    const { start, subtreeAt } = asBefore;
+    const before = parent.known.bytes.toString('latin1', start, subtreeAt);
+    parent.nodes.push({ name: Buffer.from(name, 'latin1'), text: `${before}${subtree}"}` });
+  } else parent.nodes.push({ ...(node ?? nodeOf(name, PLAIN_DIRECTORY)), subtree });
+}
+
 function newDirectory(path: string, parent: Directory | undefined): Directory {
   return {
     path,
     parent,
     node: undefined,
     nodes: [],
+    known: undefined,
+    same: [],
+    asBefore: undefined,
     open: new Map(),
     awaited: 0,
     left: false,
@@ -160,6 +226,11 @@ const PLAIN_DIRECTORY = madeMetadata('dir', 0o700, 0n);
 /** The access time isn't kept, as in restic: reading would make every tree a new one. */
 function nodeOf(name: string, metadata: FileMetadata): TreeNode {
   return { ...metadata, name: Buffer.from(name, 'latin1'), atimeNs: metadata.mtimeNs };
+}
+
+/** The path of an entry of this name in the directory of that path. */
+export function pathIn(directory: string, name: string): string {
+  return directory === '' ? name : `${directory}/${name}`;
 }
 
 export function parentPath(path: string): string {

@@ -26,10 +26,24 @@ type NodeFields = {
  * for a kind of entry that Holdfast doesn't know. The buffer must not be changed while the generator lives.
  */
 export function* decodeTree(bytes: Buffer): Generator<TreeNode> {
+  for (const { node } of decodePlacedNodes(bytes)) yield node;
+}
+
+/** The same with the place of each node's own bytes. */
+export function* decodePlacedNodes(
+  bytes: Buffer,
+): Generator<{ node: TreeNode; start: number; end: number }> {
   const json = new JsonBytes(bytes);
   for (const key of json.objectKeys()) {
     if (key !== 'nodes') json.skipValue();
-    else if (!json.takeNull()) for (const _ of json.arrayElements()) yield readNode(json);
+    else if (!json.takeNull()) {
+      for (const _ of json.arrayElements()) {
+        json.peek();
+        const start = json.position;
+        const node = readNode(json);
+        yield { node, start, end: json.position };
+      }
+    }
   }
   json.expectEnd();
 }

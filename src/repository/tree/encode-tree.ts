@@ -10,13 +10,16 @@ const ID_BYTES = 32;
 const PART_CHARACTERS = 64 * 1024;
 const IDS_PER_PART = 4096;
 
+/** A node that is written already: as a byte string, up to its content where it has one that is still to come. */
+export type WrittenNode = { name: Buffer; text: string; content?: Buffer };
+
 /**
  * The bytes of a tree, in parts that follow one another. The nodes must come sorted by the raw bytes of their names
  * (`Buffer.compare`), each name once. Link counts of directories, FIFOs and sockets, and sizes of what is no regular
  * file aren't written, as restic leaves them out. Bytes of xattr names that aren't UTF-8 can't be kept by the format.
  * Throws `repository/tree-unordered` and `repository/tree-name`.
  */
-export function encodeTree(nodes: Iterable<TreeNode>): Buffer[] {
+export function encodeTree(nodes: Iterable<TreeNode | WrittenNode>): Buffer[] {
   const parts: Buffer[] = [];
   let text = '{"nodes":[';
   let previous: Buffer | undefined;
@@ -24,9 +27,14 @@ export function encodeTree(nodes: Iterable<TreeNode>): Buffer[] {
     checkName(node.name, previous);
     if (previous) text += ',';
     previous = node.name;
-    text += encodeBeforeContent(node);
-    text = encodeContent(node, text, parts);
-    text += node.subtree === undefined ? '}' : `,"subtree":"${node.subtree}"}`;
+    if ('text' in node) {
+      text += node.text;
+      if (node.content) text = `${encodeIds(node.content, text, parts)}}`;
+    } else {
+      text += encodeBeforeContent(node);
+      text = encodeContent(node, text, parts);
+      text += node.subtree === undefined ? '}' : `,"subtree":"${node.subtree}"}`;
+    }
     if (text.length >= PART_CHARACTERS) {
       parts.push(Buffer.from(text, 'latin1'));
       text = '';
@@ -98,7 +106,10 @@ function encodeXattrs(node: TreeNode): string {
 /** Appends the content to the text; where it is long, the text moves into parts meanwhile. Returns what is left. */
 function encodeContent(node: TreeNode, before: string, parts: Buffer[]): string {
   if (node.kind !== 'file') return `${before},"content":null`;
-  const content = node.content ?? Buffer.alloc(0);
+  return encodeIds(node.content ?? Buffer.alloc(0), before, parts);
+}
+
+function encodeIds(content: Buffer, before: string, parts: Buffer[]): string {
   let text = `${before},"content":[`;
   for (let at = 0; at < content.length; at += ID_BYTES) {
     text += `${at === 0 ? '' : ','}"${content.toString('hex', at, at + ID_BYTES)}"`;

@@ -25,6 +25,42 @@ export function formatGoTime(ns: bigint): string {
   return `${local.toISOString().slice(0, 19)}${fraction}${formatOffset(offsetMinutes)}`;
 }
 
+const MINUTE_S = 60;
+/** Years 1980 to 9998: since then zones change at whole minutes, and the text has four digits for the year. */
+const FIRST_PLAIN_S = 315_532_800;
+const LAST_PLAIN_S = 253_370_764_800;
+const KEPT_MINUTES = 4096;
+/** Text before and after the seconds, by the minute: files of one folder are mostly of the same few. */
+const minutes = new Map<number, { before: string; after: string }>();
+
+/** `formatGoTime` of whole seconds and the nanoseconds (0 to 999,999,999) that come to them, without 64-bit numbers. */
+export function formatGoSeconds(seconds: number, nanoseconds: number): string {
+  if (seconds < FIRST_PLAIN_S || seconds >= LAST_PLAIN_S) {
+    return formatGoTime(BigInt(seconds) * NS_PER_S + BigInt(nanoseconds));
+  }
+  const minute = Math.floor(seconds / MINUTE_S);
+  let known = minutes.get(minute);
+  if (!known) {
+    const text = formatGoTime(BigInt(minute * MINUTE_S) * NS_PER_S);
+    known = { before: text.slice(0, 17), after: text.slice(19) };
+    if (minutes.size >= KEPT_MINUTES) minutes.clear();
+    minutes.set(minute, known);
+  }
+  const second = seconds - minute * MINUTE_S;
+  return `${known.before}${second < 10 ? '0' : ''}${second}${fractionText(nanoseconds)}${known.after}`;
+}
+
+function fractionText(nanoseconds: number): string {
+  if (nanoseconds === 0) return '';
+  let digits = 9;
+  let rest = nanoseconds;
+  while (rest % 10 === 0) {
+    rest /= 10;
+    digits -= 1;
+  }
+  return `.${String(rest).padStart(digits, '0')}`;
+}
+
 /**
  * Minutes east of Greenwich on this machine at that instant. Zones of old counted seconds too, which RFC 3339 can't
  * say: JavaScript gives whole minutes, and the instant stays exact (Go writes the seconds of the clock and loses them).

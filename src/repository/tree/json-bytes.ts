@@ -27,6 +27,11 @@ export class JsonBytes {
     this.#bytes = bytes;
   }
 
+  /** Where it is. */
+  get position(): number {
+    return this.#at;
+  }
+
   /** The next byte that isn't white space, not taken; -1 at the end. */
   peek(): number {
     for (;;) {

@@ -14,6 +14,7 @@ import type { FilesSettings } from './config.ts';
 import { compileExclusion } from './exclusion.ts';
 import { runHook } from './hooks.ts';
 import { describeFailure, walkTree } from './walk.ts';
+import { walkFolders } from './walk-folders.ts';
 
 const NS_PER_MS = 1_000_000n;
 
@@ -56,7 +57,8 @@ function filesCapture(
   const { root, instants, hookEnd } = opened;
   const pointConsistent = hooks?.path !== undefined;
   async function* events(): AsyncGenerator<CaptureEvent> {
-    yield* walkTree(root, {
+    const walk = options.takesFolders ? walkFolders : walkTree;
+    yield* walk(root, {
       signal: context.signal,
       exclusion: compileExclusion(exclude),
       oneFileSystem,

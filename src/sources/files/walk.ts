@@ -41,12 +41,12 @@ type Walk = {
   lookupTookMs: number;
 };
 
-const SLICE_MS = 8;
+export const SLICE_MS = 8;
 // A look-up that takes longer came from a disk or a network: the next ones are then asked for in parallel.
-const SLOW_LOOKUP_MS = 0.5;
-const WARM_ENTRIES = 64;
+export const SLOW_LOOKUP_MS = 0.5;
+export const WARM_ENTRIES = 64;
 // A directory file of this size has a few thousand entries; larger ones are read in a thread.
-const LARGE_DIRECTORY_BYTES = 256 * 1024;
+export const LARGE_DIRECTORY_BYTES = 256 * 1024;
 
 /**
  * Events as `Capture.events` gives them; the root comes first with the empty path, and needn't be a directory.
@@ -153,14 +153,18 @@ function frameOf(path: string): Frame {
   return { path, entries: undefined, next: 0, warmedTo: 0 };
 }
 
-function entryEvent(absolutePath: Buffer, path: string, metadata: FileMetadata): CaptureEvent {
+export function entryEvent(
+  absolutePath: Buffer,
+  path: string,
+  metadata: FileMetadata,
+): CaptureEvent {
   const content = metadata.kind === 'file' ? ({ from: 'path', absolutePath } as const) : NO_CONTENT;
   return { kind: 'entry', path: toBytes(path), metadata, content };
 }
 
 const NO_CONTENT = { from: 'nothing' } as const;
 
-function problemEvent(path: string, error: unknown): CaptureEvent {
+export function problemEvent(path: string, error: unknown): CaptureEvent {
   return { kind: 'problem', path: toBytes(path), what: describeFailure(error) };
 }
 
@@ -181,7 +185,7 @@ const FAILURES: Record<string, string> = {
   ELOOP: 'too many levels of symbolic links',
 };
 
-function withAncestors(directories: ReadonlySet<string>): ReadonlySet<string> {
+export function withAncestors(directories: ReadonlySet<string>): ReadonlySet<string> {
   const needed = new Set<string>();
   for (const directory of directories) {
     let path = directory;
@@ -193,16 +197,16 @@ function withAncestors(directories: ReadonlySet<string>): ReadonlySet<string> {
   return needed;
 }
 
-function absolute(walk: Walk, path: string): Buffer {
-  return path === '' ? walk.root : Buffer.concat([walk.root, SLASH, toBytes(path)]);
+export function absolute({ root }: { root: Buffer }, path: string): Buffer {
+  return path === '' ? root : Buffer.concat([root, SLASH, toBytes(path)]);
 }
 
-const SLASH = Buffer.from('/');
+export const SLASH = Buffer.from('/');
 
-function join(parent: string, name: string): string {
+export function join(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`;
 }
 
-function toBytes(path: string): Buffer {
+export function toBytes(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }

@@ -1,0 +1,218 @@
+/**
+ * The entries of a folder, looked up many at a time. What the kernel says of each stays as it wrote it (statx(2)): most
+ * of a large tree is only held against what was known before, and objects for it would take longer than the look-up.
+ */
+import fs from 'node:fs';
+import type { FileKind, FileMetadata } from '../file-metadata.ts';
+import { checkedCall, libcFunction } from './libc.ts';
+import { completeMetadata, kindOf } from './metadata.ts';
+
+const statx = libcFunction<[number, Buffer, number, number, Buffer]>(
+  'int statx(int folder, const void *name, int flags, unsigned int mask, void *record)',
+);
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const STATX_BASIC_STATS = 0x7ff;
+
+/** Of `struct statx`: its size, and where in it lies what is used. */
+const RECORD_BYTES = 256;
+const LINKS = 16;
+const UID = 20;
+const GID = 24;
+const MODE = 28;
+const INODE = 32;
+const SIZE = 40;
+const ATIME = 64;
+const CTIME = 96;
+const MTIME = 112;
+const OWN_DEVICE = 128;
+const DEVICE = 136;
+
+const NS_PER_S = 1_000_000_000n;
+const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
+
+export class EntryTable {
+  /** Absolute path of the folder. */
+  readonly folder: Buffer;
+  /** As latin1: one character for each byte. */
+  readonly names: string[] = [];
+  readonly #records: Buffer;
+
+  constructor(folder: Buffer, room: number) {
+    this.folder = folder;
+    this.#records = Buffer.allocUnsafeSlow(room * RECORD_BYTES);
+  }
+
+  get length(): number {
+    return this.names.length;
+  }
+
+  kind(entry: number): FileKind {
+    return kindOf(this.#records.readUInt16LE(entry * RECORD_BYTES + MODE));
+  }
+
+  /** With setuid, setgid and sticky. */
+  permissions(entry: number): number {
+    return this.#records.readUInt16LE(entry * RECORD_BYTES + MODE) & 0o7777;
+  }
+
+  links(entry: number): number {
+    return this.#records.readUInt32LE(entry * RECORD_BYTES + LINKS);
+  }
+
+  uid(entry: number): number {
+    return this.#records.readUInt32LE(entry * RECORD_BYTES + UID);
+  }
+
+  gid(entry: number): number {
+    return this.#records.readUInt32LE(entry * RECORD_BYTES + GID);
+  }
+
+  inode(entry: number): bigint {
+    return this.#records.readBigUInt64LE(entry * RECORD_BYTES + INODE);
+  }
+
+  /** Exact up to 2^53. */
+  sizeBytes(entry: number): number {
+    const at = entry * RECORD_BYTES + SIZE;
+    return this.#records.readUInt32LE(at) + this.#records.readUInt32LE(at + 4) * 2 ** 32;
+  }
+
+  deviceId(entry: number): bigint {
+    return this.#device(entry * RECORD_BYTES + DEVICE);
+  }
+
+  /** Whole seconds since 1970; `mtimeNanoseconds` come to them, also before 1970. */
+  mtimeSeconds(entry: number): number {
+    return this.#seconds(entry * RECORD_BYTES + MTIME);
+  }
+
+  mtimeNanoseconds(entry: number): number {
+    return this.#records.readUInt32LE(entry * RECORD_BYTES + MTIME + 8);
+  }
+
+  ctimeSeconds(entry: number): number {
+    return this.#seconds(entry * RECORD_BYTES + CTIME);
+  }
+
+  ctimeNanoseconds(entry: number): number {
+    return this.#records.readUInt32LE(entry * RECORD_BYTES + CTIME + 8);
+  }
+
+  path(entry: number): Buffer {
+    return Buffer.concat([this.folder, SLASH, Buffer.from(this.names[entry] as string, 'latin1')]);
+  }
+
+  /** With attributes and link target, which are read now. Throws system errors. */
+  metadata(entry: number): FileMetadata {
+    const at = entry * RECORD_BYTES;
+    return completeMetadata(this.path(entry), {
+      mode: this.#records.readUInt16LE(at + MODE),
+      uid: this.uid(entry),
+      gid: this.gid(entry),
+      mtimeNs: this.#timeNs(at + MTIME),
+      atimeNs: this.#timeNs(at + ATIME),
+      ctimeNs: this.#timeNs(at + CTIME),
+      inode: this.inode(entry),
+      deviceId: this.deviceId(entry),
+      links: BigInt(this.links(entry)),
+      sizeBytes: this.#records.readBigUInt64LE(at + SIZE),
+      device: this.#device(at + OWN_DEVICE),
+    });
+  }
+
+  /** Leaves out all entries from this one on. */
+  truncate(length: number): void {
+    this.names.length = length;
+  }
+
+  /** Where the next entry's record belongs; it counts once its name is in `names`. */
+  nextRecord(): Buffer {
+    const at = this.names.length * RECORD_BYTES;
+    return this.#records.subarray(at, at + RECORD_BYTES);
+  }
+
+  #seconds(at: number): number {
+    return this.#records.readInt32LE(at + 4) * 2 ** 32 + this.#records.readUInt32LE(at);
+  }
+
+  #timeNs(at: number): bigint {
+    return this.#records.readBigInt64LE(at) * NS_PER_S + BigInt(this.#records.readUInt32LE(at + 8));
+  }
+
+  /** As glibc's makedev(3) joins its two halves. */
+  #device(at: number): bigint {
+    const major = BigInt(this.#records.readUInt32LE(at));
+    const minor = BigInt(this.#records.readUInt32LE(at + 4));
+    return (
+      ((major & ~0xfffn) << 32n) |
+      ((major & 0xfffn) << 8n) |
+      ((minor & ~0xffn) << 12n) |
+      (minor & 0xffn)
+    );
+  }
+}
+
+const SLASH = Buffer.from('/');
+
+/** A folder that is open while its entries are looked up: by name alone, which is shorter than by path. */
+export class OpenFolder {
+  readonly #path: Buffer;
+  readonly #file: number;
+
+  /** Throws system errors; `ELOOP` and `ENOTDIR` where another kind of entry took its place. */
+  constructor(path: Buffer) {
+    this.#path = path;
+    this.#file = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  }
+
+  /** Adds the entry of this name (latin1) to the table, which must have room. Throws system errors. */
+  lookUp(name: string, table: EntryTable): void {
+    const record = table.nextRecord();
+    if (process.platform === 'linux') lookUpAt(this.#file, name, record);
+    else lookUpByPath(Buffer.concat([this.#path, SLASH, Buffer.from(name, 'latin1')]), record);
+    table.names.push(name);
+  }
+
+  close(): void {
+    fs.closeSync(this.#file);
+  }
+}
+
+/** Longer names are on no file system that Linux has. */
+const nameMemory = Buffer.alloc(4096);
+
+function lookUpAt(folder: number, name: string, record: Buffer): void {
+  nameMemory[nameMemory.write(name, 0, nameMemory.length - 1, 'latin1')] = 0;
+  const answer = statx(folder, nameMemory, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, record);
+  if (answer !== 0) checkedCall(answer, 'statx', Buffer.from(name, 'latin1'));
+}
+
+/** For systems without that call: the same record by Node's own. */
+function lookUpByPath(path: Buffer, record: Buffer): void {
+  const stat = fs.lstatSync(path, { bigint: true });
+  record.fill(0);
+  record.writeUInt32LE(Number(stat.nlink), LINKS);
+  record.writeUInt32LE(Number(stat.uid), UID);
+  record.writeUInt32LE(Number(stat.gid), GID);
+  record.writeUInt16LE(Number(stat.mode), MODE);
+  record.writeBigUInt64LE(stat.ino, INODE);
+  record.writeBigUInt64LE(stat.size, SIZE);
+  for (const [at, ns] of [
+    [ATIME, stat.atimeNs],
+    [CTIME, stat.ctimeNs],
+    [MTIME, stat.mtimeNs],
+  ] as const) {
+    const rest = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+    record.writeBigInt64LE((ns - rest) / NS_PER_S, at);
+    record.writeUInt32LE(Number(rest), at + 8);
+  }
+  writeDevice(stat.rdev, record, OWN_DEVICE);
+  writeDevice(stat.dev, record, DEVICE);
+}
+
+function writeDevice(device: bigint, record: Buffer, at: number): void {
+  const major = ((device >> 32n) & ~0xfffn) | ((device >> 8n) & 0xfffn);
+  const minor = ((device >> 12n) & ~0xffn) | (device & 0xffn);
+  record.writeUInt32LE(Number(BigInt.asUintN(32, major)), at);
+  record.writeUInt32LE(Number(BigInt.asUintN(32, minor)), at + 4);
+}
