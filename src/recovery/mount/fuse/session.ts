@@ -2,7 +2,7 @@
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { answerInit } from './init.ts';
-import { type KernelMountOptions, mountDevice } from './kernel.ts';
+import { type KernelMount, type KernelMountOptions, mountDevice } from './kernel.ts';
 import { OPCODE } from './opcodes.ts';
 import { type FuseAnswer, sendAnswer } from './reply.ts';
 import { decodeForgets, decodeRequest, type FuseRequest } from './wire.ts';
@@ -33,10 +33,7 @@ export async function startSession(
 ): Promise<FuseSession> {
   const mount = await mountDevice(folder, options);
   const serving = new Serving(mount.descriptor, fileSystem);
-  const ended = serving.ended.finally(async () => {
-    await mount.unmount();
-    mount.close();
-  });
+  const ended = clearedUp(serving.ended, mount);
   const end = async () => {
     await mount.unmount();
     await ended;
@@ -50,6 +47,15 @@ export async function startSession(
     throw error;
   }
   return { folder, ended, end };
+}
+
+async function clearedUp(served: Promise<void>, mount: KernelMount): Promise<void> {
+  try {
+    await served;
+  } finally {
+    await mount.unmount();
+    mount.close();
+  }
 }
 
 class Serving {

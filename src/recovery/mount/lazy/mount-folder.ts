@@ -49,13 +49,18 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
     if (message.kind === 'agreed') agreed.resolve();
     else filler.take(message.request);
   });
-  const ended = untilThreadEnds(thread).finally(async () => {
-    await filler.settled();
-    await mount.unmount();
-    mount.close();
-    blocks.close();
-    pages.close();
-  });
+  const served = async () => {
+    try {
+      await untilThreadEnds(thread);
+    } finally {
+      await filler.settled();
+      await mount.unmount();
+      mount.close();
+      blocks.close();
+      pages.close();
+    }
+  };
+  const ended = served();
   await Promise.race([agreed.promise, ended]);
   return {
     mountPoint,
