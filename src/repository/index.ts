@@ -57,6 +57,11 @@ export {
   parityStatus,
   writeMissingParity,
 } from './parity/write-missing.ts';
+export {
+  type PhasedPruneOptions,
+  type PhasedPruneResult,
+  pruneInPhases,
+} from './prune/phases.ts';
 export { type PruneOptions, type PruneResult, prune } from './prune/prune.ts';
 export * from './records/block-map.ts';
 export type {

@@ -25,6 +25,20 @@ export class EntrySet {
     return ((this.#bits[entry >>> 3] ?? 0) & (1 << (entry & 7))) !== 0;
   }
 
+  remove(entry: number): void {
+    if (!this.has(entry)) return;
+    this.#bits[entry >>> 3] = (this.#bits[entry >>> 3] as number) & ~(1 << (entry & 7));
+    this.#count -= 1;
+  }
+
+  /** From the lowest on. */
+  *members(): Iterable<number> {
+    for (const [at, byte] of this.#bits.entries()) {
+      if (byte === 0) continue;
+      for (let bit = 0; bit < 8; bit += 1) if (byte & (1 << bit)) yield at * 8 + bit;
+    }
+  }
+
   /** True where it wasn't in before. */
   add(entry: number): boolean {
     if (this.has(entry)) return false;

@@ -27,13 +27,17 @@ export type IndexFile = {
   marked: boolean;
 };
 
-/** `into`: takes in what the files tell, packs that wait for deletion too. Else only known packs are noted. */
+/**
+ * `into`: takes in what the files tell, packs that wait for deletion too. Else only known packs are noted. `except`: ids
+ * of files to pass over.
+ */
 export async function readIndexFiles(
   repository: Repository,
   into?: BlobIndex,
+  except: ReadonlySet<string> = new Set(),
 ): Promise<IndexFile[]> {
   const files: IndexFile[] = [];
-  const ids = await repository.files.list('index');
+  const ids = (await repository.files.list('index')).filter((id) => !except.has(id));
   await inLanes(ids, FILES_AT_ONCE, async (id) => {
     const entries = await repository.readIndexFile(id);
     into?.addEntries(entries, NO_FILE, { marked: true });
