@@ -72,6 +72,7 @@ export { parseCaptureName, timeOfId } from './records/names.ts';
 export type * from './records/records.ts';
 export * from './records/store.ts';
 export type * from './repository.ts';
+export * from './rewrite/rewrite.ts';
 export * from './sealed/sealed-files.ts';
 export * from './snapshots/go-time.ts';
 export * from './snapshots/snapshot-json.ts';

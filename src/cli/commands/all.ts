@@ -28,6 +28,7 @@ import { command as repoLs } from './repo-ls.ts';
 import { command as repoMount } from './repo-mount.ts';
 import { command as repoPrune } from './repo-prune.ts';
 import { command as repoRestore } from './repo-restore.ts';
+import { command as repoRewrite } from './repo-rewrite.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
 import { command as repoStats } from './repo-stats.ts';
 import { command as repoUnlock } from './repo-unlock.ts';
@@ -67,6 +68,7 @@ export const commands: readonly CommandSpec[] = [
   repoMount,
   repoPrune,
   repoRestore,
+  repoRewrite,
   repoSnapshots,
   repoStats,
   repoUnlock,
