@@ -39,6 +39,11 @@ export const errors = errorCatalogue('repository', {
       `${operation} ${name} in ${location} got no answer in time`,
     guidance: 'Look at the network and the storage, then run it again.',
   },
+  noVersions: {
+    kind: 'invalid',
+    message: (location: string) => `${location} keeps no versions of its files`,
+    guidance: 'Only buckets with versioning can bring back what was overwritten or removed.',
+  },
   storageUnknown: {
     kind: 'invalid',
     message: (scheme: string) => `repositories on "${scheme}:" can't be opened`,

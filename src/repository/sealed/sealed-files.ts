@@ -86,7 +86,11 @@ export async function writeSealed(
 }
 
 export async function readSealed(storage: Storage, sealer: Sealer, name: string): Promise<Buffer> {
-  const stored = await storage.read(FOLDER + name);
+  return openSealed(sealer, name, await storage.read(FOLDER + name));
+}
+
+/** Throws `repository/file-damaged` and `repository/sealed-misplaced`. */
+export function openSealed(sealer: Sealer, name: string, stored: Buffer): Buffer {
   try {
     const plain = sealer.open(stored);
     const nameEnd = 3 + plain.readUInt16LE(0);

@@ -1,0 +1,198 @@
+/** Against a real server with Object Lock: whoever steals a full key loses us nothing that was acknowledged. */
+import {
+  DeleteObjectCommand,
+  type DeleteObjectCommandInput,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  PutObjectRetentionCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { randomBytes, Secret } from '#base';
+import { createRepository, openRepository } from '../open.ts';
+import { FAST_SCRYPT, newFolder, restic } from '../restic.fixture.ts';
+import { readFiles, saveFiles } from '../saved-files.fixture.ts';
+import { LocalStorage } from '../storage/local/local-storage.ts';
+import type { S3Options } from '../storage/s3/options.ts';
+import { S3Storage } from '../storage/s3/s3-storage.ts';
+import { type S3TestServer, startS3TestServer } from '../storage/s3/test-server.ts';
+import type { Storage } from '../storage/storage.ts';
+import { recoverVersions } from './recover-versions.ts';
+
+const PASSWORD = 'correct horse';
+const DAY_MS = 86_400_000;
+
+let server: S3TestServer;
+/** The stolen key: it may do everything that the bucket's owner may. */
+let thief: S3Client;
+let options: S3Options;
+
+beforeAll(async () => {
+  server = await startS3TestServer();
+  for (const bucket of ['locked', 'extended'])
+    await server.makeBucket(bucket, { objectLock: true });
+  await server.makeBucket('plain');
+  const { accessKeyId, secretAccessKey } = server.user;
+  options = { credentials: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) } };
+  thief = new S3Client({
+    endpoint: server.endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: server.user,
+  });
+});
+
+afterAll(async () => {
+  thief?.destroy();
+  await server?.stop();
+});
+
+const open = (place: string, more: S3Options = {}) =>
+  new S3Storage(`s3:${server.endpoint}/${place}`, { ...options, ...more });
+
+async function made(storage: Storage) {
+  const password = new Secret(PASSWORD);
+  const repository = await createRepository({
+    storage,
+    password,
+    scrypt: FAST_SCRYPT,
+    cache: false,
+  });
+  const files = new Map([
+    ['a', randomBytes(700_000)],
+    ['folder/b', Buffer.from('small')],
+    ['folder/c', randomBytes(300_000)],
+  ]);
+  const snapshot = await saveFiles(repository, files);
+  await repository.sealed.write('points/shop/production/p1', Buffer.from('a point'));
+  await repository.sealed.write('points/shop/production/p1', Buffer.from('the same, replaced'));
+  const piece = 'journal/shop/production/db/pieces/00000001/0-1-2';
+  await repository.sealed.write(piece, Buffer.from('a piece'));
+  return { repository, files, snapshot, piece };
+}
+
+async function contents(storage: Storage): Promise<Map<string, Buffer>> {
+  const all = new Map<string, Buffer>();
+  for await (const { name } of storage.list('')) all.set(name, await storage.read(name));
+  return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function versionsIn(Bucket: string) {
+  const { Versions = [] } = await thief.send(new ListObjectVersionsCommand({ Bucket }));
+  return Versions.map(({ Key = '', VersionId = '' }) => ({ Bucket, Key, VersionId }));
+}
+
+/** Everything that a thief could do, to every object; resolves to how often the server allowed to destroy a version. */
+async function attack(Bucket: string): Promise<{ destroyed: string[]; shortened: string[] }> {
+  const destroyed: string[] = [];
+  const shortened: string[] = [];
+  const allowed = async (name: string, into: string[], work: () => Promise<unknown>) => {
+    await work().then(
+      () => into.push(name),
+      (error: unknown) => expect(error).toMatchObject({ name: 'AccessDenied' }),
+    );
+  };
+  const remove = (input: DeleteObjectCommandInput) => thief.send(new DeleteObjectCommand(input));
+  for (const version of await versionsIn(Bucket)) {
+    const { Key } = version;
+    if (Key.includes('/locks/')) continue;
+    const soon = { Mode: 'COMPLIANCE' as const, RetainUntilDate: new Date(Date.now() + 5_000) };
+    await allowed(Key, shortened, () =>
+      thief.send(new PutObjectRetentionCommand({ ...version, Retention: soon })),
+    );
+    await allowed(Key, destroyed, () => remove({ ...version, BypassGovernanceRetention: true }));
+    await thief.send(new PutObjectCommand({ Bucket, Key, Body: 'ransom' }));
+    if (Key.length % 2 === 0) await remove({ Bucket, Key });
+  }
+  const junk = `shop/snapshots/${'0'.repeat(64)}`;
+  await thief.send(new PutObjectCommand({ Bucket, Key: junk, Body: 'junk' }));
+  return { destroyed, shortened };
+}
+
+describe('a compliance-locked repository whose full key was stolen', () => {
+  const lock = { mode: 'compliance', days: 2 } as const;
+  let before: Map<string, Buffer>;
+  let beforeMs: number;
+  let saved: Awaited<ReturnType<typeof made>>;
+
+  beforeAll(async () => {
+    const storage = open('locked/shop', { lock });
+    saved = await made(storage);
+    before = await contents(storage);
+    beforeMs = 0;
+    for await (const { writtenMs } of storage.versions.list('')) {
+      beforeMs = Math.max(beforeMs, writtenMs);
+    }
+    await saved.repository.close();
+  });
+
+  test('loses no version: neither removal nor a shorter lock is allowed', async () => {
+    expect(before.size).toBeGreaterThan(8);
+    expect(await attack('locked')).toEqual({ destroyed: [], shortened: [] });
+    await expect(
+      openRepository({ storage: open('locked/shop'), password: new Secret(PASSWORD) }),
+    ).rejects.toThrow();
+  });
+
+  test('comes back whole into another storage', async () => {
+    const folder = await newFolder();
+    const into = new LocalStorage(folder);
+    const source = { storage: open('locked/shop'), password: new Secret(PASSWORD) };
+    const dry = await recoverVersions({ ...source, into, dryRun: true });
+    expect(await contents(into)).toEqual(new Map());
+    const result = await recoverVersions({ ...source, into });
+    expect(result).toEqual(dry);
+    expect(result).toMatchObject({ recovered: before.size, lost: [`snapshots/${'0'.repeat(64)}`] });
+    expect(await contents(into)).toEqual(before);
+    expect(await restic(folder, PASSWORD, ['check', '--read-data'])).toContain('no errors');
+  });
+
+  test('comes back whole in place, and restores', async () => {
+    const source = { storage: open('locked/shop', { lock }), password: new Secret(PASSWORD) };
+    await expect(
+      recoverVersions({ ...source, password: new Secret('another') }),
+    ).rejects.toMatchObject({ code: 'repository/wrong-password' });
+    expect(await recoverVersions({ ...source, beforeMs })).toMatchObject({
+      recovered: before.size,
+      hidden: [`snapshots/${'0'.repeat(64)}`],
+    });
+    const storage = open('locked/shop', { lock });
+    expect(await contents(storage)).toEqual(before);
+    // Once more finds nothing to do.
+    expect(await recoverVersions(source)).toMatchObject({ recovered: 0, untouched: before.size });
+    const repository = await openRepository({
+      storage,
+      password: new Secret(PASSWORD),
+      cache: false,
+    });
+    await repository.loadIndex();
+    expect(await readFiles(repository, saved.snapshot.tree)).toEqual(saved.files);
+    expect((await repository.sealed.read('points/shop/production/p1')).toString()).toBe(
+      'the same, replaced',
+    );
+    await repository.close();
+  });
+
+  test('gives what it brought back the lock of new files', async () => {
+    const { versions } = open('locked/shop', { lock });
+    const until = async (name: string) => await versions.lockedUntilMs({ name });
+    const left = (ms: number | undefined) => Math.round(((ms ?? 0) - Date.now()) / DAY_MS);
+    expect(left(await until('config'))).toBe(2);
+    expect(left(await until(`holdfast/${saved.piece}`))).toBe(1);
+  });
+});
+
+describe('a bucket', () => {
+  test('that can lock nothing is refused with the command that mends it', async () => {
+    const lock = { mode: 'governance', days: 7 } as const;
+    await expect(open('plain/x', { lock }).write('config', [])).rejects.toMatchObject({
+      code: 's3/versioning-off',
+      guidance: expect.stringContaining(
+        `aws s3api put-bucket-versioning --endpoint-url ${server.endpoint} --bucket plain --versioning-configuration Status=Enabled`,
+      ),
+    });
+    await expect(
+      recoverVersions({ storage: new LocalStorage('/nowhere'), password: new Secret('x') }),
+    ).rejects.toMatchObject({ code: 'repository/no-versions' });
+  });
+});
