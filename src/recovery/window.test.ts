@@ -11,11 +11,13 @@ import {
   type StoreAddress,
   writeCapture,
   writeLine,
+  writeMark,
   writePiece,
   writeWatermark,
 } from '#repository';
-import { findSource, type Source } from '#sources';
+import { findSource, type Source, type Target } from '#sources';
 import { chooseRecovery } from './choose/choose.ts';
+import { errors as recoveryErrors } from './errors.ts';
 import { recoveryWindows } from './window.ts';
 
 /** Instants of these tests are small numbers after this one. */
@@ -82,6 +84,14 @@ function newStore() {
     /** Id of the capture that a recovery begins from. */
     chosen: async (atMs: number | 'latest', line?: number) =>
       (await choose(address, atMs, line)).capture,
+    mark: (sha: string, atMs: number, position?: { line: number; offset: number }) =>
+      writeMark(repository, {
+        ...{ id: timedId(T0_MS + atMs), environment: address.environment, stage: address.stage },
+        ...{ kind: 'deploy', sha, atMs: T0_MS + atMs },
+        positions: position
+          ? { [address.store]: { line: position.line, offset: BigInt(position.offset) } }
+          : {},
+      }),
     selection: (atMs: number, resolved: { line: number; offset: number }, line?: number) =>
       choose(address, atMs, line, resolved),
   };
@@ -306,4 +316,45 @@ test('captures are listed once and read once, however many questions there are',
     lists.mockRestore();
     reads.mockRestore();
   }
+});
+
+test('where a mark knows the position, it counts, and its time where that cannot be had', async () => {
+  const store = await forked();
+  const asked: Target[] = [];
+  let isHeld = true;
+  const before = async (sha: string, line?: number) => {
+    const source: Source = {
+      ...(findSource('postgres') as Source),
+      async resolve(_base, _journal, target) {
+        asked.push(target);
+        const isPosition = target.kind === 'position';
+        if (isPosition && !isHeld) throw recoveryErrors.noSuchMark(['what was held']);
+        const position = isPosition ? target.position : { line: 2, offset: 270n };
+        return { position, isEnd: false, leftBehindCommits: 0, leftBehindIsMore: false };
+      },
+    };
+    const { environment, stage, store: name } = store.address;
+    const { stores: chosen } = await chooseRecovery({
+      ...{ repository, environment, stage, stores: [{ name, source }] },
+      ...{ when: { kind: 'before-mark', markKind: 'deploy', name: sha }, skewLimitMs: 10 },
+      nowMs: T0_MS + 1_000_000,
+      ...(line === undefined ? {} : { line }),
+    });
+    return chosen[0]?.selection;
+  };
+  await store.mark('aaaaaa', 600, { line: 1, offset: 240 });
+  expect(await before('aaaaaa')).toMatchObject({
+    position: { line: 1, offset: '240' },
+    skewMs: 0,
+  });
+  expect(asked).toEqual([{ kind: 'position', position: { line: 1, offset: 240n } }]);
+  asked.length = 0;
+  expect((await before('aaaaaa', 2))?.position).toEqual({ line: 2, offset: '270' });
+  isHeld = false;
+  const byTime = await before('aaaaaa');
+  expect(byTime?.position).toEqual({ line: 2, offset: '270' });
+  expect(byTime?.notes).toEqual([expect.stringContaining('so its time counts')]);
+  await store.mark('bbbbbb', 600);
+  expect((await before('bbbbbb'))?.notes).toBeUndefined();
+  expect(asked.map(({ kind }) => kind)).toEqual(['time', 'position', 'time', 'time']);
 });

@@ -265,6 +265,14 @@ export interface Source<Own = Record<string, unknown>> {
   watch?(store: StoreSettings<Own>, context: SourceContext): AsyncIterable<WatchNews>;
   /** How the journal is cut into files that people and other tools know; by the newest base, where there is one. */
   journalSegments?(newest: CaptureOutcome | undefined): JournalSegments;
+  /**
+   * Where the journal stands: what was committed before the call lies before it, what is committed after it does not.
+   * Undefined where that isn't known exactly. Gives up when the context's signal is aborted.
+   */
+  position?(
+    store: StoreSettings<Own>,
+    context: SourceContext,
+  ): Promise<JournalPosition | undefined>;
   /** Turns a target into a position of the journal, beginning at a base. */
   resolve?(
     base: CaptureOutcome,

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleepMs, systemClock } from '#base';
+import { parseLsn } from '../../src/sources/postgres/lsn.ts';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
@@ -173,6 +174,28 @@ describe('a control plane', () => {
     const marked = await holdfast(['mark', 'deploy', '--sha', '4f2c1e', '--author', 'kim']);
     expect(marked).toMatchObject({ code: 0 });
     expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+    // Where the database stood is noted with it, and counts more than any clock.
+    const [row] = await database.sql('select pg_current_wal_insert_lsn()::text as lsn');
+    const later = await json<{ positions: Record<string, { line: number; offset: string }> }>([
+      'mark',
+      'release',
+    ]);
+    const offset = parseLsn(String(row?.lsn)) as bigint;
+    expect(Object.keys(later.positions)).toEqual(['orders']);
+    expect(later.positions.orders?.line).toBe(1);
+    expect(BigInt(later.positions.orders?.offset ?? 0)).toBeGreaterThanOrEqual(offset);
+    await database.sql('create temporary table flushed (i int)');
+    const planned = await json<{ stores: { store: string; position?: { offset: string } }[] }>([
+      'recover',
+      '--to',
+      'before release',
+      '--store',
+      'orders',
+      '--dry-run',
+    ]);
+    const plannedOffset = Number(planned.stores[0]?.position?.offset);
+    // The header of a page may lie between the last record and the next one.
+    expect(Number(later.positions.orders?.offset) - plannedOffset).toBeOneOf([0, 24, 40]);
   });
 
   test('captures one store when it is asked to, and only one that there is', async () => {
@@ -225,6 +248,25 @@ describe('a control plane', () => {
     expect(orders?.windows[0]?.fromMs).toBe(before.stores[0]?.windows[0]?.fromMs);
     expect(uploads?.verdict).toBe('met');
     expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+    // Where the database stood is noted with it, and counts more than any clock.
+    const [row] = await database.sql('select pg_current_wal_insert_lsn()::text as lsn');
+    const later = await json<{ positions: Record<string, { line: number; offset: string }> }>([
+      'mark',
+      'release',
+    ]);
+    const offset = parseLsn(String(row?.lsn)) as bigint;
+    expect(Object.keys(later.positions)).toEqual(['orders']);
+    expect(later.positions.orders?.line).toBe(1);
+    expect(BigInt(later.positions.orders?.offset ?? 0)).toBeGreaterThanOrEqual(offset);
+    const planned = await json<{ stores: { store: string; position?: { offset: string } }[] }>([
+      'recover',
+      '--to',
+      'before release',
+      '--store',
+      'orders',
+      '--dry-run',
+    ]);
+    expect(planned.stores[0]?.position?.offset).toBe(later.positions.orders?.offset);
   });
 
   test('takes its slots back when it goes for good, and leaves no process', async () => {
@@ -261,6 +303,25 @@ describe('a control plane', () => {
     expect(rebuilt.environment).toBe('shop');
     expect(rebuilt.points).toBeGreaterThan(2);
     expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
+    // Where the database stood is noted with it, and counts more than any clock.
+    const [row] = await database.sql('select pg_current_wal_insert_lsn()::text as lsn');
+    const later = await json<{ positions: Record<string, { line: number; offset: string }> }>([
+      'mark',
+      'release',
+    ]);
+    const offset = parseLsn(String(row?.lsn)) as bigint;
+    expect(Object.keys(later.positions)).toEqual(['orders']);
+    expect(later.positions.orders?.line).toBe(1);
+    expect(BigInt(later.positions.orders?.offset ?? 0)).toBeGreaterThanOrEqual(offset);
+    const planned = await json<{ stores: { store: string; position?: { offset: string } }[] }>([
+      'recover',
+      '--to',
+      'before release',
+      '--store',
+      'orders',
+      '--dry-run',
+    ]);
+    expect(planned.stores[0]?.position?.offset).toBe(later.positions.orders?.offset);
     await allMet();
   });
 

@@ -82,6 +82,8 @@ async function chooseFromJournal(
     // The server may have been lost, or left its line, before what it said had left it.
     if (!isHoldfastError(error) || error.kind !== 'not-found') throw error;
     const found = await chooseTarget(request, store, aim, target);
+    // Where all that there is comes back, nothing of it can have come after.
+    if (found.resolved?.isEnd) return found;
     const note = `the position noted with it can't be had, so its time counts: ${error.message}`;
     return { ...found, notes: [...(found.notes ?? []), note] };
   }

@@ -8,7 +8,7 @@ import { DEFAULT_SEGMENT_SIZE_BYTES, segmentName } from './lsn.ts';
 import { settleCopy, startCopy, stopCopy } from './recover/life.ts';
 import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
-import { postgresJournal, resolve } from './wal/index.ts';
+import { currentPosition, postgresJournal, resolve } from './wal/index.ts';
 
 /**
  * Postgres 13 to 18, protected physically: base backups and WAL over the replication protocol, recovery to any position
@@ -21,6 +21,7 @@ export const postgresSource: Source<PostgresConfig> = {
   capture: (store, _options, context) => captureBase(store, context),
   journal: postgresJournal,
   journalSegments: walSegments,
+  position: currentPosition,
   resolve,
   recover: recoverPostgres,
   start: startCopy,

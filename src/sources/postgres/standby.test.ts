@@ -12,6 +12,7 @@ import { stopCopy } from './recover/life.ts';
 import { recoverPostgres } from './recover/recover.ts';
 import { startTestServer, type TestServer, until } from './test-server.ts';
 import { captureTo, contextIn, storeAt } from './testing.ts';
+import { currentPosition } from './wal/position.ts';
 import { resolve } from './wal/resolve.ts';
 import { caughtUp, type TestJournal, testJournal } from './wal/test-journal.ts';
 import { promote, replayed, startStandby, TRUSTING } from './wal/test-standby.ts';
@@ -86,6 +87,8 @@ describe('a standby as the source', () => {
     ]);
     await primary.sql('create role bare login replication');
     await replayed(standby, await caughtUp(primary, journal.sink));
+    // Its primary may have committed more by now.
+    expect(await currentPosition(storeAt(standby), contextIn(standby.folder))).toBeUndefined();
     const bare = postgresSchema.parse({ url: standby.url('bare') });
     expect(await codesOf(standby, { own: bare })).toContain('warn upstream-hidden');
   });
@@ -191,6 +194,8 @@ describe('a standby as the source', () => {
     expect(await ordersAt(afterFive)).toEqual([1, 2, 3, 4, 5, 100]);
     await until(async () => sink.heardAt.at(-1)?.relayed === undefined, 'its own word to count');
     await order(standby, 7);
+    const position = await currentPosition(storeAt(standby), contextIn(standby.folder));
+    expect(position?.line).toBe(2);
     await caughtUp(standby, sink);
     expect(sink.completeThroughMs).toBeGreaterThan(afterFive);
   });

@@ -7,6 +7,17 @@ export const WAL_PAGE_SIZE_BYTES = 8192;
 export const SHORT_HEADER_BYTES = 24;
 export const LONG_HEADER_BYTES = 40;
 
+/**
+ * A server whose last record ends with its page tells the place behind the next page's header, where another record
+ * would begin; what has been written ends before that header. The same place to a recovery.
+ */
+export function beforePageHeader(offset: bigint, segmentSizeBytes: number): bigint {
+  const page = offset - (offset % BigInt(WAL_PAGE_SIZE_BYTES));
+  const opensSegment = page % BigInt(segmentSizeBytes) === 0n;
+  const header = BigInt(opensSegment ? LONG_HEADER_BYTES : SHORT_HEADER_BYTES);
+  return offset === page + header ? page : offset;
+}
+
 /** First two bytes of each page, by major version. */
 const VERSION_BY_MAGIC: ReadonlyMap<number, number> = new Map([
   [0xd106, 13],

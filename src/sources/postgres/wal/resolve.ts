@@ -2,8 +2,9 @@
 import { systemClock } from '#base';
 import type { CaptureOutcome, JournalAccess, ResolvedTarget, Target } from '../../source.ts';
 import { errors } from '../errors.ts';
-import { formatLsn } from '../lsn.ts';
+import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn } from '../lsn.ts';
 import { WalDecoder } from './decode.ts';
+import { beforePageHeader } from './page.ts';
 import { findPath, type JournalPath, lineAt } from './path.ts';
 import { Search } from './search.ts';
 
@@ -37,10 +38,11 @@ export async function resolveWithin(
   bounds: ResolveBounds,
   base: CaptureOutcome,
   journal: JournalAccess,
-  target: Target,
+  asked: Target,
   line?: number,
 ): Promise<ResolvedTarget> {
-  refuseOutside(base, target);
+  refuseOutside(base, asked);
+  const target = behindLastRecord(base, asked);
   const path = await findPath(base, journal, line ?? lineOf(target));
   const search = new Search(target, base.end.offset);
   const decoder = new WalDecoder(path.start, {
@@ -55,6 +57,14 @@ export async function resolveWithin(
     ...search.commits,
     leftBehindIsMore: scan.isCut,
   };
+}
+
+function behindLastRecord(base: CaptureOutcome, target: Target): Target {
+  if (target.kind !== 'position') return target;
+  const { segmentSizeBytes = DEFAULT_SEGMENT_SIZE_BYTES } = segmentSizeOf(base);
+  const offset = beforePageHeader(target.position.offset, segmentSizeBytes);
+  if (offset < base.end.offset) return target;
+  return { kind: 'position', position: { ...target.position, offset } };
 }
 
 function lineOf(target: Target): number | undefined {
