@@ -101,6 +101,10 @@ async function runJob(
       return protection.captureCatalog();
     case 'retention':
       return protection.applyRetention();
+    case 'check':
+      return protection.checkRepository();
+    case 'prune':
+      return protection.pruneRepository();
     default:
       throw errors.runNotFound([String((job as { task: unknown }).task)]);
   }

@@ -6,5 +6,6 @@ export { type Catalog, type CatalogOptions, openCatalog } from './catalog.ts';
 export * from './leadership.ts';
 export * from './queries/dump.ts';
 export * from './queries/environments.ts';
+export * from './queries/maintenance.ts';
 export * from './queries/owner.ts';
 export * from './queries/records.ts';

@@ -11,4 +11,4 @@ export type { Mark, MarkRequest } from './routes/marks.ts';
 export type { Point } from './routes/points.ts';
 export type { Recovery, RecoveryRequest } from './routes/recoveries.ts';
 export type { ServerSummary, ShutdownRequest } from './routes/server.ts';
-export type { Status, StoreStatus } from './routes/status.ts';
+export type { MaintenanceStatus, Status, StoreStatus } from './routes/status.ts';

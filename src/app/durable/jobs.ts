@@ -4,7 +4,7 @@
  */
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import pg from 'pg';
-import { isHoldfastError, type Logger, messageOf, type Secret, sleepMs } from '#base';
+import { isHoldfastError, type Logger, messageOf, type Secret, sleepMs, systemClock } from '#base';
 import { type Failure, failureOf } from '../failure.ts';
 import { cronFor, slotOf } from './cron.ts';
 
@@ -12,6 +12,8 @@ import { cronFor, slotOf } from './cron.ts';
 export type Job =
   | { task: 'capture'; environment: string; stage: string; store: string }
   | { task: 'retention'; environment: string; stage: string }
+  | { task: 'check'; environment: string; stage: string }
+  | { task: 'prune'; environment: string; stage: string }
   | { task: 'catalog'; environment: string; stage: string }
   | { task: 'clean-up' };
 
@@ -28,6 +30,10 @@ export type Schedule = {
   job: Job;
 };
 
+/** The same for one period of a schedule, whoever starts it: a job of that name runs once. */
+const slotName = ({ name, everyMs }: Pick<Schedule, 'name' | 'everyMs'>, atMs: number) =>
+  `${name}@${new Date(slotOf(atMs, everyMs)).toISOString()}`;
+
 export type Jobs = {
   /** Starts a job under this name, or does nothing where it was started before. Returns when that is durable. */
   start(name: string, job: Job): Promise<void>;
@@ -37,6 +43,8 @@ export type Jobs = {
   wait(name: string, waitMs: number): Promise<JobState | undefined>;
   /** Replaces all schedules. */
   schedule(schedules: readonly Schedule[]): Promise<void>;
+  /** Starts what this period of a schedule asks for, unless it was started: nothing ran when its clock struck. */
+  startMissed(schedule: Schedule): Promise<void>;
   /** Removes ended jobs older than that. */
   cleanUp(beforeMs: number): Promise<void>;
   /** Stops taking jobs. Running ones must have been told to stop (an `interrupted` error); they go on at the next start. */
@@ -86,10 +94,11 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
     minPollingIntervalMs: 500,
     onConflict: 'always_update',
   });
+  const start = async (name: string, job: Job) => {
+    await DBOS.startWorkflow(runJob, { workflowID: name, queueName: QUEUE })(job);
+  };
   return {
-    start: async (name, job) => {
-      await DBOS.startWorkflow(runJob, { workflowID: name, queueName: QUEUE })(job);
-    },
+    start,
     find: findJob,
     wait: async (name, waitMs) => {
       if (waitMs > 0 && (await findJob(name)) !== undefined) {
@@ -102,6 +111,7 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
       return findJob(name);
     },
     schedule: (schedules) => applySchedules(schedules, tick),
+    startMissed: (schedule) => start(slotName(schedule, systemClock.nowMs()), schedule.job),
     cleanUp,
     close: async (waitMs) => {
       const ended = Promise.allSettled([...underWay]);
@@ -139,8 +149,7 @@ type TickContext = { name: string; everyMs: number; job: Job };
 function registerTick(runJob: RunJob) {
   return DBOS.registerWorkflow(
     async (at: Date, context: TickContext): Promise<void> => {
-      const slotMs = slotOf(at.getTime(), context.everyMs);
-      const name = `${context.name}@${new Date(slotMs).toISOString()}`;
+      const name = slotName(context, at.getTime());
       await DBOS.startWorkflow(runJob, { workflowID: name, queueName: QUEUE })(context.job);
     },
     { name: 'tick' },

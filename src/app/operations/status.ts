@@ -8,6 +8,7 @@ import type { Entry } from '../protection/environments.ts';
 import type { JournalView } from '../protection/journal-keeper.ts';
 import type { StoreProtection } from '../protection/store-protection.ts';
 import { progressView } from './captures.ts';
+import { maintenanceStatus } from './maintenance-status.ts';
 
 type Totals = Awaited<ReturnType<typeof captureTotals>>;
 
@@ -33,6 +34,7 @@ export async function statusOf(catalog: Catalog, entry: Entry): Promise<Status> 
     unknown: stores.filter(({ verdict }) => verdict === 'unknown').length,
     points: await countPoints(catalog.pool, scope),
     ...(caught === undefined ? {} : { catalogCapturedAtMs: caught }),
+    ...(protection && { maintenance: await maintenanceStatus(protection.context) }),
   };
 }
 

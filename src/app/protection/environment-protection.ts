@@ -17,6 +17,7 @@ import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import { environmentFolder } from '../state/folder.ts';
 import { environmentName, type ProtectionContext } from './context.ts';
+import { checkWhole, pruneUnused } from './maintenance.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
 import { PointPace } from './point-pace.ts';
 import { publishCapture, publishPoint } from './publish.ts';
@@ -28,7 +29,7 @@ import {
   type RepositoryOwner,
 } from './repository-owner.ts';
 import { applyRetention } from './retention.ts';
-import type { Slots } from './slots.ts';
+import { createSlots, type Slots } from './slots.ts';
 import {
   BASE_EVERY_MS,
   type CaptureCause,
@@ -63,6 +64,7 @@ export class EnvironmentProtection {
   readonly #stop = new AbortController();
   #pointing: Promise<unknown> = Promise.resolve();
   readonly #pace: PointPace;
+  readonly #maintenance = createSlots(1);
 
   private constructor(context: ProtectionContext, owner: RepositoryOwner) {
     this.context = context;
@@ -99,6 +101,7 @@ export class EnvironmentProtection {
       const owner = await claimRepository(repository, environment, claim, takeOver);
       // A server that was killed while it pruned left a lock that would keep its successor out.
       await repository.locks.unlock();
+      await setParity(repository, environment);
       await reconcile(context);
       return new EnvironmentProtection(context, owner);
     } catch (error) {
@@ -127,15 +130,24 @@ export class EnvironmentProtection {
       const job: Job = { task: 'capture', ...scope, store: store.store.name };
       return [{ name: `capture:${named}/${store.store.name}`, everyMs, job }];
     });
+    const every = (task: 'catalog' | 'retention' | 'check' | 'prune', everyMs: number) => ({
+      ...{ name: `${task}:${named}`, everyMs },
+      job: { task, ...scope },
+    });
+    const { check, prune } = this.environment.repository;
     return [
       ...captures,
-      { name: `catalog:${named}`, everyMs: CATALOG_EVERY_MS, job: { task: 'catalog', ...scope } },
-      {
-        name: `retention:${named}`,
-        everyMs: RETENTION_EVERY_MS,
-        job: { task: 'retention', ...scope },
-      },
+      every('catalog', CATALOG_EVERY_MS),
+      every('retention', RETENTION_EVERY_MS),
+      every('check', check.everyMs),
+      every('prune', prune.everyMs),
     ];
+  }
+
+  /** Those of which a period must not pass without them, though nothing may run when it begins. */
+  maintenanceSchedules(): Schedule[] {
+    const tasks: readonly string[] = ['retention', 'check', 'prune'];
+    return this.schedules().filter(({ job }) => tasks.includes(job.task));
   }
 
   /** Throws `app/store-not-found`. */
@@ -151,10 +163,30 @@ export class EnvironmentProtection {
   }
 
   async applyRetention(): Promise<unknown> {
-    await assertOwner(this.context.repository, this.environment, this.#owner);
-    return applyRetention(this.context, [...this.stores.values()], this.#stop.signal).catch(
-      (error) => this.#stopped(error),
+    return this.#maintain((signal) =>
+      applyRetention(this.context, [...this.stores.values()], signal),
     );
+  }
+
+  async checkRepository(): Promise<unknown> {
+    return this.#maintain((signal) => checkWhole(this.context, signal));
+  }
+
+  async pruneRepository(): Promise<unknown> {
+    return this.#maintain((signal) => pruneUnused(this.context, signal));
+  }
+
+  /** One after another, so that none waits for the lock of another one in vain; only by the owner. */
+  async #maintain(work: (signal: AbortSignal) => Promise<unknown>): Promise<unknown> {
+    const { signal } = this.#stop;
+    try {
+      return await this.#maintenance.use(signal, async () => {
+        await assertOwner(this.context.repository, this.environment, this.#owner);
+        return await work(signal);
+      });
+    } catch (error) {
+      return this.#stopped(error);
+    }
   }
 
   /** `dispose`: also takes back what was put into the servers for Holdfast (slots). */
@@ -232,4 +264,14 @@ async function openOrCreate(environment: Environment): Promise<Repository> {
     if (!isHoldfastError(error, 'repository/no-repository')) throw error;
     return createRepository({ storage, password });
   }
+}
+
+/** For what is stored from now on; the next check gives it to what is there. */
+async function setParity(repository: Repository, environment: Environment): Promise<void> {
+  const { parity } = environment.repository;
+  if (parity === undefined) return;
+  const known = await repository.parity.setting();
+  const wanted = { on: parity > 0, overhead: parity > 0 ? parity : known.overhead };
+  const isSame = wanted.on === known.on && wanted.overhead === known.overhead;
+  if (!isSame) await repository.parity.change(wanted);
 }

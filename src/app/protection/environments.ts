@@ -207,6 +207,7 @@ export class Environments {
     try {
       await protection.start();
       await this.#schedule();
+      for (const schedule of protection.maintenanceSchedules()) await jobs().startMissed(schedule);
     } catch (error) {
       entry.protection = undefined;
       await protection.close({ dispose: false });

@@ -1,8 +1,8 @@
 /**
  * What is older than it is kept goes away. Judged by this host's clock; done in an order in which a crash leaves
- * nothing that refers to what is gone: points, then records, then snapshots and the journal, then unused blobs.
+ * nothing that refers to what is gone: points, then records, then snapshots and the journal. The blobs are left to prune.
  */
-import { isHoldfastError, sleepMs, systemClock } from '#base';
+import { systemClock } from '#base';
 import { removeUnrecorded } from '#capture';
 import { removeRecords } from '#catalog';
 import {
@@ -12,7 +12,6 @@ import {
   listCaptures,
   listPieces,
   listWatermarks,
-  prune,
   readCapture,
   readPoints,
   removeCapture,
@@ -31,12 +30,10 @@ export type RetentionOutcome = {
   captures: number;
   points: number;
   pieces: number;
-  freedBytes: number;
 };
 
 /** The catalog is kept as a whole each time: of interest is the newest. */
 const CATALOG_KEPT_MS = 7 * 86_400_000;
-const LOCK_WITHIN_MS = 60_000;
 
 export async function applyRetention(
   context: ProtectionContext,
@@ -44,28 +41,20 @@ export async function applyRetention(
   signal: AbortSignal,
   nowMs = systemClock.nowMs(),
 ): Promise<RetentionOutcome> {
-  return pausingAll(stores, async () => {
-    const expired = await expiredOf(context, stores, nowMs);
-    const points = await removePointsOf(context, expired);
-    expired.push(...(await unusedInfrastructure(context)));
-    for (const entry of expired) {
-      signal.throwIfAborted();
-      await removeEntry(context, entry);
-    }
-    let pieces = 0;
-    for (const store of stores) {
-      if (store.journal) pieces += await trimJournal(context, store.address);
-      await removeUnrecorded(context.repository, store.address);
-    }
-    const nothing = expired.length + pieces === 0;
-    const freedBytes = nothing ? 0 : await pruneWhenFree(context, signal);
-    return { captures: expired.length, points, pieces, freedBytes };
-  });
-}
-
-function pausingAll<T>(stores: readonly StoreProtection[], work: () => Promise<T>): Promise<T> {
-  const [first, ...others] = stores;
-  return first ? first.paused(() => pausingAll(others, work)) : work();
+  const expired = await expiredOf(context, stores, nowMs);
+  const points = await removePointsOf(context, expired);
+  expired.push(...(await unusedInfrastructure(context)));
+  for (const entry of expired) {
+    signal.throwIfAborted();
+    await removeEntry(context, entry);
+  }
+  let pieces = 0;
+  for (const store of stores) {
+    if (store.journal) pieces += await trimJournal(context, store.address);
+    // Between snapshot and record of a capture under way, it would take the snapshot for one without a record.
+    await store.paused(() => removeUnrecorded(context.repository, store.address));
+  }
+  return { captures: expired.length, points, pieces };
 }
 
 async function expiredOf(
@@ -168,20 +157,6 @@ async function trimWatermarks(
     const { line, offset } = watermark.position;
     if (line < start.line || (line === start.line && offset < start.offset)) {
       await removeWatermark(context.repository, address, watermark);
-    }
-  }
-}
-
-/** A journal's batch may hold the repository for a moment. */
-async function pruneWhenFree(context: ProtectionContext, signal: AbortSignal): Promise<number> {
-  const deadlineMs = systemClock.monotonicMs() + LOCK_WITHIN_MS;
-  for (;;) {
-    try {
-      return (await prune(context.repository, { signal })).freedBytes;
-    } catch (error) {
-      const busy = isHoldfastError(error, 'repository/locked');
-      if (!busy || systemClock.monotonicMs() > deadlineMs) throw error;
-      await sleepMs(500, signal);
     }
   }
 }

@@ -125,7 +125,7 @@ export class StoreProtection {
     this.#loops.push(this.#watcher ? this.#watcher.run() : this.#catchUp());
   }
 
-  /** Lets nothing be captured while the work goes on: it needs the repository for itself. */
+  /** Lets nothing of it be captured while the work goes on. */
   async paused<T>(work: () => Promise<T>): Promise<T> {
     return this.#turn.use(this.#stop.signal, work);
   }

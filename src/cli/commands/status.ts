@@ -9,17 +9,17 @@ export const command: CommandSpec = {
   exits: {
     0: 'every objective is met',
     5: 'no control plane runs here, or nothing is protected',
-    6: 'an objective is missed or unknown',
+    6: 'an objective is missed or unknown, or the repository is damaged or can not be maintained',
   },
   async run(_args, options, io) {
     const { theControlPlane } = await import('../control-plane/client.ts');
     const { scopeFrom } = await import('../control-plane/scope.ts');
-    const { statusLines } = await import('../control-plane/show-status.ts');
+    const { isBad, statusLines } = await import('../control-plane/show-status.ts');
     const { ask, client } = await theControlPlane();
     const query = scopeFrom(options);
     const status = await ask(client.GET('/v1/status', { params: { query }, signal: io.signal }));
     for (const line of statusLines(status, io.columns)) io.say(line);
     io.result(status);
-    return status.trouble !== undefined || status.missed + status.unknown > 0 ? 6 : 0;
+    return isBad(status) ? 6 : 0;
   },
 };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { displayWidth } from '../frame/table.ts';
 import type { Schemas } from './client.ts';
-import { statusLines } from './show-status.ts';
+import { isBad, statusLines } from './show-status.ts';
 
 const NOW_MS = new Date(2026, 10, 21, 12, 0, 0).getTime();
 const HOUR_MS = 3_600_000;
@@ -88,6 +88,29 @@ test('all windows, with what lies between them, and where the newest ends when n
   expect(lines).toContain('orders   any second 20 Nov 06:00 to 20 Nov 16:00');
   expect(lines).toContain('         gap 20 Nov 16:00 to 07:00: the slot was dropped at its limit');
   expect(lines).toContain('         any second 07:00 to 11:30');
+});
+
+test('what a person must know of the repository is loud, and nothing is well then', () => {
+  const check = {
+    verdict: 'pass' as const,
+    atMs: NOW_MS - HOUR_MS,
+    totalBytes: 12 * 2 ** 30,
+    freshBytes: 6.1 * 2 ** 30,
+    periodMs: 30 * 24 * HOUR_MS,
+  };
+  const calm = status([orders], { maintenance: { check, prune: {}, findings: [] } });
+  expect(statusLines(calm, 80)).toContain(
+    'repository  checked 11:00, whole; 51% of 12 GiB read within 30d',
+  );
+  expect(isBad(calm)).toBe(false);
+  const findings = ['the repository is damaged: 1 problem', 'pack ab12 is damaged'];
+  const maintenance = { check: { ...check, verdict: 'fail' as const }, prune: {}, findings };
+  const loud = status([orders], { maintenance });
+  const lines = statusLines(loud, 80);
+  expect(lines).toContain('repository  ! the repository is damaged: 1 problem');
+  expect(lines).toContain('            ! pack ab12 is damaged');
+  expect(lines.at(-1)).toBe('the repository needs you. Look again: holdfast status');
+  expect(isBad(loud)).toBe(true);
 });
 
 test('an environment in trouble says what, and what to do', () => {

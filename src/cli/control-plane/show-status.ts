@@ -3,6 +3,7 @@ import { formatCount, formatDuration, formatSize } from '#base';
 import { cutTo, type Mark, type Row, tableLines, wrapText } from '../frame/table.ts';
 import { formatInstant } from '../frame/when.ts';
 import type { Schemas } from './client.ts';
+import { maintenanceLines } from './show-maintenance.ts';
 import { newestWindowText, windowLines } from './show-windows.ts';
 
 type Status = Schemas['Status'];
@@ -26,7 +27,10 @@ export function statusLines(status: Status, columns: number): string[] {
       'Mend what it says, then: holdfast apply',
     ];
   }
-  const remarks = status.stores.flatMap((store) => remarksOf(store, status.atMs, width));
+  const remarks = [
+    ...status.stores.flatMap((store) => remarksOf(store, status.atMs, width)),
+    ...maintenanceLines(status.maintenance, status.atMs, width),
+  ];
   return [
     `${name} · ${headline(status)}`,
     '',
@@ -115,10 +119,16 @@ function positionText({ offset }: { offset: string }): string {
   return `${(value >> 32n).toString(16).toUpperCase()}/${low}`;
 }
 
-function closing({ missed, unknown }: Status): string {
+/** An objective is missed or unknown, or something of the repository must be known. */
+export function isBad({ trouble, missed, unknown, maintenance }: Status): boolean {
+  return trouble !== undefined || missed + unknown + (maintenance?.findings.length ?? 0) > 0;
+}
+
+function closing({ missed, unknown, maintenance }: Status): string {
   const counts = [
     missed > 0 ? `${missed} objective${missed === 1 ? '' : 's'} missed` : undefined,
     unknown > 0 ? `${unknown} unknown` : undefined,
+    maintenance && maintenance.findings.length > 0 ? 'the repository needs you' : undefined,
   ].filter((text) => text !== undefined);
   if (counts.length > 0) return `${counts.join(', ')}. Look again: holdfast status`;
   return 'All objectives met. Bring it back: holdfast recover --to "5m ago"';

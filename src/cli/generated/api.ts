@@ -415,6 +415,7 @@ export interface components {
             unknown: number;
             points: number;
             catalogCapturedAtMs?: number;
+            maintenance?: components["schemas"]["MaintenanceStatus"];
         };
         StoreStatus: {
             name: string;
@@ -467,6 +468,53 @@ export interface components {
                 doneBytes?: number;
                 totalBytes?: number;
             };
+        };
+        MaintenanceStatus: {
+            check: {
+                /** @enum {string} */
+                verdict: "pass" | "fail" | "unknown";
+                atMs?: number;
+                problems?: {
+                    kind: string;
+                    id: string;
+                    what: string;
+                }[];
+                problemCount?: number;
+                mended?: {
+                    name: string;
+                    what: string;
+                }[];
+                mendedCount?: number;
+                affected?: {
+                    snapshot: string;
+                    path: string;
+                    because: string;
+                }[];
+                affectedCount?: number;
+                readBytes?: number;
+                totalBytes?: number;
+                freshBytes?: number;
+                overdue?: number;
+                periodMs?: number;
+                failing?: {
+                    sinceMs: number;
+                    what: string;
+                };
+            };
+            prune: {
+                atMs?: number;
+                packsRemoved?: number;
+                nextSweepMs?: number;
+                blocked?: {
+                    sinceMs: number;
+                    by: string;
+                };
+                failing?: {
+                    sinceMs: number;
+                    what: string;
+                };
+            };
+            findings: string[];
         };
     };
     responses: never;

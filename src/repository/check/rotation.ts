@@ -39,6 +39,8 @@ export type NextRotation = {
   oldestReadMs: number | undefined;
   /** Units that weren't read within the period. */
   overdue: number;
+  /** Bytes that were. */
+  freshBytes: number;
 };
 
 /** What the next check reads so that the period is kept; also for showing how reading stands. Changes nothing. */
@@ -90,6 +92,11 @@ export function planRotation(
     neverRead: units.length - read.length,
     oldestReadMs: read.length > 0 ? read.reduce((a, b) => Math.min(a, b)) : undefined,
     overdue: byDue.filter(({ dueMs: due }) => due < nowMs).length,
+    freshBytes: units.reduce((sum, { key, sizeBytes }) => {
+      const reading = readings.get(key);
+      const isFresh = reading?.wasRead === true && reading.atMs + periodMs >= nowMs;
+      return isFresh ? sum + sizeBytes : sum;
+    }, 0),
   };
 }
 

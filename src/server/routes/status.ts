@@ -55,6 +55,49 @@ export const storeStatusSchema = z
   })
   .meta({ id: 'StoreStatus' });
 
+const failing = z.object({ sinceMs: instantSchema, what: z.string() }).optional();
+
+export const maintenanceSchema = z
+  .object({
+    check: z.object({
+      /** Of the last check; `unknown` before there was one. */
+      verdict: z.enum(['pass', 'fail', 'unknown']),
+      atMs: instantSchema.optional(),
+      problems: z
+        .array(z.object({ kind: z.string(), id: z.string(), what: z.string() }))
+        .optional(),
+      problemCount: z.number().optional(),
+      /** Damage that parity or a second copy brought back. */
+      mended: z.array(z.object({ name: z.string(), what: z.string() })).optional(),
+      mendedCount: z.number().optional(),
+      /** Files of snapshots that can't come back whole. */
+      affected: z
+        .array(z.object({ snapshot: z.string(), path: z.string(), because: z.string() }))
+        .optional(),
+      affectedCount: z.number().optional(),
+      /** Read by the last check; of all bytes, how many were read within the period. */
+      readBytes: z.number().optional(),
+      totalBytes: z.number().optional(),
+      freshBytes: z.number().optional(),
+      overdue: z.number().optional(),
+      periodMs: z.number().optional(),
+      /** It couldn't be run since then. */
+      failing,
+    }),
+    prune: z.object({
+      atMs: instantSchema.optional(),
+      packsRemoved: z.number().optional(),
+      /** When what is marked goes. */
+      nextSweepMs: instantSchema.optional(),
+      /** Somebody else holds the repository each time. */
+      blocked: z.object({ sinceMs: instantSchema, by: z.string() }).optional(),
+      failing,
+    }),
+    /** What a person must know, in plain words; the loudest first. */
+    findings: z.array(z.string()),
+  })
+  .meta({ id: 'MaintenanceStatus' });
+
 export const statusSchema = z
   .object({
     environment: nameSchema,
@@ -68,10 +111,13 @@ export const statusSchema = z
     unknown: z.number(),
     points: z.number(),
     catalogCapturedAtMs: instantSchema.optional(),
+    /** Of the repository; absent while it isn't open. */
+    maintenance: maintenanceSchema.optional(),
   })
   .meta({ id: 'Status' });
 
 export type StoreStatus = z.infer<typeof storeStatusSchema>;
+export type MaintenanceStatus = z.infer<typeof maintenanceSchema>;
 export type Status = z.infer<typeof statusSchema>;
 
 export function statusRoutes({ server, operations }: Api): void {
