@@ -44,6 +44,18 @@ export const errors = errorCatalogue('repository', {
     message: (location: string) => `${location} keeps no versions of its files`,
     guidance: 'Only buckets with versioning can bring back what was overwritten or removed.',
   },
+  noLocks: {
+    kind: 'invalid',
+    message: (location: string) => `${location} locks nothing`,
+    guidance:
+      'Only buckets with Object Lock do: give the bucket a rule for new objects, or name one with `-o s3.lock=compliance:30d`.',
+  },
+  stillLocked: {
+    kind: 'refused',
+    message: (name: string, location: string, until: string) =>
+      `${name} in ${location} is locked until ${until}`,
+    guidance: 'Nobody can remove it before. Run it again then.',
+  },
   storageUnknown: {
     kind: 'invalid',
     message: (scheme: string) => `repositories on "${scheme}:" can't be opened`,
@@ -137,6 +149,12 @@ export const errors = errorCatalogue('repository', {
     message: (blobId: string, bytes: number) => `blob ${blobId} says to be ${bytes} bytes long`,
     guidance: 'No writer makes such blobs: the index is damaged or forged.',
   },
+  packNotFound: {
+    kind: 'not-found',
+    message: (what: string) => `no pack, or more than one, begins with "${what}"`,
+    guidance:
+      'Take the id as `holdfast repo check --read-data` names it, or name none: all are read then.',
+  },
   subsetInvalid: {
     kind: 'invalid',
     message: (text: string) => `"${text}" is no part of a repository`,
@@ -197,6 +215,23 @@ export const errors = errorCatalogue('repository', {
     kind: 'invalid',
     message: () => 'a policy that keeps nothing would remove every snapshot',
     guidance: 'Say what to keep, for example `--keep-daily 7 --keep-weekly 5`.',
+  },
+  clockDisagrees: {
+    kind: 'refused',
+    message: (ours: string, what: string, other: string, apart: string) =>
+      `this machine's clock says ${ours}, but ${what} says ${other}: ${apart} apart`,
+    guidance:
+      'What is old is judged by this clock. Set it right, or, where you know that it is right, say `--trust-clock`.',
+  },
+  reasonMissing: {
+    kind: 'invalid',
+    message: () => 'a hold is set and lifted for a reason',
+    guidance: 'Say it with `--because "…"`.',
+  },
+  notHeld: {
+    kind: 'not-found',
+    message: (snapshot: string) => `snapshot ${snapshot} is not held`,
+    guidance: 'See what is held with `holdfast repo snapshots`.',
   },
   usedBlobMissing: {
     kind: 'failed',

@@ -22,11 +22,13 @@ import { command as repoDiff } from './repo-diff.ts';
 import { command as repoDump } from './repo-dump.ts';
 import { command as repoFind } from './repo-find.ts';
 import { command as repoForget } from './repo-forget.ts';
+import { command as repoHold } from './repo-hold.ts';
 import { command as repoInit } from './repo-init.ts';
 import { command as repoKeys } from './repo-keys.ts';
 import { command as repoLs } from './repo-ls.ts';
 import { command as repoMount } from './repo-mount.ts';
 import { command as repoPrune } from './repo-prune.ts';
+import { command as repoRelease } from './repo-release.ts';
 import { command as repoRestore } from './repo-restore.ts';
 import { command as repoRewrite } from './repo-rewrite.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
@@ -62,11 +64,13 @@ export const commands: readonly CommandSpec[] = [
   repoDump,
   repoFind,
   repoForget,
+  repoHold,
   repoInit,
   repoKeys,
   repoLs,
   repoMount,
   repoPrune,
+  repoRelease,
   repoRestore,
   repoRewrite,
   repoSnapshots,

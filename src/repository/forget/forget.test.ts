@@ -5,10 +5,13 @@ import { open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import { goTime, goTimeMs } from '../snapshots/go-time.ts';
 import { decodeSnapshot, type Snapshot } from '../snapshots/snapshot-json.ts';
 import { type ForgetGroup, forget } from './forget.ts';
+import { type KeepSpan, parseKeepSpan } from './keep-span.ts';
 import { applyPolicy, type Kept, type RetentionPolicy } from './policy.ts';
 
 const nowMs = Date.UTC(2026, 5, 1);
 const hour = 3_600_000;
+
+const span = (text: string) => parseKeepSpan(text) as KeepSpan;
 
 function snapshotAt(timeMs: number, tags: string[] = []): Snapshot {
   const id = hash('sha256', String(timeMs), 'hex');
@@ -36,7 +39,8 @@ describe('a policy', () => {
       ],
       [{ monthly: 7, yearly: 2 }, ['--keep-monthly=7', '--keep-yearly=2']],
       [{ weekly: 500, tags: [['keep', 'this']] }, ['--keep-weekly=500', '--keep-tag', 'keep,this']],
-      [{ last: 1, withinMs: 60 * 24 * hour }, ['--keep-last=1', '--keep-within=60d']],
+      [{ last: 1, within: span('60d') }, ['--keep-last=1', '--keep-within=60d']],
+      [{ within: span('1y2m3d4h') }, ['--keep-within=1y2m3d4h']],
     ];
     for (const [policy, args] of policies) {
       const result = await forget(repository, policy, { dryRun: true, filter: { hosts: ['h'] } });
@@ -73,7 +77,7 @@ describe('a policy', () => {
 
   test('counts "within" from now where a snapshot is dated in the future', () => {
     const snapshots = [snapshotAt(nowMs + 1_000 * hour), snapshotAt(nowMs - hour)];
-    const { keep } = applyPolicy(snapshots, { withinMs: 2 * hour }, nowMs);
+    const { keep } = applyPolicy(snapshots, { within: span('2h') }, nowMs);
     expect(keep).toHaveLength(2);
   });
 

@@ -1,6 +1,7 @@
 /** Which snapshots a policy keeps, and why: pure, so that it can be shown before anything is removed. */
 import { errors } from '../errors.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
+import { beforeMs, formatKeepSpan, type KeepSpan } from './keep-span.ts';
 
 /** Numbers of periods with a snapshot in them, not of periods passed; -1 keeps all. */
 export type RetentionPolicy = {
@@ -10,15 +11,23 @@ export type RetentionPolicy = {
   weekly?: number;
   monthly?: number;
   yearly?: number;
-  /** Everything younger than this, seen from the newest snapshot (or now, where that one is dated in the future). */
-  withinMs?: number;
+  /** Everything younger than this, seen from the newest snapshot that isn't dated in the future. */
+  within?: KeepSpan;
   /** Snapshots that have all tags of one of the lists. */
   tags?: readonly (readonly string[])[];
 };
 
 export type Kept = { snapshot: Snapshot; reasons: string[] };
 
-export type Decision = { keep: Kept[]; remove: Snapshot[] };
+export type Decision = {
+  keep: Kept[];
+  remove: Snapshot[];
+  /** Of those that are kept: dated after now by our clock. They take no place that another would have. */
+  future: Snapshot[];
+};
+
+/** Clocks of clients may be ahead by so much. */
+const CLOCKS_DIFFER_MS = 10 * 60_000;
 
 type Bucket = {
   label: string;
@@ -44,11 +53,14 @@ export function applyPolicy(
   nowMs: number,
 ): Decision {
   const buckets = bucketsOf(policy);
-  if (buckets.length === 0 && !policy.withinMs && !policy.tags?.length)
-    throw errors.policyEmpty([]);
-  const newestFirst = [...snapshots].sort((a, b) => b.timeMs - a.timeMs);
-  const reference = Math.min(nowMs, newestFirst[0]?.timeMs ?? nowMs);
-  const decision: Decision = { keep: [], remove: [] };
+  if (buckets.length === 0 && !policy.within && !policy.tags?.length) throw errors.policyEmpty([]);
+  const isFuture = ({ timeMs }: Snapshot) => timeMs > nowMs + CLOCKS_DIFFER_MS;
+  const sorted = [...snapshots].sort((a, b) => b.timeMs - a.timeMs);
+  const future = sorted.filter(isFuture);
+  const newestFirst = sorted.slice(future.length);
+  const reference = newestFirst[0]?.timeMs ?? nowMs;
+  const kept = future.map((snapshot) => ({ snapshot, reasons: ['dated in the future'] }));
+  const decision: Decision = { keep: kept, remove: [], future };
   newestFirst.forEach((snapshot, i) => {
     const isOldest = i === newestFirst.length - 1;
     const reasons = [
@@ -78,7 +90,9 @@ function standingReasons(
   const hasAll = (list: readonly string[]) => list.every((tag) => snapshot.tags.includes(tag));
   const tags = policy.tags?.find(hasAll);
   if (tags) reasons.push(`tags ${tags.join(', ')}`);
-  if (policy.withinMs && snapshot.timeMs > referenceMs - policy.withinMs) reasons.push('within');
+  if (policy.within && snapshot.timeMs > beforeMs(referenceMs, policy.within)) {
+    reasons.push(`within ${formatKeepSpan(policy.within)}`);
+  }
   return reasons;
 }
 

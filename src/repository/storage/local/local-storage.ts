@@ -5,7 +5,7 @@
 import type { Dirent } from 'node:fs';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { syncDirectory, systemClock, systemCode, writeFileDurably } from '#base';
+import { randomBytes, syncDirectory, systemClock, systemCode, writeFileDurably } from '#base';
 import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import type { ByteRange, Storage, StoredFile } from '../storage.ts';
@@ -89,6 +89,19 @@ export class LocalStorage implements Storage {
     for await (const { file, mtimeMs } of this.#temporaries(this.#root)) {
       if (mtimeMs < oldestMs) await fs.rm(file, { force: true });
     }
+  }
+
+  /** The file system's: of a mounted folder, that of the machine which serves it. */
+  async serverTimeMs(): Promise<number> {
+    const file = this.#pathOf(`.tmp-${randomBytes(6).toString('hex')}`);
+    return this.#tell('writing', path.basename(file), async () => {
+      try {
+        await fs.writeFile(file, '', { flag: 'wx', mode: 0o600 });
+        return (await fs.stat(file)).mtimeMs;
+      } finally {
+        await fs.rm(file, { force: true });
+      }
+    });
   }
 
   async close(): Promise<void> {}

@@ -1,0 +1,3 @@
+import { holdCommand } from '../repository/hold.ts';
+
+export const command = holdCommand('hold');
