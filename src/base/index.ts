@@ -19,6 +19,7 @@ export * from './posix/metadata.ts';
 export * from './posix/special-files.ts';
 export * from './posix/times.ts';
 export * from './posix/xattrs.ts';
+export * from './postgres-binaries.ts';
 export * from './progress.ts';
 export * from './secret.ts';
 export * from './units.ts';

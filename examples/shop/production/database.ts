@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { findBinaries } from '../../../src/sources/postgres/recover/binaries.ts';
+import { findPostgres } from '../../../src/base/index.ts';
 import { type OsUser, runAs, serverUser } from '../../../src/sources/postgres/recover/os-user.ts';
 import type { ProcessPlan } from './processes.ts';
 
@@ -42,7 +42,8 @@ export async function initDatabase(
 ): Promise<Database> {
   makeUserWhereMissing();
   const user = await serverUser(undefined, folder);
-  const binaries = await findBinaries(MAJOR, user, folder);
+  const binaries = await findPostgres(MAJOR, runAs(user), folder);
+  if (binaries === undefined) throw new Error(`Postgres ${MAJOR} is not installed`);
   const home = path.join(folder, 'postgres');
   const directory = path.join(home, 'data');
   await fs.mkdir(home, { mode: 0o700 });

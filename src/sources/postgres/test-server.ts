@@ -4,9 +4,8 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, randomBytes, sleepMs, systemClock } from '#base';
+import { findPostgres, freePort, randomBytes, sleepMs, systemClock } from '#base';
 import { connectSql, parseConnectionUrl, type SqlConnection } from './connection/index.ts';
-import { findBinaries } from './recover/binaries.ts';
 import { type OsUser, runAs, serverUser } from './recover/os-user.ts';
 
 const execute = promisify(execFile);
@@ -54,7 +53,8 @@ export type TestServer = {
 export async function startTestServer(options: TestServerOptions): Promise<TestServer> {
   const folder = await fs.mkdtemp(path.join(options.parent ?? os.tmpdir(), 'holdfast-pg-'));
   const user = await serverUser(undefined, folder);
-  const binaries = await findBinaries(options.major, user, os.tmpdir());
+  const binaries = await findPostgres(options.major, runAs(user), os.tmpdir());
+  if (binaries === undefined) throw new Error(`no binaries of Postgres ${options.major}`);
   await fs.chown(folder, user.uid, user.gid);
   await fs.chmod(folder, 0o755);
   const password = randomBytes(9).toString('hex');

@@ -1,18 +1,17 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { freePort, systemClock } from '#base';
+import { findPostgres, freePort, systemClock } from '#base';
 import type { RecoveredStore, RecoverRequest, SourceContext } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { type BaseFacts, baseFactsOf } from '../facts.ts';
 import { formatLsn } from '../lsn.ts';
 import { parseHistory } from '../wal/history.ts';
-import { findBinaries } from './binaries.ts';
 import { writeCopyConfig } from './copy-config.ts';
 import { type CopyState, currentBootId, saveCopyState } from './copy-state.ts';
 import { checkIsolation } from './isolation-check.ts';
 import { type OriginalConfig, originalSettings } from './original-settings.ts';
-import { serverUser } from './os-user.ts';
+import { runAs, serverUser } from './os-user.ts';
 import { reloadPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { prepareTree } from './tree.ts';
 import { serviceUrl, socketUrl } from './url.ts';
@@ -108,11 +107,13 @@ async function planCopy(request: RecoverRequest, facts: BaseFacts): Promise<Copy
   const user = await serverUser(request.owner, request.directory);
   // Whoever runs it must reach what is laid there for it.
   await fs.chown(request.scratch, user.uid, user.gid);
-  const { settings } = facts;
+  const { settings, majorVersion } = facts;
+  const binaries = await findPostgres(majorVersion, runAs(user), request.scratch);
+  if (binaries === undefined) throw errors.binariesMissing([majorVersion]);
   const configFiles = [settings.config_file, settings.hba_file, settings.ident_file];
   return {
-    majorVersion: facts.majorVersion,
-    binaries: await findBinaries(facts.majorVersion, user, request.scratch),
+    majorVersion,
+    binaries,
     user,
     socketFolder: await socketFolderIn(request.scratch),
     port: request.port ?? (await freePort()),
