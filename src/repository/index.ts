@@ -76,6 +76,15 @@ export type {
 export { parseCaptureName, timeOfId } from './records/names.ts';
 export type * from './records/records.ts';
 export * from './records/store.ts';
+export { type IndexRepair, repairIndex } from './repair/repair-index.ts';
+export type { RepairOptions } from './repair/repair-options.ts';
+export { type PackRepair, repairPacks } from './repair/repair-packs.ts';
+export {
+  REPAIRED_TAG,
+  repairSnapshots,
+  type SnapshotRepair,
+  type SnapshotRepairOptions,
+} from './repair/repair-snapshots.ts';
 export type * from './repository.ts';
 export * from './rewrite/rewrite.ts';
 export * from './sealed/sealed-files.ts';

@@ -27,8 +27,12 @@ import { command as repoInit } from './repo-init.ts';
 import { command as repoKeys } from './repo-keys.ts';
 import { command as repoLs } from './repo-ls.ts';
 import { command as repoMount } from './repo-mount.ts';
+import { command as repoParity } from './repo-parity.ts';
 import { command as repoPrune } from './repo-prune.ts';
 import { command as repoRelease } from './repo-release.ts';
+import { command as repoRepairIndex } from './repo-repair-index.ts';
+import { command as repoRepairPacks } from './repo-repair-packs.ts';
+import { command as repoRepairSnapshots } from './repo-repair-snapshots.ts';
 import { command as repoRestore } from './repo-restore.ts';
 import { command as repoRewrite } from './repo-rewrite.ts';
 import { command as repoSnapshots } from './repo-snapshots.ts';
@@ -69,7 +73,11 @@ export const commands: readonly CommandSpec[] = [
   repoKeys,
   repoLs,
   repoMount,
+  repoParity,
   repoPrune,
+  repoRepairIndex,
+  repoRepairPacks,
+  repoRepairSnapshots,
   repoRelease,
   repoRestore,
   repoRewrite,
@@ -82,5 +90,6 @@ export const commands: readonly CommandSpec[] = [
 /** What a group of commands is about. */
 export const groups: Readonly<Record<string, string>> = {
   repo: 'work on a repository directly, without a server',
+  'repo repair': 'save all that is whole of a damaged repository, and name what is lost',
   recovery: 'look at, promote, undo or remove what was recovered',
 };

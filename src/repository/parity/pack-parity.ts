@@ -1,5 +1,5 @@
 /** The parity of an open repository: written as packs are, and used where a pack is damaged. */
-import { HoldfastError, messageOf, systemClock, timedId } from '#base';
+import { formatCounted, HoldfastError, messageOf, systemClock, timedId } from '#base';
 import { ownBuffer } from '../blobs/read-blobs.ts';
 import { isAbsence } from '../copies/second-copies.ts';
 import { packName } from '../names.ts';
@@ -7,6 +7,7 @@ import type { Mend } from '../records/records.ts';
 import { writeMend } from '../records/store.ts';
 import type { SealedFiles } from '../sealed/sealed-files.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { MendJobAnswer } from './parity-job.ts';
 import { parityName } from './parity-names.ts';
 import { type ParitySetting, StoredParitySetting } from './parity-setting.ts';
 import { ParityThread } from './parity-thread.ts';
@@ -90,19 +91,19 @@ export class PackParity {
     return work;
   }
 
+  /** Whether `mend` would bring it back. Changes nothing. */
+  async canMend(packId: string): Promise<boolean> {
+    const answer = await this.#bringBack(packId);
+    return answer !== undefined && answer.outcome !== 'beyond';
+  }
+
   async #mend(packId: string, by: MendedBy): Promise<PackMend> {
     const failedMs = this.#failedMs.get(packId) ?? Number.NEGATIVE_INFINITY;
     if (by === 'read' && systemClock.monotonicMs() - failedMs < FAILED_PAUSE_MS) {
       return { outcome: 'beyond', why: 'its parity has not brought it back' };
     }
-    const sidecar = await this.#readSidecar(packId);
-    if (!sidecar) return { outcome: 'no-parity' };
-    const stored = await this.#readIfThere(packName(packId));
-    const answer = await this.#thread.mend(
-      packId,
-      ownBuffer(stored ?? Buffer.alloc(0)),
-      ownBuffer(sidecar),
-    );
+    const answer = await this.#bringBack(packId);
+    if (!answer) return { outcome: 'no-parity' };
     if (answer.outcome === 'beyond') {
       this.#failedMs.set(packId, systemClock.monotonicMs());
       return answer;
@@ -110,9 +111,16 @@ export class PackParity {
     const bytes = Buffer.from(answer.bytes);
     if (answer.outcome === 'whole') return { outcome: 'whole', bytes };
     const { damagedSectors, sectorBytes } = answer;
-    const what = `${damagedSectors} of its sectors of ${sectorBytes} bytes were brought back by its parity`;
+    const what = `${formatCounted(damagedSectors, 'sector')} of ${sectorBytes} bytes brought back by its parity`;
     const unwritten = await this.#store(packId, bytes, by, what);
     return { outcome: 'mended', bytes, what, ...(unwritten !== undefined && { unwritten }) };
+  }
+
+  async #bringBack(packId: string): Promise<MendJobAnswer | undefined> {
+    const sidecar = await this.#readSidecar(packId);
+    if (!sidecar) return undefined;
+    const stored = await this.#readIfThere(packName(packId));
+    return this.#thread.mend(packId, ownBuffer(stored ?? Buffer.alloc(0)), ownBuffer(sidecar));
   }
 
   /** Whoever reads may be without the right to write: the bytes are right all the same. */
