@@ -28,6 +28,7 @@ export * from './forget/forget.ts';
 export * from './forget/holds.ts';
 export * from './forget/keep-span.ts';
 export * from './forget/policy.ts';
+export * from './immutability/extend-locks.ts';
 export * from './immutability/recover-versions.ts';
 export * from './index/blob-index.ts';
 export * from './index/blob-table.ts';

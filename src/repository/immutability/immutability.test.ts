@@ -17,6 +17,7 @@ import type { S3Options } from '../storage/s3/options.ts';
 import { S3Storage } from '../storage/s3/s3-storage.ts';
 import { type S3TestServer, startS3TestServer } from '../storage/s3/test-server.ts';
 import type { Storage } from '../storage/storage.ts';
+import { extendLocks } from './extend-locks.ts';
 import { recoverVersions } from './recover-versions.ts';
 
 const PASSWORD = 'correct horse';
@@ -179,6 +180,45 @@ describe('a compliance-locked repository whose full key was stolen', () => {
     const left = (ms: number | undefined) => Math.round(((ms ?? 0) - Date.now()) / DAY_MS);
     expect(left(await until('config'))).toBe(2);
     expect(left(await until(`holdfast/${saved.piece}`))).toBe(1);
+  });
+});
+
+describe('locks of what is in use', () => {
+  test('are extended in time; missed ones and what was changed are told; what is locked isn't removed', async () => {
+    const lock = { mode: 'governance', days: 3 } as const;
+    const storage = open('extended/shop', { lock });
+    const { repository, snapshot, piece } = await made(storage);
+    await repository.loadIndex();
+    const { versions } = storage;
+    const everyMs = DAY_MS;
+    const untouched = await extendLocks(repository, { everyMs });
+    // Pieces alone are locked for a day.
+    expect(untouched).toMatchObject({ extended: 1, lapsed: [], changed: [] });
+    const unused = await saveFiles(repository, new Map([['gone', randomBytes(50_000)]]));
+    const packs = (names: Iterable<string>) =>
+      [...names].filter((name) => name.startsWith('data/'));
+    const before = new Set(packs((await contents(storage)).keys()));
+    await expect(repository.snapshots.remove(unused.id)).rejects.toMatchObject({
+      code: 'repository/still-locked',
+    });
+    const all = await extendLocks(repository, { everyMs: 2 * DAY_MS });
+    expect(all.extended).toBe(all.files);
+    expect(all.lockedUntilMs).toBeGreaterThan(Date.now() + 3.9 * DAY_MS);
+
+    const [aPack = ''] = before;
+    const replaced = 'holdfast/points/shop/production/p1';
+    for (const name of [aPack, replaced]) {
+      await thief.send(
+        new PutObjectCommand({ Bucket: 'extended', Key: `shop/${name}`, Body: 'x' }),
+      );
+    }
+    const found = await extendLocks(repository, { everyMs });
+    expect(found).toMatchObject({ extended: 2, changed: [aPack] });
+    expect(found.lapsed.sort()).toEqual([aPack, replaced]);
+    expect(await versions.lockedUntilMs({ name: replaced })).toBeGreaterThan(Date.now());
+    expect(await repository.snapshots.load(snapshot.id)).toMatchObject({ tree: snapshot.tree });
+    expect(await versions.lockedUntilMs({ name: `holdfast/${piece}` })).toBeGreaterThan(Date.now());
+    await repository.close();
   });
 });
 

@@ -2,6 +2,7 @@
  * Pieces of a journal: short stretches, shipped as they come, one sealed file each. The name tells the span, the content
  * is the journal's bytes and nothing else; the seal binds one to the other.
  */
+import { isHoldfastError } from '#base';
 import { errors } from '../errors.ts';
 import { type NamedSpan, parseSpan, piecesFolder, spanName } from '../records/names.ts';
 import type { StoreAddress } from '../records/records.ts';
@@ -59,6 +60,11 @@ export async function readPiece(home: RecordsHome, piece: JournalPiece): Promise
   return bytes;
 }
 
+/** Credentials that may only add leave it to a lifecycle rule or to the maintenance: it is redundant, not harmful. */
 export async function removePiece(home: RecordsHome, piece: { name: string }): Promise<void> {
-  await home.sealed.remove(piece.name);
+  try {
+    await home.sealed.remove(piece.name);
+  } catch (error) {
+    if (!isHoldfastError(error, 's3/denied')) throw error;
+  }
 }

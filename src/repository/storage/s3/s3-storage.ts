@@ -14,7 +14,7 @@ import {
   PutObjectCommand,
   type StorageClass,
 } from '@aws-sdk/client-s3';
-import { HoldfastError, isHoldfastError } from '#base';
+import { HoldfastError, isHoldfastError, systemClock } from '#base';
 import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import { retry } from '../retry.ts';
@@ -34,6 +34,8 @@ const DEFAULT_CONNECTIONS = 8;
 
 /** S3's own limit for one request. */
 const REMOVALS_AT_ONCE = 1_000;
+
+const STAYS_WHILE_LOCKED = /^(data|index|snapshots|holdfast\/(parity|copies))\//;
 
 export class S3Storage implements Storage {
   readonly location: string;
@@ -126,8 +128,10 @@ export class S3Storage implements Storage {
     }
   }
 
+  /** Throws `repository/still-locked` for what a lock protects. */
   async remove(name: string): Promise<void> {
     checkName(name);
+    await this.#refuseLocked(name);
     await this.#requests.ask('removing', name, 0, ({ signal }) =>
       this.#requests.client.send(new DeleteObjectCommand(this.#requests.keyOf(name)), {
         abortSignal: signal,
@@ -137,6 +141,7 @@ export class S3Storage implements Storage {
 
   async removeAll(names: readonly string[]): Promise<void> {
     names.forEach(checkName);
+    for (const name of names) await this.#refuseLocked(name);
     for (let at = 0; at < names.length; at += REMOVALS_AT_ONCE) {
       await this.#removeSome(names.slice(at, at + REMOVALS_AT_ONCE));
     }
@@ -184,6 +189,20 @@ export class S3Storage implements Storage {
         client.send(command(), { abortSignal: signal }),
       );
     return ContinuationToken === undefined ? page() : retry(page, this.patience);
+  }
+
+  /**
+   * To remove it would only hide it, and hidden things look like an attack. What may rightly be replaced by something
+   * newer is hidden all the same: its old version stays until its lock ends.
+   */
+  async #refuseLocked(name: string): Promise<void> {
+    if (!STAYS_WHILE_LOCKED.test(name) || !(await this.#objectLock.current())) return;
+    const untilMs = await this.versions.lockedUntilMs({ name }).catch((error: unknown) => {
+      if (isHoldfastError(error, 'repository/not-in-storage')) return undefined;
+      throw error;
+    });
+    if (untilMs === undefined || untilMs <= systemClock.nowMs()) return;
+    throw errors.stillLocked([name, this.location, new Date(untilMs).toISOString()]);
   }
 
   async #removeSome(names: readonly string[]): Promise<void> {
