@@ -5,11 +5,15 @@
 import { HoldfastError, isHoldfastError, type ProgressListener } from '#base';
 import { errors } from '../errors.ts';
 import { inLanes } from '../in-lanes.ts';
+import { isId } from '../names.ts';
 import { parseCaptureName } from '../records/names.ts';
 import { readCapture, rewriteCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 
-const OF_ONE_REPOSITORY = ['format', 'copies/', 'parity/', 'mends/', 'settings/', 'owners/'];
+const OF_ONE_REPOSITORY = [
+  ...['format', 'copies/', 'parity/', 'mends/', 'settings/', 'owners/'],
+  ...['checks/', 'prune/'],
+];
 
 /** Never written twice with different content: that one is there is enough. */
 const UNCHANGING = /^(?:captures|points|marks|blocks|journal\/.*\/(?:pieces|batches|watermarks))\//;
@@ -71,7 +75,9 @@ export async function copyRecords(
   // What points refer to is there before them.
   await inLanes(captures, FILES_AT_ONCE, copyOne);
   const others = names.filter((name) => !parseCaptureName(name));
-  const wanted = options.onlyCaptures ? others.filter((name) => isOfChosen(name, chosen)) : others;
+  const wanted = options.onlyCaptures
+    ? others.filter((name) => isOfChosen(name, chosen, options.copies))
+    : others;
   await inLanes(wanted, FILES_AT_ONCE, copyOne);
   return done;
 }
@@ -99,15 +105,28 @@ async function carry(
     await rewriteCapture(to, name, { ...record, snapshot });
     return 'copied';
   }
-  if (there.has(name) && UNCHANGING.test(name)) return 'present';
+  const nameThere = nameOfCopy(name, copies);
+  if (there.has(nameThere) && UNCHANGING.test(name)) return 'present';
   const bytes = await from.sealed.read(name);
-  if (there.has(name) && (await to.sealed.read(name)).equals(bytes)) return 'present';
-  await to.sealed.write(name, bytes);
+  if (there.has(nameThere) && (await to.sealed.read(nameThere)).equals(bytes)) return 'present';
+  await to.sealed.write(nameThere, bytes);
   return 'copied';
 }
 
-/** Pages and tables of block maps. */
-function isOfChosen(name: string, maps: ReadonlySet<string>): boolean {
+/** What is of one snapshot, such as a legal hold, is named by its id. */
+function nameOfCopy(name: string, copies: ReadonlyMap<string, string>): string {
+  const last = name.slice(name.lastIndexOf('/') + 1);
+  const copy = isId(last) ? copies.get(last) : undefined;
+  return copy === undefined ? name : name.slice(0, -last.length) + copy;
+}
+
+/** Pages and tables of block maps, and what is named by a chosen snapshot. */
+function isOfChosen(
+  name: string,
+  maps: ReadonlySet<string>,
+  copies: ReadonlyMap<string, string>,
+): boolean {
+  if (nameOfCopy(name, copies) !== name) return true;
   const map = /^blocks\/[^/]+\/[^/]+\/[^/]+\/[^/]+/.exec(name)?.[0];
   return map !== undefined && maps.has(map);
 }

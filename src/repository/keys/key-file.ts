@@ -30,12 +30,7 @@ export async function readKeyFile(storage: Storage, id: string): Promise<KeyFile
 }
 
 export function decodeKeyFile(name: string, id: string, stored: Buffer): KeyFile {
-  let json: Record<string, unknown>;
-  try {
-    json = JSON.parse(stored.toString('utf8'));
-  } catch (cause) {
-    throw errors.fileDamaged([name, 'it is no JSON'], { cause });
-  }
+  const json = parseObject(name, stored);
   const { created, username, hostname, kdf, N, r, p, salt, data } = json;
   const parameters = { N, r, p } as ScryptParameters;
   if (kdf !== 'scrypt' || typeof salt !== 'string' || typeof data !== 'string') {
@@ -99,8 +94,8 @@ function encodeMasterKey({ encrypt, macK, macR }: MasterKey): Buffer {
 }
 
 function decodeMasterKey(name: string, plain: Buffer): MasterKey {
-  const json = JSON.parse(plain.toString('utf8')) as {
-    mac?: { k?: unknown; r?: unknown };
+  const json = parseObject(name, plain) as {
+    mac?: { k?: unknown; r?: unknown } | null;
     encrypt?: unknown;
   };
   const bytes = (value: unknown, length: number): Uint8Array => {
@@ -113,4 +108,17 @@ function decodeMasterKey(name: string, plain: Buffer): MasterKey {
     macK: bytes(json.mac?.k, 16),
     macR: bytes(json.mac?.r, 16),
   };
+}
+
+function parseObject(name: string, bytes: Buffer): Record<string, unknown> {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    // Without its cause, which would quote what may be a key.
+    throw errors.fileDamaged([name, 'it is no JSON']);
+  }
+  if (typeof json !== 'object' || json === null)
+    throw errors.fileDamaged([name, 'it is no object']);
+  return json as Record<string, unknown>;
 }

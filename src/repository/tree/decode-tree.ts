@@ -22,17 +22,42 @@ type NodeFields = {
 
 /**
  * Yields the nodes in the order in which they lie. Unknown fields are skipped. Times that are absent are 0.
- * Throws `repository/tree-damaged` for whatever isn't a tree, also for a name that is no name of one entry (`../x`) and
- * for a kind of entry that Holdfast doesn't know. The buffer must not be changed while the generator lives.
+ * Throws `repository/tree-damaged` for whatever isn't a tree, also for a name that is no name of one entry (`../x`) or
+ * comes twice (a link and a folder of one name would lead a restore astray), and for a kind of entry that Holdfast doesn't know. The buffer must not be changed while the generator lives.
  */
 export function* decodeTree(bytes: Buffer): Generator<TreeNode> {
   for (const { node } of decodePlacedNodes(bytes)) yield node;
 }
 
+export type PlacedNode = { node: TreeNode; start: number; end: number };
+
 /** The same with the place of each node's own bytes. */
-export function* decodePlacedNodes(
-  bytes: Buffer,
-): Generator<{ node: TreeNode; start: number; end: number }> {
+export function* decodePlacedNodes(bytes: Buffer): Generator<PlacedNode> {
+  let previous: Buffer | undefined;
+  let seen: Set<string> | undefined;
+  for (const placed of placedNodes(bytes)) {
+    const { name } = placed.node;
+    // Every writer orders them: only where one didn't, all names must be kept in mind.
+    if (previous && Buffer.compare(previous, name) >= 0) seen ??= namesBefore(bytes, placed.start);
+    if (seen?.has(name.toString('latin1'))) {
+      throw errors.treeDamaged([`"${showName(name)}" comes twice`]);
+    }
+    seen?.add(name.toString('latin1'));
+    previous = name;
+    yield placed;
+  }
+}
+
+function namesBefore(bytes: Buffer, end: number): Set<string> {
+  const names = new Set<string>();
+  for (const { node, start } of placedNodes(bytes)) {
+    if (start >= end) break;
+    names.add(node.name.toString('latin1'));
+  }
+  return names;
+}
+
+function* placedNodes(bytes: Buffer): Generator<PlacedNode> {
   const json = new JsonBytes(bytes);
   for (const key of json.objectKeys()) {
     if (key !== 'nodes') json.skipValue();

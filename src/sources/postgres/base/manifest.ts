@@ -98,7 +98,7 @@ export class ManifestCheck {
 function parseFile(text: string): ManifestFile {
   let parsed: Record<string, unknown>;
   try {
-    parsed = JSON.parse(text.replace(/,$/, ''));
+    parsed = Object(JSON.parse(text.replace(/,$/, '')));
   } catch (cause) {
     throw malformed('a line is no file', cause);
   }
@@ -109,10 +109,12 @@ function parseFile(text: string): ManifestFile {
     throw malformed('a file lacks path or size');
   }
   const isCrc = parsed['Checksum-Algorithm'] === 'CRC32C';
+  const checksum = String(parsed.Checksum);
+  if (isCrc && !/^[0-9a-f]{8}$/i.test(checksum)) throw malformed('a checksum is none');
   return {
     path,
     sizeBytes: parsed.Size,
-    crc32c: isCrc ? Buffer.from(String(parsed.Checksum), 'hex').readUInt32LE(0) : undefined,
+    crc32c: isCrc ? Buffer.from(checksum, 'hex').readUInt32LE(0) : undefined,
   };
 }
 
