@@ -8,7 +8,8 @@ import { HoldfastError, messageOf } from '#base';
 import { copyName, hasCopies, readEither, readVerified } from './copies/second-copies.ts';
 import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
 import type { Sealer } from './crypto/sealer.ts';
-import { ZSTD_MARK } from './crypto/zstd-frame.ts';
+import { Decompressor } from './crypto/zstd-context.ts';
+import { ZSTD_MARK, zstdContentBytes } from './crypto/zstd-frame.ts';
 import { errors } from './errors.ts';
 import { idOfName, type UnpackedKind, unpackedName } from './names.ts';
 import type { Storage } from './storage/storage.ts';
@@ -19,6 +20,7 @@ export class UnpackedFiles {
   readonly #storage: Storage;
   readonly #sealer: Sealer;
   readonly #compressed: boolean;
+  readonly #decompressor = new Decompressor();
   readonly #prepareCopies: (() => Promise<void>) | undefined;
   readonly #standIns = new Set<string>();
 
@@ -56,13 +58,19 @@ export class UnpackedFiles {
     const name = unpackedName(kind, id);
     const plain = await this.#open(kind, id);
     try {
-      const json = isMarked(name, plain)
-        ? decompress(plain.subarray(1), MAX_SMALL_FILE_BYTES)
-        : plain;
+      const json = isMarked(name, plain) ? this.#decompress(plain.subarray(1)) : plain;
       return JSON.parse(json.toString('utf8'));
     } catch (error) {
       throw damaged(name, error);
     }
+  }
+
+  /** The bytes hold until the next call. */
+  #decompress(frame: Buffer): Buffer {
+    const bytes = zstdContentBytes(frame);
+    return bytes === undefined || bytes > MAX_SMALL_FILE_BYTES
+      ? decompress(frame, MAX_SMALL_FILE_BYTES)
+      : this.#decompressor.decompress(frame, bytes);
   }
 
   /** The JSON of a file that may be long, in pieces. */

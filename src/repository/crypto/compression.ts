@@ -1,6 +1,7 @@
 /** zstd as restic writes and reads it. Mostly synchronous: for worker threads and for small files. */
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
+import { zstdContentBytes } from './zstd-frame.ts';
 
 /** zstd's own default; restic's `auto` is the same level. */
 export const COMPRESSION_LEVEL = 3;
@@ -9,6 +10,9 @@ export const COMPRESSION_LEVEL = 3;
 export const MAX_WINDOW_LOG = 27;
 
 const PIECE_BYTES = 1024 * 1024;
+/** Above any blob: a larger bound is that of a file of unknown length. */
+const MOST_LIKELY_BYTES = 16 * 1024 * 1024;
+const MOST_ROOM_BYTES = 32 * 1024 * 1024;
 
 /** `roomBytes`: memory for the outcome, where it is likely to be small; more is taken where that isn't enough. */
 export function compress(
@@ -45,10 +49,23 @@ export function compressAside(plain: Uint8Array, level = COMPRESSION_LEVEL): Pro
 export function decompress(compressed: Uint8Array, maxBytes: number): Buffer {
   return zlib.zstdDecompressSync(compressed, {
     maxOutputLength: Math.max(maxBytes, 1),
-    // One piece of output for what fits: the default of 128 KiB would be allocated for the smallest blob.
-    chunkSize: Math.min(Math.max(maxBytes + 64, 1024), 32 * 1024 * 1024),
+    chunkSize: roomFor(compressed, maxBytes),
     params: { [zlib.constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG },
   });
+}
+
+/**
+ * One piece of output for what fits: the default of 128 KiB would be allocated for the smallest blob. Where only a bound
+ * is known, a large one says nothing.
+ */
+function roomFor(compressed: Uint8Array, maxBytes: number): number {
+  const { buffer, byteOffset, byteLength } = compressed;
+  const stated = zstdContentBytes(Buffer.from(buffer, byteOffset, byteLength));
+  const likely = Math.min(
+    stated ?? (maxBytes > MOST_LIKELY_BYTES ? PIECE_BYTES : maxBytes),
+    maxBytes,
+  );
+  return Math.min(Math.max(likely + 64, 1024), MOST_ROOM_BYTES);
 }
 
 /** Plain bytes in pieces, for files that may be long. */
