@@ -1,23 +1,31 @@
-/** A full backup of a running Postgres into Holdfast, by pg_basebackup and by pgBackRest, alternating. */
+/** Backups of a running Postgres into Holdfast, by pg_basebackup and by pgBackRest, alternating: a first, and one more. */
 import fs from 'node:fs';
 import path from 'node:path';
 import type { TestServer } from '../src/sources/postgres/test-server.ts';
-import { connectionOf, openDatabase } from './database.ts';
+import { connectionOf, openDatabase, pgbench } from './database.ts';
 import { asUser, type Measured, measure, median, medianOf, sizeOf } from './measure.ts';
 import { holdfast } from './peers.ts';
 import { type BenchTable, ratio } from './table.ts';
 
-const LEVEL = 3;
+/** What pgBackRest and pg_basebackup compress with; ours is at the repository's level, 3. */
+const LEVEL = 1;
+const LOAD_SECONDS = 5;
+
+/** `again`: the database has changed since the first one, which is still there. */
+type Turn = 'first' | 'again';
 
 type Contender = {
   name: string;
-  /** Not measured; `target` doesn't exist before. */
+  /** Before the first one, not measured; `target` doesn't exist before. */
   prepare?(target: string): Promise<void>;
-  command(target: string): readonly string[];
+  /** Before and after each, not measured. */
+  begin?(target: string): void;
+  end?(): void;
+  command(target: string, turn: Turn): readonly string[];
   env(target: string): Record<string, string>;
 };
 
-type Jobs = { runs: Measured[]; storedBytes: number[] };
+type Jobs = Record<Turn, { runs: Measured[]; storedBytes: number[] }>;
 
 function ours(server: TestServer, folder: string): Contender {
   const env = holdfast.env(folder);
@@ -38,7 +46,10 @@ function pgBasebackup(server: TestServer, name: string, more: readonly string[])
   const program = path.join(server.binaries, 'pg_basebackup');
   return {
     name,
-    command: (target) => [program, '-D', target, '-X', 'fetch', '-c', 'fast', ...more],
+    command: (target, turn) => [
+      program,
+      ...['-D', path.join(target, turn), '-X', 'fetch', '-c', 'fast', ...more],
+    ],
     env: () => connectionOf(server),
   };
 }
@@ -53,10 +64,17 @@ function pgBackRest(server: TestServer, config: string): Contender {
     async prepare(target) {
       fs.mkdirSync(target);
       fs.chownSync(target, server.user.uid, server.user.gid);
-      fs.writeFileSync(config, configOf(server, target), { mode: 0o644 });
+      this.begin?.(target);
       await measure(words('stanza-create'), env);
     },
-    command: () => words('backup', ['--type=full', '--log-level-console=error']),
+    begin: (target) => fs.writeFileSync(config, configOf(server, target), { mode: 0o644 }),
+    // The server archives only while there is one: the others aren't to be slowed down by it.
+    end: () => fs.rmSync(config, { force: true }),
+    command: (_target, turn) =>
+      words('backup', [
+        `--type=${turn === 'first' ? 'full' : 'incr'}`,
+        '--log-level-console=error',
+      ]),
     env: () => env,
   };
 }
@@ -82,12 +100,19 @@ pg1-user=postgres
 `;
 }
 
-async function once(contender: Contender, target: string, jobs: Jobs): Promise<void> {
-  await contender.prepare?.(target);
-  jobs.runs.push(await measure(contender.command(target), contender.env(target)));
-  jobs.storedBytes.push(sizeOf(target));
-  fs.rmSync(target, { recursive: true, force: true });
+async function once(contender: Contender, target: string, turn: Turn, jobs: Jobs): Promise<void> {
+  if (turn === 'first') await contender.prepare?.(target);
+  contender.begin?.(target);
+  const before = fs.existsSync(target) ? sizeOf(target) : 0;
+  jobs[turn].runs.push(await measure(contender.command(target, turn), contender.env(target)));
+  jobs[turn].storedBytes.push(sizeOf(target) - before);
+  contender.end?.();
 }
+
+const noJobs = (): Jobs => ({
+  first: { runs: [], storedBytes: [] },
+  again: { runs: [], storedBytes: [] },
+});
 
 export async function benchBaseBackup(
   folder: string,
@@ -109,18 +134,26 @@ export async function benchBaseBackup(
       pgBasebackup(server, 'pg_basebackup -z', ['-Ft', '-Z', `server-zstd:${LEVEL}`]),
       pgBackRest(server, config),
     ];
-    const jobs = contenders.map((): Jobs => ({ runs: [], storedBytes: [] }));
+    const jobs = contenders.map(noJobs);
+    const targets = contenders.map((_, at) => path.join(folder, `base-${at}`));
     for (let run = 0; run < runs; run += 1) {
-      for (const [at, contender] of contenders.entries()) {
-        await once(contender, path.join(folder, `base-${at}`), jobs[at] as Jobs);
-        // Else the server would go on archiving into what is gone.
-        fs.rmSync(config, { force: true });
+      for (const turn of ['first', 'again'] as const) {
+        if (turn === 'again') await changeSome(server);
+        for (const [at, contender] of contenders.entries()) {
+          await once(contender, targets[at] as string, turn, jobs[at] as Jobs);
+        }
       }
+      for (const target of targets) fs.rmSync(target, { recursive: true, force: true });
     }
     return tableOf(contenders, jobs, databaseBytes, runs);
   } finally {
     await server.remove();
   }
+}
+
+async function changeSome(server: TestServer): Promise<void> {
+  await pgbench(server, ['-n', '-c', '4', '-T', `${LOAD_SECONDS}`]);
+  await server.sql('checkpoint');
 }
 
 function tableOf(
@@ -134,13 +167,18 @@ function tableOf(
     const [first, ...others] = values as [number, ...number[]];
     return { title, unit, values, ratios: others.map((value) => ratio(value, first)) };
   };
+  const rows = (turn: Turn, name: string) => [
+    row(`${name}, wall`, 's', (of) => medianOf(of[turn].runs).wallMs / 1000),
+    row(`${name}, processor`, 's', (of) => medianOf(of[turn].runs).cpuMs / 1000),
+    row(`${name}, stored`, 'MiB', (of) => median(of[turn].storedBytes) / 2 ** 20),
+  ];
   const size = Math.round(databaseBytes / 2 ** 20);
   return {
-    title: `base backup of ${size} MiB on Postgres 15, zstd level ${LEVEL} (pg_basebackup without -z: none), medians of ${runs}`,
+    title: `base backup of ${size} MiB on Postgres 15, zstd level 3 (pgBackRest, pg_basebackup -z: ${LEVEL}; pg_basebackup: none), medians of ${runs}`,
     columns: contenders.map(({ name }) => name),
     rows: [
-      row('base backup, wall', 's', ({ runs }) => medianOf(runs).wallMs / 1000),
-      row('stored', 'MiB', ({ storedBytes }) => median(storedBytes) / 2 ** 20),
+      ...rows('first', 'first base'),
+      ...rows('again', `again after ${LOAD_SECONDS} s of pgbench (pgBackRest: incremental)`),
     ],
   };
 }

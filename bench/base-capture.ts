@@ -5,7 +5,7 @@ import { openRepository, openStorage } from '#repository';
 import { findSource } from '#sources';
 
 /** The variables that tell it what to do. */
-const { BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL, BENCH_STATE } = process.env;
+const { BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL, BENCH_STATE, BENCH_CHUNK } = process.env;
 const source = findSource('postgres');
 if (!BENCH_REPOSITORY || !BENCH_PASSWORD || !BENCH_URL || !BENCH_STATE || !source) {
   throw new Error('BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL and BENCH_STATE must be set');
@@ -22,7 +22,10 @@ try {
       stage: 'production',
       rpoMs: 60_000,
       protect: { kind: 'every', everyMs: 60_000 },
-      own: source.schema.parse({ url: BENCH_URL }) as Record<string, unknown>,
+      own: source.schema.parse({
+        url: BENCH_URL,
+        ...(BENCH_CHUNK && { chunkSize: BENCH_CHUNK }),
+      }) as Record<string, unknown>,
     },
     context: {
       log: quietLogger,

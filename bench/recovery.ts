@@ -152,15 +152,19 @@ async function recoverOnce(folder: string, server: TestServer, made: Protected):
   const { recoveries } = JSON.parse(tell('recovery', 'list'));
   const { id, stores } = recoveries.at(-1);
   try {
-    await expectRows(stores[0].url, made.historyRows);
+    await expectRows(server, Number(new URL(stores[0].url).port), made.historyRows);
   } finally {
     tell('recovery', 'remove', id, '--yes');
   }
   return measured;
 }
 
-async function expectRows(url: string, wanted: number): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+/** The copy has production's passwords, which the list of recoveries doesn't show. */
+async function expectRows(server: TestServer, port: number, wanted: number): Promise<void> {
+  const client = new pg.Client({
+    ...{ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' },
+    password: server.password,
+  });
   await client.connect();
   try {
     const { rows } = await client.query('select count(*)::int as rows from pgbench_history');

@@ -14,6 +14,7 @@ import {
   readGaps,
   readLines,
 } from '#repository';
+import { GiveWay } from '../precedence.ts';
 import type { JournalShippingOptions } from './options.ts';
 import { journalBytes, SEGMENT_BYTES } from './shipping.fixture.ts';
 import { type JournalShipping, openJournalShipping } from './shipping.ts';
@@ -313,6 +314,27 @@ describe('journal shipping', () => {
     ]);
     expect(await readAll(1, size, 5n * size)).toEqual(journalBytes(1, size, 5n * size));
     await expect(readAll(1, 0n, size)).rejects.toMatchObject({ code: 'repository/journal-gap' });
+  });
+
+  it('holds captures into the same repository back while it lags, and no longer', async () => {
+    let aheadMs = 0;
+    const clock: Clock = {
+      nowMs: systemClock.nowMs,
+      monotonicMs: () => systemClock.monotonicMs() + aheadMs,
+    };
+    const capture = new GiveWay(repository, new AbortController().signal);
+    const portion = 4 * 2 ** 20;
+    fault = new Error('the storage is away');
+    const sink = await open({ clock });
+    sink.append(1, 0n, journalBytes(1, 0n, 1000n), 1);
+    expect(capture.after(portion)).toBeUndefined();
+    aheadMs = 60_000;
+    const held = capture.after(portion);
+    expect(held).toBeInstanceOf(Promise);
+    fault = undefined;
+    await sink.shipAll();
+    await held;
+    expect(capture.after(portion)).toBeUndefined();
   });
 
   it('refuses a spool that another one is writing', async () => {
