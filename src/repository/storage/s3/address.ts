@@ -23,18 +23,20 @@ const AWS_REGION = /^s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\
 /** `s3:http://…`, `s3:https://…`, `s3://host/…`, `s3:host/…`. Throws `s3/address-invalid`; never repeats a password. */
 export function parseS3Address(text: string): S3Address {
   const rest = text.replace(/^s3:/i, '').replace(/^\/\//, '');
-  const url = parseUrl(/^https?:\/\//i.test(rest) ? rest : `https://${rest}`);
+  const full = /^https?:\/\//i.test(rest) ? rest : `https://${rest}`;
+  const url = parseUrl(full);
   if (url.username || url.password) {
     throw s3Errors.addressInvalid([
       'it holds a name or password',
       'Give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
     ]);
   }
-  if (url.search || url.hash) throw s3Errors.addressInvalid(['it holds `?` or `#`', FORMS]);
-  const parts = decodeURI(url.pathname)
-    .split('/')
-    .filter((part) => part !== '');
-  const [bucket, ...folders] = parts;
+  // As it is written: a URL's own path has lost what would lead elsewhere.
+  const path = full.replace(/^https?:\/\/[^/]*/i, '');
+  if (/[?#%\\\0-\x1f]/.test(path)) {
+    throw s3Errors.addressInvalid(['its path holds `?`, `#`, `%` or the like', FORMS]);
+  }
+  const [bucket, ...folders] = path.split('/').filter((part) => part !== '');
   if (bucket === undefined) throw s3Errors.addressInvalid(['it names no bucket', FORMS]);
   if (!/^[a-zA-Z0-9][a-zA-Z0-9._-]{2,62}$/.test(bucket)) {
     throw s3Errors.addressInvalid([`"${bucket}" can't be a bucket's name`, FORMS]);

@@ -235,6 +235,8 @@ mon_data = ${folder}/mon
 osd_data = ${folder}/osd
 [client.rgw]
 rgw_thread_pool_size = 64
+# Buckets as parts of host names, for who resolves those.
+rgw_dns_name = s3.holdfast.test
 rgw_frontends = beast endpoint=127.0.0.1:${port} ssl_endpoint=127.0.0.1:${tlsPort} ssl_certificate=${certificate} ssl_private_key=${key}
 `;
   await fs.writeFile(path.join(folder, 'ceph.conf'), text, { mode: 0o600 });
