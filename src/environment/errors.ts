@@ -30,6 +30,11 @@ export const errors = errorCatalogue('environment', {
     message: (file: string) => `${file} is there already`,
     guidance: 'It stays as it is. `holdfast plan` shows what it protects.',
   },
+  notYaml: {
+    kind: 'invalid',
+    message: (file: string, why: string) => `${file} is no YAML: ${why}`,
+    guidance: 'Mend it first: `holdfast plan` says where.',
+  },
   serviceUnknown: {
     kind: 'not-found',
     message: (service: string) => `no service ${service} is declared`,

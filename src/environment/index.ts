@@ -20,6 +20,7 @@ export {
   parseEnvironment,
 } from './load.ts';
 export type * from './model.ts';
+export { type RepositoryReference, repositoryLines, withRepository } from './plan/adopt.ts';
 export {
   makePlan,
   type Plan,

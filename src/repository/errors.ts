@@ -239,6 +239,11 @@ export const errors = errorCatalogue('repository', {
       `${count} blobs that snapshots need are missing (${example}): nothing was pruned`,
     guidance: 'Run `holdfast repo check` first; pruning a damaged repository could make it worse.',
   },
+  readOnly: {
+    kind: 'refused',
+    message: (location: string, name: string) => `${name} of ${location} is only looked at`,
+    guidance: 'Nothing was changed. This should not be met: please report it.',
+  },
   sameRepository: {
     kind: 'invalid',
     message: (location: string) => `${location} can't be copied into itself`,

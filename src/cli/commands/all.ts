@@ -15,6 +15,7 @@ import { command as recoveryOpen } from './recovery-open.ts';
 import { command as recoveryPromote } from './recovery-promote.ts';
 import { command as recoveryRemove } from './recovery-remove.ts';
 import { command as recoveryUndo } from './recovery-undo.ts';
+import { command as repoAdopt } from './repo-adopt.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
 import { command as repoCopy } from './repo-copy.ts';
@@ -61,6 +62,7 @@ export const commands: readonly CommandSpec[] = [
   recoveryRemove,
   recoveryUndo,
   rebuild,
+  repoAdopt,
   repoBackup,
   repoCheck,
   repoCopy,
