@@ -74,6 +74,7 @@ export class OpenedRepository implements Repository {
   /** Signals of locks under which the index was loaded. */
   #loadedUnder = new WeakSet<AbortSignal>();
   #reloadedMs = Number.NEGATIVE_INFINITY;
+  #reloading: Promise<void> | undefined;
 
   constructor(parts: RepositoryParts) {
     const { storage, cache, config, masterKey, sealer, keyId, scrypt, tableFolder } = parts;
@@ -130,12 +131,13 @@ export class OpenedRepository implements Repository {
 
   async readBlob(type: BlobType, id: string | Uint8Array): Promise<Buffer> {
     const idBytes = typeof id === 'string' ? Buffer.from(id, 'hex') : id;
+    const before = this.index;
     const read = () => readBlob(this.storage, this.#sealer, this.index, type, idBytes);
     try {
       return await read();
     } catch (error) {
       if (!isHoldfastError(error, 'repository/blob-damaged')) throw error;
-      if (isPackGone(error) && (await this.#reloadOutdatedIndex())) return await read();
+      if (isPackGone(error) && (await this.#isReloaded(before))) return await read();
       const mended = await this.#readMended(type, idBytes);
       if (!mended) throw error;
       return mended;
@@ -228,13 +230,19 @@ export class OpenedRepository implements Repository {
     return plainBytes >= BYTES_WORTH_THREADS;
   }
 
-  /** Somebody else may have pruned. True where the index was looked at again; not too often, for a pack may be lost. */
-  async #reloadOutdatedIndex(): Promise<boolean> {
+  /**
+   * Somebody else may have pruned. True where the index was looked at again since this one was asked, by whoever met
+   * it first; not too often, for a pack may be lost.
+   */
+  async #isReloaded(asked: BlobIndex): Promise<boolean> {
+    if (this.index !== asked) return true;
     const nowMs = systemClock.monotonicMs();
-    if (nowMs - this.#reloadedMs < RELOAD_PAUSE_MS) return false;
-    this.#reloadedMs = nowMs;
-    await this.loadIndex();
-    return true;
+    if (nowMs - this.#reloadedMs >= RELOAD_PAUSE_MS) {
+      this.#reloadedMs = nowMs;
+      this.#reloading = this.loadIndex();
+    }
+    await this.#reloading;
+    return this.#reloading !== undefined;
   }
 
   async close(): Promise<void> {
