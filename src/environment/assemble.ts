@@ -57,13 +57,14 @@ function withoutUndefined<T extends object>(
 }
 
 function assembleRepository(
-  { url, password, s3, parity, check, prune }: DeclaredRepository,
+  { url, password, s3, lock, parity, check, prune }: DeclaredRepository,
   folder: string,
 ): RepositorySettings {
+  const options = { ...(s3 && assembleS3(s3, folder)), ...(lock && { lock: assembleLock(lock) }) };
   return {
     url: repositoryUrl(url, folder),
     password: new Secret(password),
-    ...(s3 && { s3: assembleS3(s3, folder) }),
+    ...((s3 || lock) && { s3: options }),
     ...(parity !== undefined && { parity: (Number.parseFloat(parity) || 0) / 100 }),
     check: { everyMs: check.every, periodMs: check.period },
     prune: { everyMs: prune.every },
@@ -87,6 +88,12 @@ function assembleS3(
       },
     }),
   };
+}
+
+function assembleLock(lock: NonNullable<DeclaredRepository['lock']>) {
+  const { for: forMs, mode } =
+    typeof lock === 'number' ? { for: lock, mode: 'governance' as const } : lock;
+  return { mode, days: forMs / 86_400_000 };
 }
 
 function repositoryUrl(url: string, folder: string): string {

@@ -146,6 +146,7 @@ checks:
     ca: ca.pem
     credentials: {accessKeyId: "\${KEY}", secretAccessKey: "\${SECRET}"}
     storageClass: STANDARD_IA
+  lock: {for: 30d, mode: compliance}
   parity: 3%
   check: {every: 12h, period: 7d}
   prune: {every: 2d}
@@ -162,6 +163,7 @@ checks:
     });
     expect(s3).toMatchObject({ region: 'eu-central-1', addressing: 'path' });
     expect(s3).toMatchObject({ caFile: `${FOLDER}/ca.pem`, storageClass: 'STANDARD_IA' });
+    expect(s3?.lock).toEqual({ mode: 'compliance', days: 30 });
     expect(s3?.credentials?.secretAccessKey.reveal()).toBe('hush hush');
     expect(JSON.stringify(repository)).not.toContain('hush');
     const none = parse(GOOD.replace('./repository', '/r').replace('"}', '", parity: none}'));
@@ -285,7 +287,7 @@ describe('bad input is named with line and column', () => {
     'a bucket that is none': GOOD.replace('./repository', 's3:https://key:word@s3.example/hf'),
     'buckets and maintenance as they are not': GOOD.replace(
       'repository: {',
-      'repository: {s3: {addressing: paht, storageClass: cold, credentials: {accessKeyId: a, secretAccessKey: plain}}, lock: 30d, parity: 80%, check: {every: 2d, period: 1d}, prune: {evry: 1d}, ',
+      'repository: {s3: {addressing: paht, storageClass: cold, credentials: {accessKeyId: a, secretAccessKey: plain}}, lock: 30h, parity: 80%, check: {every: 2d, period: 1d}, prune: {evry: 1d}, ',
     ),
   };
   for (const [name, text] of Object.entries(cases)) {

@@ -39,6 +39,8 @@ export type RepositorySettings = {
     credentials?: { accessKeyId: string; secretAccessKey: Secret; sessionToken?: Secret };
     storageClass?: string;
     connections?: number;
+    /** What is written can't be removed for so long. */
+    lock?: { mode: 'governance' | 'compliance'; days: number };
   };
   /** As a fraction of each pack; 0 for none. Undefined: what the repository is set to stays. */
   parity?: number;

@@ -4,7 +4,7 @@ import { listMaintenance, type MaintenanceRow } from '#catalog';
 import type { MaintenanceStatus } from '#server';
 import type { Failure } from '../failure.ts';
 import type { ProtectionContext } from '../protection/context.ts';
-import type { CheckSummary, PruneSummary } from '../protection/maintenance.ts';
+import type { CheckSummary, MaintenanceTask, PruneSummary } from '../protection/maintenance.ts';
 
 /** A run that fails is tried again each time; after this a person is told. */
 const FAILING_TOO_LONG_MS = 7 * 86_400_000;
@@ -19,7 +19,8 @@ export async function maintenanceStatus({
   const rows = await listMaintenance(catalog.pool, { environment: name, stage });
   const of = (task: string) => rows.find((row) => row.task === task);
   const { check, prune } = environment.repository;
-  return maintenanceOf(of('check'), of('prune'), {
+  const last = { check: of('check'), prune: of('prune'), retention: of('retention') };
+  return maintenanceOf(last, {
     checkEveryMs: check.everyMs,
     pruneEveryMs: prune.everyMs,
     nowMs: systemClock.nowMs(),
@@ -28,9 +29,11 @@ export async function maintenanceStatus({
 
 type Judging = { checkEveryMs: number; pruneEveryMs: number; nowMs: number };
 
+/** By task; absent before its first run. */
+export type LastRuns = { [task in MaintenanceTask]?: MaintenanceRow | undefined };
+
 export function maintenanceOf(
-  check: MaintenanceRow | undefined,
-  prune: MaintenanceRow | undefined,
+  { check, prune, retention }: LastRuns,
   judging: Judging,
 ): MaintenanceStatus {
   const findings = [
@@ -38,8 +41,17 @@ export function maintenanceOf(
     ...pruneFindings(prune),
     ...failing('check', check, judging.checkEveryMs, judging.nowMs),
     ...failing('prune', prune, judging.pruneEveryMs, judging.nowMs),
+    ...failing('retention', retention, 0, judging.nowMs),
   ];
-  return { check: checkView(check), prune: pruneView(prune), findings };
+  return {
+    check: checkView(check),
+    prune: pruneView(prune),
+    retention: {
+      ...(retention?.doneAtMs === undefined ? {} : { atMs: retention.doneAtMs }),
+      ...failureView(retention),
+    },
+    findings,
+  };
 }
 
 function checkView(row: MaintenanceRow | undefined): MaintenanceStatus['check'] {
@@ -88,6 +100,15 @@ function checkFindings(row: MaintenanceRow | undefined): string[] {
       ...found.problems.map(({ what }) => what),
     );
   }
+  findings.push(...found.broken);
+  const { lapsed = 0, changed = 0 } = found.locks ?? {};
+  if (changed > 0) {
+    findings.push(
+      `${formatCounted(changed, 'locked file')} hidden or overwritten: holdfast repo recover-versions brings them back`,
+    );
+  }
+  if (lapsed > 0)
+    findings.push(`${formatCounted(lapsed, 'file')} had no lock any more, and have one again`);
   const { overdue, periodMs } = found.rotation;
   if (overdue > 0) {
     findings.push(

@@ -17,7 +17,7 @@ import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import { environmentFolder } from '../state/folder.ts';
 import { environmentName, type ProtectionContext } from './context.ts';
-import { checkWhole, pruneUnused } from './maintenance.ts';
+import { checkWhole, noted, pruneUnused } from './maintenance.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
 import { PointPace } from './point-pace.ts';
 import { publishCapture, publishPoint } from './publish.ts';
@@ -163,8 +163,9 @@ export class EnvironmentProtection {
   }
 
   async applyRetention(): Promise<unknown> {
+    const stores = [...this.stores.values()];
     return this.#maintain((signal) =>
-      applyRetention(this.context, [...this.stores.values()], signal),
+      noted(this.context, 'retention', () => applyRetention(this.context, stores, signal)),
     );
   }
 

@@ -2,8 +2,10 @@
 import { isHoldfastError, systemClock } from '#base';
 import { noteMaintenanceDone, noteMaintenanceFailed } from '#catalog';
 import {
+  brokenSets,
   type CheckReport,
   checkRepository,
+  extendLocks,
   nextRotation,
   type PhasedPruneResult,
   pruneInPhases,
@@ -13,7 +15,7 @@ import {
 import { failureOf } from '../failure.ts';
 import type { ProtectionContext } from './context.ts';
 
-export type MaintenanceTask = 'check' | 'prune';
+export type MaintenanceTask = 'check' | 'prune' | 'retention';
 
 /** Of a check, as it is kept: the first of what may be many. */
 export type CheckSummary = Pick<CheckReport, 'verdict' | 'problems' | 'mended' | 'affected'> & {
@@ -22,6 +24,10 @@ export type CheckSummary = Pick<CheckReport, 'verdict' | 'problems' | 'mended' |
   affectedCount: number;
   tookMs: number;
   readBytes: number;
+  /** What can't be recovered any more because somebody removed a snapshot. */
+  broken: string[];
+  /** In a bucket that locks: files that were found without a lock, or hidden by something else. */
+  locks?: { extended: number; lapsed: number; changed: number; lockedUntilMs?: number };
   /** How much of all bytes was read within the period, and what is overdue. */
   rotation: { periodMs: number; totalBytes: number; freshBytes: number; overdue: number };
 };
@@ -51,6 +57,8 @@ export async function checkWhole(
     if ((await repository.parity.setting()).on) {
       await writeMissingParity(repository, { signal, lockWaitMs: LOCK_WITHIN_MS });
     }
+    const broken = await brokenSets(repository);
+    const locks = await keepLocked(context, signal);
     const rotation = await nextRotation(repository, { everyMs, periodMs });
     const { totalBytes, freshBytes, overdue } = rotation;
     return {
@@ -63,9 +71,28 @@ export async function checkWhole(
       affectedCount: report.affectedCount,
       tookMs: systemClock.monotonicMs() - startedMs,
       readBytes: report.checked.readBytes,
+      broken: broken.slice(0, MOST_KEPT).map(({ what }) => what),
+      ...(locks && { locks }),
       rotation: { periodMs, totalBytes, freshBytes, overdue },
     };
   });
+}
+
+/** Past the next two checks, so that one of them may fail. Undefined where the storage locks nothing. */
+async function keepLocked(
+  { repository, environment }: ProtectionContext,
+  signal: AbortSignal,
+): Promise<CheckSummary['locks']> {
+  if ((await repository.storage.versions?.lock()) === undefined) return undefined;
+  await repository.loadIndex();
+  const { everyMs } = environment.repository.check;
+  const kept = await extendLocks(repository, { everyMs, signal });
+  return {
+    extended: kept.extended,
+    lapsed: kept.lapsed.length,
+    changed: kept.changed.length,
+    ...(kept.lockedUntilMs === undefined ? {} : { lockedUntilMs: kept.lockedUntilMs }),
+  };
 }
 
 /** One phase or both of them, whatever is due. */
@@ -84,7 +111,7 @@ export async function pruneUnused(
 }
 
 /** Whatever came of it is shown by `status`; a run that was stopped goes on later, and says nothing. */
-async function noted<T>(
+export async function noted<T>(
   { catalog, environment }: ProtectionContext,
   task: MaintenanceTask,
   work: () => Promise<T>,

@@ -1,5 +1,6 @@
 /**
- * What is older than it is kept goes away. Judged by this host's clock; done in an order in which a crash leaves
+ * What is older than it is kept goes away, unless somebody holds it. Judged by this host's clock, where the storage's
+ * doesn't contradict it; done in an order in which a crash leaves
  * nothing that refers to what is gone: points, then records, then snapshots and the journal. The blobs are left to prune.
  */
 import { systemClock } from '#base';
@@ -9,10 +10,13 @@ import {
   type CaptureEntry,
   type CaptureKind,
   type CaptureRecord,
+  checkClock,
   listCaptures,
   listPieces,
   listWatermarks,
+  type Repository,
   readCapture,
+  readHolds,
   readPoints,
   removeCapture,
   removePiece,
@@ -41,9 +45,13 @@ export async function applyRetention(
   signal: AbortSignal,
   nowMs = systemClock.nowMs(),
 ): Promise<RetentionOutcome> {
-  const expired = await expiredOf(context, stores, nowMs);
+  const { repository } = context;
+  await checkClock(repository, nowMs);
+  const held = await readHolds(repository);
+  const unheld = (entries: CaptureEntry[]) => withoutHeld(repository, entries, held);
+  const expired = await unheld(await expiredOf(context, stores, nowMs));
   const points = await removePointsOf(context, expired);
-  expired.push(...(await unusedInfrastructure(context)));
+  expired.push(...(await unheld(await unusedInfrastructure(context))));
   for (const entry of expired) {
     signal.throwIfAborted();
     await removeEntry(context, entry);
@@ -81,6 +89,20 @@ async function expiredOf(
     expired.push(...entries.filter((entry) => ids.has(entry.id)));
   }
   return expired;
+}
+
+/** A base that is held stays the first one of its journal: what follows it stays too. */
+async function withoutHeld(
+  repository: Repository,
+  entries: CaptureEntry[],
+  held: ReadonlyMap<string, unknown>,
+): Promise<CaptureEntry[]> {
+  if (held.size === 0) return entries;
+  const left: CaptureEntry[] = [];
+  for (const entry of entries) {
+    if (!held.has((await readCapture(repository, entry)).snapshot)) left.push(entry);
+  }
+  return left;
 }
 
 async function removePointsOf(

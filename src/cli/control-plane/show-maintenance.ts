@@ -26,7 +26,7 @@ export function maintenanceLines(
   return lines.map((line, at) => `${(at === 0 ? LABEL : '').padEnd(INDENT)}${line}`);
 }
 
-function calmly({ check, prune }: Maintenance, nowMs: number): string[] {
+function calmly({ check, prune, retention }: Maintenance, nowMs: number): string[] {
   const told: string[] = [];
   if (check.atMs === undefined) told.push('not checked yet');
   else {
@@ -43,6 +43,7 @@ function calmly({ check, prune }: Maintenance, nowMs: number): string[] {
     }
   }
   if (check.failing) told.push(`the last check couldn't be made: ${check.failing.what}`);
+  if (retention.failing) told.push(`retention couldn't be applied: ${retention.failing.what}`);
   if (prune.failing) told.push(`the last prune couldn't be made: ${prune.failing.what}`);
   return told;
 }

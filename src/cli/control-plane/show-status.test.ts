@@ -98,13 +98,18 @@ test('what a person must know of the repository is loud, and nothing is well the
     freshBytes: 6.1 * 2 ** 30,
     periodMs: 30 * 24 * HOUR_MS,
   };
-  const calm = status([orders], { maintenance: { check, prune: {}, findings: [] } });
+  const calm = status([orders], { maintenance: { check, prune: {}, retention: {}, findings: [] } });
   expect(statusLines(calm, 80)).toContain(
     'repository  checked 11:00, whole; 51% of 12 GiB read within 30d',
   );
   expect(isBad(calm)).toBe(false);
   const findings = ['the repository is damaged: 1 problem', 'pack ab12 is damaged'];
-  const maintenance = { check: { ...check, verdict: 'fail' as const }, prune: {}, findings };
+  const maintenance = {
+    check: { ...check, verdict: 'fail' as const },
+    prune: {},
+    retention: {},
+    findings,
+  };
   const loud = status([orders], { maintenance });
   const lines = statusLines(loud, 80);
   expect(lines).toContain('repository  ! the repository is damaged: 1 problem');

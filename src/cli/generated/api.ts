@@ -514,6 +514,13 @@ export interface components {
                     what: string;
                 };
             };
+            retention: {
+                atMs?: number;
+                failing?: {
+                    sinceMs: number;
+                    what: string;
+                };
+            };
             findings: string[];
         };
     };

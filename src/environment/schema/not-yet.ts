@@ -12,7 +12,6 @@ const FIELDS: Record<string, Record<string, string>> = {
     playbooks: 'playbooks',
     notify: 'notifications',
   },
-  repository: { lock: 'locking objects against deletion' },
   'services.*': { traffic: 'switching traffic' },
   'stores.*': { derived: 'stores derived from others' },
 };

@@ -51,6 +51,30 @@ const s3Part = z
   })
   .describe('how the bucket is spoken to; only where url begins with s3:');
 
+const DAY_MS = 86_400_000;
+
+const lockDuration = span.refine((ms) => ms % DAY_MS === 0, { error: 'must be whole days' });
+
+const lockPart = z
+  .union(
+    [
+      lockDuration,
+      z.strictObject({
+        for: lockDuration.describe('how long; extended by itself for what is still needed'),
+        mode: z
+          .enum(['governance', 'compliance'])
+          .default('governance')
+          .describe(
+            'governance: a special right lifts it; compliance: nobody can before its time, not even you',
+          ),
+      }),
+    ],
+    { error: 'must be whole days such as 30d, or {for: 30d, mode: compliance}' },
+  )
+  .describe(
+    'Object Lock: nobody can remove or overwrite what is stored for so long; only in buckets',
+  );
+
 const parityPart = z
   .string()
   .regex(/^(none|\d+(\.\d+)?%)$/, 'must be a share such as 3%, or none')
@@ -87,6 +111,7 @@ export const repositoryPart = z
     url,
     password: text.describe('by reference: ${NAME} or ${file:/path}'),
     s3: s3Part.optional(),
+    lock: lockPart.optional(),
     parity: parityPart.optional(),
     check: checkPart.prefault({}),
     prune: prunePart.prefault({}),
@@ -94,6 +119,10 @@ export const repositoryPart = z
   .refine(({ url: given, s3 }) => s3 === undefined || /^s3:/i.test(given), {
     path: ['s3'],
     error: 'is for buckets, but url names a folder',
+  })
+  .refine(({ url: given, lock }) => lock === undefined || /^s3:/i.test(given), {
+    path: ['lock'],
+    error: 'is for buckets: a folder of this machine can not be locked',
   })
   .describe('the deduplicated, encrypted store of all captures, in the format of restic');
 

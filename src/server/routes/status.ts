@@ -93,6 +93,7 @@ export const maintenanceSchema = z
       blocked: z.object({ sinceMs: instantSchema, by: z.string() }).optional(),
       failing,
     }),
+    retention: z.object({ atMs: instantSchema.optional(), failing }),
     /** What a person must know, in plain words; the loudest first. */
     findings: z.array(z.string()),
   })
