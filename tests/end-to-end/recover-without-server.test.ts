@@ -22,6 +22,7 @@ type Report = {
 
 let site: ProtectedSite;
 let instantMs: number;
+let lsn: string;
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
@@ -52,6 +53,11 @@ beforeAll(async () => {
   const [row] = await site.server.sql('select extract(epoch from clock_timestamp()) * 1000 as at');
   instantMs = Math.ceil(Number(row?.at));
   await waitFor(async () => Date.now() > instantMs, 'the clock to leave the instant');
+  const [here] = await site.server.sql(
+    "select pg_create_restore_point('before-clean-up')",
+    'select pg_current_wal_insert_lsn()::text as lsn',
+  );
+  lsn = String(here?.lsn);
   await site.server.sql('delete from numbers', 'insert into numbers select generate_series(1, 3)');
   await fs.writeFile(path.join(site.uploads, 'second.bin'), 'late');
   await site.captureFiles();
@@ -73,6 +79,30 @@ describe('with repository and password alone', () => {
     expect(shown.json).toMatchObject({ status: 'planned' });
     expect(storeOf(shown.json as Report, 'numbers')?.leftBehind).toBe('2 commits');
     await expect(fs.access(path.join(site.folder, 'recoveries'))).rejects.toThrow('ENOENT');
+  });
+
+  test('a place in the journal is as good as an instant', async () => {
+    for (const to of [lsn, 'restore point before-clean-up']) {
+      const shown = await run('recover', '--to', to, '--dry-run');
+      expect(shown.code, shown.stderr).toBe(0);
+      expect(storeOf(shown.json as Report, 'numbers')?.leftBehind, to).toBe('2 commits');
+    }
+    const unknown = await run('recover', '--to', 'latest', '--timeline', '7', '--dry-run');
+    expect(unknown).toMatchObject({ code: 5 });
+    expect(unknown.stderr + JSON.stringify(unknown.json)).toContain('timeline 7');
+  });
+
+  test('a skew beyond the limit must be accepted by the name of its store', async () => {
+    const file = path.join(site.folder, 'holdfast.yaml');
+    const declared = await fs.readFile(file, 'utf8');
+    await fs.writeFile(file, declared.replace('skew: 1h', 'skew: 1ms'));
+    try {
+      const refused = await run('recover', '--to', new Date(instantMs).toISOString());
+      expect(refused).toMatchObject({ code: 4 });
+      expect(refused.stderr + JSON.stringify(refused.json)).toContain('uploads');
+    } finally {
+      await fs.writeFile(file, declared);
+    }
   });
 
   test('the environment comes back as it was at the instant', async () => {
@@ -143,7 +173,7 @@ describe('with repository and password alone', () => {
     expect(recovered.code, recovered.stderr).toBe(0);
     const fromCopy = recovered.json as Report;
     const rows = await query(
-      storeOf(fromCopy, 'numbers')?.url ?? '',
+      await addressOf(storeOf(fromCopy, 'numbers')),
       'select count(*)::int as n from numbers',
     );
     expect(rows).toEqual([{ n: 1500 }]);
@@ -151,7 +181,8 @@ describe('with repository and password alone', () => {
   });
 
   test("it takes production's place, and gives it back", async () => {
-    expect(await run('recovery', 'promote', report.id, '--yes')).toMatchObject({ code: 0 });
+    const promoted = await run('recovery', 'promote', report.id, '--yes');
+    expect(promoted.code, promoted.stderr).toBe(0);
     await site.server.start();
     expect(await site.server.sql('select count(*)::int as n from numbers')).toEqual([{ n: 1501 }]);
     expect(await fs.readdir(site.uploads)).toEqual(['first.bin']);

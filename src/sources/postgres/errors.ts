@@ -77,16 +77,16 @@ export const errors = errorCatalogue('postgres', {
   },
   noHostEntry: {
     kind: 'refused',
-    message: (user: string, address: string) =>
-      `pg_hba.conf at ${address} has no entry that lets role "${user}" in from here`,
-    guidance: (user: string, _address: string) =>
-      `Add to pg_hba.conf: host all ${user} <address of this host>/32 scram-sha-256   then: SELECT pg_reload_conf();`,
+    message: (user: string, address: string, why: string) =>
+      `pg_hba.conf at ${address} has no entry that lets role "${user}" in from here: ${why}`,
+    guidance: (user: string, _address: string, _why: string) =>
+      `Add to pg_hba.conf: host all ${user} <address of this host>/32 scram-sha-256   then: SELECT pg_reload_conf();   where an entry asks for a certificate: sslcert and sslkey in the URL.`,
   },
   noReplicationEntry: {
     kind: 'refused',
-    message: (user: string, address: string) =>
-      `pg_hba.conf at ${address} has no replication entry for role "${user}" from here`,
-    guidance: (user: string, _address: string) =>
+    message: (user: string, address: string, why: string) =>
+      `pg_hba.conf at ${address} has no replication entry for role "${user}" from here: ${why}`,
+    guidance: (user: string, _address: string, _why: string) =>
       `Add to pg_hba.conf: host replication ${user} <address of this host>/32 scram-sha-256   then: SELECT pg_reload_conf();`,
   },
   notReplicationRole: {

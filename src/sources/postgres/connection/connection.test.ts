@@ -58,6 +58,34 @@ test('a server that never answers is given up', async () => {
   }
 });
 
+test('a server too old is refused by its version', async () => {
+  // No such server is at hand: this one says hello and nothing more.
+  const message = (kind: string, body: Buffer) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    return Buffer.concat([Buffer.from(kind), length, body]);
+  };
+  const old = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(message('R', Buffer.alloc(4)));
+      socket.write(message('S', Buffer.from('server_version\u00009.6.24\0')));
+      socket.write(message('Z', Buffer.from('I')));
+    });
+  });
+  await new Promise<void>((listening) => old.listen(0, '127.0.0.1', listening));
+  const { port } = old.address() as net.AddressInfo;
+  try {
+    const url = `postgresql://u@127.0.0.1:${port}/x?sslmode=disable`;
+    await expect(connectSql(parseConnectionUrl(url))).rejects.toMatchObject({
+      code: 'postgres/version-unsupported',
+      message: expect.stringContaining('9.6.24'),
+    });
+  } finally {
+    old.close();
+  }
+});
+
 describe('TLS, by sslmode', () => {
   let server: TestServer;
   let ca: string;
@@ -68,11 +96,15 @@ describe('TLS, by sslmode', () => {
       hostEntries: [
         'hostnossl all tls_only 127.0.0.1/32 reject',
         'hostssl all plain_only 127.0.0.1/32 reject',
+        'hostssl all certified 127.0.0.1/32 cert',
       ],
     });
     ca = await certificate('server', 'DNS:localhost');
     otherCa = await certificate('other', 'DNS:elsewhere');
+    const client = await certificate('certified', 'DNS:nowhere');
     await server.sql(
+      `alter system set ssl_ca_file = '${client}'`,
+      'create role certified login',
       `alter system set ssl_cert_file = '${ca}'`,
       `alter system set ssl_key_file = '${ca.replace('.crt', '.key')}'`,
       'alter system set ssl = on',
@@ -155,6 +187,17 @@ describe('TLS, by sslmode', () => {
     expect(
       await isEncrypted('postgres', '127.0.0.1', 'sslmode=verify-ca&sslrootcert=/nowhere.crt'),
     ).toBe('postgres/certificate-unreadable');
+  });
+
+  test('a certificate can stand for a password', async () => {
+    const certificateOf = (name: string) =>
+      ['sslcert', 'sslkey']
+        .map((field) => `${field}=${server.folder}/${name}.${field === 'sslkey' ? 'key' : 'crt'}`)
+        .join('&');
+    const asCertified = (query: string) => isEncrypted('certified', '127.0.0.1', query);
+    expect(await asCertified(`sslmode=require&${certificateOf('certified')}`)).toBe(true);
+    expect(await asCertified('sslmode=require')).toBe('postgres/no-host-entry');
+    expect(await asCertified(`sslmode=require&${certificateOf('other')}`)).not.toBe(true);
   });
 
   test('replication speaks TLS too, and ends cleanly twice', async () => {

@@ -71,8 +71,8 @@ function refusedByServer(
       if (error.routine === 'InitializeSessionUserId') return errors.roleMissing(who, detail);
       if (error.routine !== 'ClientAuthentication') break;
       return purpose === 'replication'
-        ? errors.noReplicationEntry(who, detail)
-        : errors.noHostEntry(who, detail);
+        ? errors.noReplicationEntry([...who, error.message], detail)
+        : errors.noHostEntry([...who, error.message], detail);
     case '42501':
       if (purpose === 'replication') return errors.notReplicationRole(who, detail);
       break;
