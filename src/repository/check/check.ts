@@ -5,12 +5,14 @@
 import { HoldfastError, type ProgressListener, silent } from '#base';
 import { CONFIG_NAME, parseConfig } from '../config.ts';
 import { lostOriginals, restoreFromCopy } from '../copies/restore-copy.ts';
+import { wholeOriginal } from '../copies/write-missing.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { readIndexFile } from '../index/load-index.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { keyIds } from '../keys/keys.ts';
 import { reachableBlobs } from '../reachable-blobs.ts';
 import type { Repository } from '../repository.ts';
+import { FORMAT_NAME } from '../sealed/own-format.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
 import { affectedFiles, blobKey } from './affected.ts';
 import { indexCopyHelps } from './index-copies.ts';
@@ -78,6 +80,7 @@ class Check {
     const report = this.#report;
     const mendedBefore = this.#repository.parity.mends.length;
     await this.#checkConfig();
+    await this.#checkFormat();
     await this.#checkKeys();
     // Snapshots before indexes: what a listed snapshot needs is then in an index that is read.
     const snapshots = await this.#checkSnapshots();
@@ -107,6 +110,12 @@ class Check {
     } catch (error) {
       await this.#restoreOrName('config-damaged', CONFIG_NAME, CONFIG_NAME, error);
     }
+  }
+
+  /** Damage to it is named by whoever reads own files; absent, it is written anew before the next of them. */
+  async #checkFormat(): Promise<void> {
+    if (await wholeOriginal(this.#repository, FORMAT_NAME)) return;
+    await this.#restore(FORMAT_NAME);
   }
 
   async #checkKeys(): Promise<void> {

@@ -1,5 +1,5 @@
 /** The part of a check that reads every byte, or those whose turn it is. */
-import { HoldfastError, messageOf, type ProgressListener, systemClock } from '#base';
+import { formatCounted, HoldfastError, messageOf, type ProgressListener, systemClock } from '#base';
 import { checkCopies } from '../copies/check-copies.ts';
 import { inLanes } from '../in-lanes.ts';
 import { parityName, storedParity } from '../parity/parity-names.ts';
@@ -44,7 +44,9 @@ export async function readData(
   const reading = new Reading(repository, await storedParity(repository.storage), listener);
   await reading.readAll(chosen, units);
   if (selection.kind === 'all' || selection.kind === 'rotation') {
-    reading.read.copies = await checkCopies(repository, listener.signal, listener.mended);
+    const copies = await checkCopies(repository, listener.signal, listener.mended);
+    reading.read.copies = copies.read;
+    noteMade(listener, 'file', copies.made, 'had no second copy, which was written now');
   }
   // A repository that holds nothing of ours isn't changed by being read once.
   const isOurs = selection.kind !== 'all' || units.some(({ packId }) => packId === undefined);
@@ -58,6 +60,7 @@ class Reading {
   readonly #parity: ReadonlyMap<string, number>;
   readonly #listener: DataListener;
   readonly #damage: DamagedCopies = new Map();
+  readonly #newParity: string[] = [];
   /** Units that were read and are as they should be. */
   readonly wholeKeys = new Set<string>();
   readonly read: DataRead = {
@@ -89,6 +92,7 @@ class Reading {
       readOne,
     );
     await inLanes(chosen.filter(isLarge), 1, readOne);
+    noteMade(this.#listener, 'pack', this.#newParity, 'had no parity, which was made now');
   }
 
   async #readPack(unit: ReadUnit, packId: string): Promise<void> {
@@ -137,15 +141,18 @@ class Reading {
     this.#listener.add({ kind: 'pack-damaged', id: packId, what: named });
   }
 
-  /** Of a whole pack: a damaged sidecar is made anew. */
+  /** Of a whole pack: a damaged sidecar is made anew, and a missing one where there should be one. */
   async #checkParity(packId: string): Promise<void> {
-    const sizeBytes = this.#parity.get(packId);
-    if (sizeBytes === undefined) return;
     const { parity } = this.#repository;
-    this.read.parity += 1;
-    if ((await parity.isWhole(packId)) !== false) return;
-    await parity.writeFor(packId);
-    this.#listener.mended({ name: parityName(packId), what: 'made anew from its pack' });
+    if (this.#parity.has(packId)) {
+      this.read.parity += 1;
+      if ((await parity.isWhole(packId)) !== false) return;
+      await parity.writeFor(packId);
+      this.#listener.mended({ name: parityName(packId), what: 'made anew from its pack' });
+    } else if ((await parity.setting()).on) {
+      await parity.writeFor(packId);
+      this.#newParity.push(packId);
+    }
   }
 
   async #readOwnFile(unit: ReadUnit): Promise<void> {
@@ -159,6 +166,18 @@ class Reading {
       this.#listener.add({ kind: 'own-file-damaged', id: unit.name, what: error.message });
     }
   }
+}
+
+function noteMade(
+  listener: DataListener,
+  noun: string,
+  made: readonly string[],
+  what: string,
+): void {
+  const [first] = made;
+  if (first === undefined) return;
+  const others = made.length > 1 ? ' and others' : '';
+  listener.note(`${formatCounted(made.length, noun)} ${what} (${first}${others})`);
 }
 
 function sumOf(units: readonly ReadUnit[]): number {

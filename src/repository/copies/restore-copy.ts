@@ -1,14 +1,12 @@
 /** Originals brought back from their second copies. */
 import { systemClock, timedId } from '#base';
-import { CONFIG_NAME, readConfigCopy } from '../config.ts';
-import { Sealer } from '../crypto/sealer.ts';
 import { idOfName } from '../names.ts';
 import type { MendedBy } from '../parity/pack-parity.ts';
 import type { Mend } from '../records/records.ts';
 import { writeMend } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
-import { COPIES_FOLDER, readCopy } from './second-copies.ts';
-import { namesBelow, originals } from './write-missing.ts';
+import { COPIES_FOLDER } from './second-copies.ts';
+import { namesBelow, originals, wholeCopy } from './write-missing.ts';
 
 /** Writes the original anew and notes it. Undefined where there is no whole copy: nothing is changed then. */
 export async function restoreFromCopy(
@@ -40,15 +38,6 @@ export async function lostOriginals(repository: Repository): Promise<string[]> {
   const copies = await namesBelow(repository, COPIES_FOLDER);
   return [...copies]
     .map((name) => name.slice(COPIES_FOLDER.length))
-    .filter((name) => !there.has(name) && (name === CONFIG_NAME || idOfName(name) !== undefined))
+    .filter((name) => !there.has(name) && idOfName(name) !== undefined)
     .sort();
-}
-
-/** The verified bytes of a copy. */
-export async function wholeCopy(repository: Repository, name: string): Promise<Buffer | undefined> {
-  if (name === CONFIG_NAME) {
-    return readConfigCopy(repository.storage, new Sealer(repository.masterKey));
-  }
-  const id = idOfName(name);
-  return id === undefined ? undefined : readCopy(repository.storage, name, id);
 }

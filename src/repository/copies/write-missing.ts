@@ -5,6 +5,8 @@ import { Sealer } from '../crypto/sealer.ts';
 import { inLanes } from '../in-lanes.ts';
 import { idOfName } from '../names.ts';
 import type { Repository } from '../repository.ts';
+import { FORMAT_NAME } from '../sealed/own-format.ts';
+import { openSealed } from '../sealed/sealed-files.ts';
 import {
   COPIED_KINDS,
   COPIES_FOLDER,
@@ -40,7 +42,7 @@ export async function writeMissingCopies(
 
 /** Names of all files that should have a copy. */
 export async function originals(repository: Repository): Promise<string[]> {
-  const names = [CONFIG_NAME];
+  const names = [CONFIG_NAME, FORMAT_NAME];
   for (const kind of COPIED_KINDS) {
     for (const name of await namesBelow(repository, `${kind}/`)) {
       if (idOfName(name) !== undefined && name.split('/').length === 2) names.push(name);
@@ -58,21 +60,35 @@ export async function namesBelow(
   return names;
 }
 
-/** Undefined where it is damaged, or gone since it was listed. */
-export async function wholeOriginal(
-  repository: Repository,
+/** Undefined where it is damaged, or gone. */
+export function wholeOriginal(repository: Repository, name: string): Promise<Buffer | undefined> {
+  return readWhole(repository, name, name);
+}
+
+/** Undefined where there is none, or a damaged one. */
+export function wholeCopy(repository: Repository, name: string): Promise<Buffer | undefined> {
+  return readWhole(repository, copyName(name), name);
+}
+
+/** `place`: where the bytes lie that were stored as `name`. */
+async function readWhole(
+  { storage, masterKey }: Repository,
+  place: string,
   name: string,
 ): Promise<Buffer | undefined> {
-  const { storage, masterKey } = repository;
   const id = idOfName(name);
   try {
-    if (id !== undefined) return await readVerified(storage, name, id, { fresh: true });
-    const stored = await storage.read(name);
-    parseConfig(storage, new Sealer(masterKey), stored);
+    if (id !== undefined) return await readVerified(storage, place, id, { fresh: true });
+    const stored = await storage.read(place);
+    const sealer = new Sealer(masterKey);
+    if (name === CONFIG_NAME) parseConfig(storage, sealer, stored);
+    else openSealed(sealer, name.slice('holdfast/'.length), stored);
     return stored;
   } catch (error) {
-    const unusable = isHoldfastError(error, 'repository/bad-config');
-    if (unusable || isDamage(error) || isAbsence(error)) return undefined;
+    const isUnusable =
+      isHoldfastError(error, 'repository/bad-config') ||
+      isHoldfastError(error, 'repository/sealed-misplaced');
+    if (isUnusable || isDamage(error) || isAbsence(error)) return undefined;
     throw error;
   }
 }
