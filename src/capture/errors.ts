@@ -12,6 +12,11 @@ export const errors = errorCatalogue('capture', {
     message: (paths: string) => `none of these could be captured: ${paths}`,
     guidance: 'Check the paths and that this user may read them.',
   },
+  streamUnnamed: {
+    kind: 'invalid',
+    message: (name: string) => `"${name}" can't be the path of a file in a snapshot`,
+    guidance: 'Give a name such as dump.sql, or a path such as dumps/orders.sql.',
+  },
   spoolBusy: {
     kind: 'refused',
     retryable: true,

@@ -1,6 +1,7 @@
 /** Capture: moves a source into the repository as snapshots, and its journal as pieces and batches. */
 
 export * from './backup-paths.ts';
+export * from './backup-stream.ts';
 export * from './capture-store.ts';
 export type * from './crash-point.ts';
 export { type ForgottenJournal, forgetJournal } from './journal/forget.ts';

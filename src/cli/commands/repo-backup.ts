@@ -1,4 +1,4 @@
-import type { CommandSpec } from '../command.ts';
+import type { CommandSpec, Io } from '../command.ts';
 import {
   listOf,
   REPOSITORY_EXITS,
@@ -9,18 +9,25 @@ import {
 export const command: CommandSpec = {
   path: ['repo', 'backup'],
   summary: 'back up files and folders as one snapshot',
-  arguments: [['<path...>', 'files and folders']],
+  arguments: [['[path...]', 'files and folders']],
   options: [
     ...REPOSITORY_OPTIONS,
     ['-x, --exclude <pattern...>', 'leave these out (syntax of .gitignore)'],
     ['--one-file-system', 'stay on the file system of each path'],
     ['--tag <tag...>', 'put these tags on the snapshot'],
     ['--host <name>', 'another host name than this one'],
+    ['--stdin', 'back up what comes on standard input, as one file'],
+    ['--stdin-name <path>', 'what that file is called in the snapshot', 'stdin'],
     ['--force', 'read every file again, whatever the last snapshot says'],
   ],
-  examples: ['holdfast repo backup --repo /srv/backup /srv/media --exclude "*.tmp"'],
+  examples: [
+    'holdfast repo backup --repo /srv/backup /srv/media --exclude "*.tmp"',
+    'pg_dump orders | holdfast repo backup --repo /srv/backup --stdin --stdin-name orders.sql',
+  ],
   exits: { ...REPOSITORY_EXITS, 3: 'some files could not be read (named); the rest is stored' },
   async run([paths], options, io) {
+    await requireEither(listOf(paths), options.stdin === true);
+    if (options.stdin === true) return await backupStdin(options, io);
     const { backupPaths } = await import('#capture');
     const { formatCount, formatCounted, formatDuration, formatSize } = await import('#base');
     return await withRepository(options, async (repository) => {
@@ -55,3 +62,37 @@ export const command: CommandSpec = {
     });
   },
 };
+
+const COMMAND = 'holdfast repo backup';
+
+async function requireEither(paths: readonly string[], stdin: boolean): Promise<void> {
+  const { errors } = await import('../errors.ts');
+  if (paths.length === 0 && !stdin) throw errors.usage(['name what to back up', COMMAND]);
+  if (paths.length > 0 && stdin) throw errors.usage(['give paths or --stdin, not both', COMMAND]);
+  if (stdin && process.stdin.isTTY) {
+    throw errors.usage(['--stdin wants a pipe or a file on standard input', COMMAND]);
+  }
+}
+
+async function backupStdin(options: Record<string, unknown>, io: Io): Promise<0> {
+  const { backupStream } = await import('#capture');
+  const { formatDuration, formatSize } = await import('#base');
+  return await withRepository(options, async (repository) => {
+    const result = await backupStream(repository, process.stdin, {
+      name: String(options.stdinName),
+      tags: listOf(options.tag),
+      ...(typeof options.host === 'string' ? { host: options.host } : {}),
+      onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
+      progress: io.progress,
+      signal: io.signal,
+    });
+    const { snapshot, sizeBytes, stats } = result;
+    if (sizeBytes === 0) io.warn('· nothing came: the file in the snapshot is empty');
+    io.say(
+      `${formatSize(sizeBytes)} in ${formatDuration(result.tookMs)}; ${formatSize(stats.newBytes)} new, stored as ${formatSize(stats.storedBytes)}`,
+    );
+    io.say(`Snapshot ${snapshot.id.slice(0, 8)}.`);
+    io.result({ snapshot: snapshot.id, sizeBytes, stats, tookMs: Math.round(result.tookMs) });
+    return 0 as const;
+  });
+}
