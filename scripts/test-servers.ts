@@ -5,6 +5,7 @@ import fs from 'node:fs';
 /** A package, and a file by which one sees that it is there. */
 const NEEDED: readonly (readonly [name: string, file: string])[] = [
   ['postgresql-15', '/usr/lib/postgresql/15/bin/postgres'],
+  ['postgresql-15-cron', '/usr/lib/postgresql/15/lib/pg_cron.so'],
   ['restic', '/usr/bin/restic'],
   ['borgbackup', '/usr/bin/borg'],
   ['pgbackrest', '/usr/bin/pgbackrest'],
