@@ -29,7 +29,9 @@ import { command as repoKeys } from './repo-keys.ts';
 import { command as repoLs } from './repo-ls.ts';
 import { command as repoMount } from './repo-mount.ts';
 import { command as repoParity } from './repo-parity.ts';
+import { command as repoPolicy } from './repo-policy.ts';
 import { command as repoPrune } from './repo-prune.ts';
+import { command as repoRecoverVersions } from './repo-recover-versions.ts';
 import { command as repoRelease } from './repo-release.ts';
 import { command as repoRepairIndex } from './repo-repair-index.ts';
 import { command as repoRepairPacks } from './repo-repair-packs.ts';
@@ -76,7 +78,9 @@ export const commands: readonly CommandSpec[] = [
   repoLs,
   repoMount,
   repoParity,
+  repoPolicy,
   repoPrune,
+  repoRecoverVersions,
   repoRepairIndex,
   repoRepairPacks,
   repoRepairSnapshots,

@@ -22,7 +22,8 @@ export const command: CommandSpec = {
     const { formatCount, formatCounted, formatSize } = await import('#base');
     const subset = options.readDataSubset;
     const read = typeof subset === 'string' ? parseSelection(subset) : undefined;
-    return await withRepository(options, async (repository) => {
+    // What is nearby proves nothing about what is stored.
+    return await withRepository({ ...options, cache: false }, async (repository) => {
       const report = await checkRepository(repository, {
         readData: options.readData === true,
         ...(read && { read }),

@@ -102,7 +102,9 @@ function addCommand(
   command.description(spec.summary);
   for (const [syntax, description] of spec.arguments ?? []) command.argument(syntax, description);
   for (const [flags, description, fallback] of spec.options ?? []) {
-    command.option(flags, description, fallback);
+    // `<value>...`: one value each time, given as often as wanted; unlike `<value...>` it takes no argument along.
+    if (flags.endsWith('>...')) command.option(flags, description, gathered);
+    else command.option(flags, description, fallback);
   }
   command.option('--json', JSON_OPTION);
   command.addHelpText('after', () => `\n${afterHelp(spec)}`);
@@ -111,6 +113,10 @@ function addCommand(
     const args = received.slice(0, -2);
     onRun({ spec, args, options: command.optsWithGlobals() });
   });
+}
+
+function gathered(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 const EXIT_MEANINGS: Record<ExitCode, string> = {

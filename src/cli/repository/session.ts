@@ -1,15 +1,34 @@
 /** Opening the repository that a data-plane command names: by option or environment, never with a password in words. */
 import fs from 'node:fs/promises';
 import { Secret } from '#base';
-import type { Repository } from '#repository';
+import type { Repository, Storage } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import { errors } from '../errors.ts';
 import { systemReason } from '../frame/failure.ts';
 
+/** How a bucket is spoken to. */
+export const STORAGE_OPTIONS: NonNullable<CommandSpec['options']> = [
+  [
+    '-o, --option <name=value>...',
+    'of a bucket: s3.region, .addressing, .ca, .storage-class, .connections, .lock',
+  ],
+];
+
 export const REPOSITORY_OPTIONS: NonNullable<CommandSpec['options']> = [
   ['-r, --repo <location>', 'where the repository lies (or HOLDFAST_REPOSITORY)'],
   ['--password-file <file>', 'file that holds its password (or HOLDFAST_PASSWORD)'],
+  ...STORAGE_OPTIONS,
+  ['--no-cache', 'keep nothing of a bucket on this machine'],
 ];
+
+/** Of what `--repo` and `-o` name. Nothing is read yet. */
+export async function storageFrom(
+  location: string,
+  options: Record<string, unknown>,
+): Promise<Storage> {
+  const { openStorage, storageOptionsOf } = await import('#repository');
+  return await openStorage(location, storageOptionsOf(listOf(options.option)));
+}
 
 export function locationFrom(options: Record<string, unknown>): string {
   const location = options.repo ?? process.env.HOLDFAST_REPOSITORY;
@@ -41,7 +60,12 @@ export async function withRepository<T>(
   options: Record<string, unknown>,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  return await withRepositoryAt(locationFrom(options), await passwordFrom(options), work);
+  return await withRepositoryAt(
+    locationFrom(options),
+    await passwordFrom(options),
+    work,
+    options,
+  );
 }
 
 /** The same for one that other options name. */
@@ -49,9 +73,14 @@ export async function withRepositoryAt<T>(
   location: string,
   password: Secret,
   work: (repository: Repository) => Promise<T>,
+  options: Record<string, unknown> = {},
 ): Promise<T> {
-  const { openRepository, openStorage } = await import('#repository');
-  const repository = await openRepository({ storage: await openStorage(location), password });
+  const { openRepository } = await import('#repository');
+  const repository = await openRepository({
+    storage: await storageFrom(location, options),
+    password,
+    ...(options.cache === false && { cache: false }),
+  });
   try {
     return await work(repository);
   } finally {

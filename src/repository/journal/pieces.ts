@@ -7,6 +7,7 @@ import { errors } from '../errors.ts';
 import { type NamedSpan, parseSpan, piecesFolder, spanName } from '../records/names.ts';
 import type { StoreAddress } from '../records/records.ts';
 import type { RecordsHome } from '../records/store.ts';
+import type { Storage } from '../storage/storage.ts';
 
 /** No piece is longer: a reader needs no more memory than this for one. */
 export const MAX_PIECE_BYTES = 16 * 2 ** 20;
@@ -32,6 +33,16 @@ export async function writePiece(
     throw errors.journalPieceDamaged([name, `${bytes.length} bytes can't be one piece`]);
   await home.sealed.write(name, bytes);
   return { ...span, name };
+}
+
+/** Of all stores, each once: from the names alone, so that no key is needed. They end with `/`. */
+export async function pieceFolders(storage: Storage): Promise<string[]> {
+  const folders = new Set<string>();
+  for await (const { name } of storage.list('holdfast/journal/')) {
+    const folder = /^holdfast\/journal\/(?:[^/]+\/){3}pieces\//.exec(name)?.[0];
+    if (folder !== undefined) folders.add(folder);
+  }
+  return [...folders].sort();
 }
 
 /** By line and offset, from the names alone. */

@@ -26,6 +26,7 @@ describe('addresses of buckets', () => {
 
   test.each([
     's3:',
+    '/srv/backup',
     's3:https://host',
     's3:https://host/',
     's3:host/../etc',

@@ -22,6 +22,7 @@ const AWS_REGION = /^s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\
 
 /** `s3:http://…`, `s3:https://…`, `s3://host/…`, `s3:host/…`. Throws `s3/address-invalid`; never repeats a password. */
 export function parseS3Address(text: string): S3Address {
+  if (!/^s3:/i.test(text)) throw s3Errors.addressInvalid(['it begins with no `s3:`', FORMS]);
   const rest = text.replace(/^s3:/i, '').replace(/^\/\//, '');
   const full = /^https?:\/\//i.test(rest) ? rest : `https://${rest}`;
   const url = parseUrl(full);
