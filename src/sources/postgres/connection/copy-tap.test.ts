@@ -23,11 +23,12 @@ function received(bytes: Buffer, cuts: readonly number[]) {
       if (!goesOn) bodies.push([]);
       bodies.at(-1)?.push(Buffer.from(part));
     },
+    onMemory: (memory) => memory.fill(0xff),
     onBroken: (error) => broken.push(error),
   });
   const places = [0, ...[...cuts].sort((a, b) => a - b), bytes.length];
   for (const [index, from] of places.slice(0, -1).entries()) {
-    stream.emit('data', bytes.subarray(from, places[index + 1]));
+    stream.emit('data', Buffer.from(bytes.subarray(from, places[index + 1])));
   }
   tap.release();
   stream.emit('data', Buffer.from('after'));

@@ -14,8 +14,10 @@ const WHOLE_UP_TO_BYTES = 8 * 1024;
 const LONGEST_OTHER_BYTES = 1 << 26;
 
 export type CopyTapEvents = {
-  /** Part of a CopyData's body, as memory of its own; `goesOn`: not the first of it. */
+  /** Part of a CopyData's body; `goesOn`: not the first of it. */
   onPart: (bytes: Buffer, goesOn: boolean) => void;
+  /** Nobody else holds this memory: free once the parts that were given since the last call are done with. */
+  onMemory: (bytes: Buffer) => void;
   onBroken: (error: Error) => void;
 };
 
@@ -64,6 +66,11 @@ export class CopyTap {
       else if (this.#gatheredBytes > 0) at = this.#gather(bytes, at);
       else at = this.#takeMessage(bytes, at);
     }
+    // What is still to be joined must not lie in memory that is given away.
+    this.#gathered = this.#gathered.map((part) =>
+      part.buffer === bytes.buffer ? Buffer.from(part) : part,
+    );
+    this.#events.onMemory(bytes);
   }
 
   /** One that begins at `at`; answers where it, or what there is of it, ends. */

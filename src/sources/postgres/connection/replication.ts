@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { freeNow } from '#base';
 import { errors } from '../errors.ts';
 import { CopyTap } from './copy-tap.ts';
 import { commandFailure } from './failures.ts';
@@ -36,7 +37,7 @@ export interface ReplicationConnection {
   query(command: string): Promise<Record<string, string | null>[]>;
   /**
    * Runs a command that answers by COPY. One at a time. With `inParts` long messages come in parts, as the network cut
-   * them, and nothing is copied.
+   * them, and nothing is copied: the bytes of a batch hold until the next one is asked for.
    */
   stream(command: string, signal?: AbortSignal, options?: { inParts: boolean }): ReplicationStream;
   /** May be called at any time, twice too; breaks off what runs. */
@@ -104,6 +105,8 @@ class Conversation implements RawCommand, ReplicationStream {
   readonly #connection: RawConnection;
   readonly #inParts: boolean;
   #waiting: ReplicationMessage[] = [];
+  /** That the waiting messages lie in, where it may be freed after them. */
+  #memory: Buffer[] = [];
   #waitingBytes = 0;
   #paused = false;
   #ended = false;
@@ -134,9 +137,13 @@ class Conversation implements RawCommand, ReplicationStream {
     while (true) {
       if (this.#waiting.length > 0) {
         const batch = this.#waiting;
+        const memory = this.#memory;
         this.#waiting = [];
+        this.#memory = [];
         this.#waitingBytes = 0;
         yield batch;
+        // By itself it would lie there until the garbage collector comes, and would bring it sooner.
+        for (const { buffer } of memory) freeNow(buffer);
         // Only now: what was given out is consumed, so that bytes are held once and not twice.
         this.#resume();
         continue;
@@ -181,6 +188,10 @@ class Conversation implements RawCommand, ReplicationStream {
     const tap = new CopyTap(connection, {
       onPart: (bytes, goesOn) =>
         this.#takeData(goesOn ? { kind: 'data', bytes, goesOn } : { kind: 'data', bytes }),
+      onMemory: (bytes) => {
+        // A part of something larger is shared with others.
+        if (bytes.buffer.byteLength === bytes.length) this.#memory.push(bytes);
+      },
       onBroken: (error) => {
         this.#end(error);
         connection.stream.destroy();
