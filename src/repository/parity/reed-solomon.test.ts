@@ -7,6 +7,7 @@ import { randomBytes } from '#base';
 import { layoutFor } from './layout.ts';
 import { mendPack, sidecarOf } from './mend-pack.ts';
 import { ReedSolomon } from './reed-solomon.ts';
+import { decodeSidecar } from './sidecar.ts';
 
 const code = new ReedSolomon();
 const MIB = 1024 * 1024;
@@ -82,6 +83,10 @@ describe('a pack with parity', () => {
     const middle = sidecar.length / 2;
     expectMended(id, pack, stored, damaged(sidecar, [middle], 9_000));
     expectMended(id, pack, stored, sidecar.subarray(0, middle));
+    const longer = Buffer.concat([sidecar, randomBytes(100)]);
+    expect(decodeSidecar(id, sidecar)?.whole).toBe(true);
+    expect(decodeSidecar(id, longer)?.whole).toBe(false);
+    expectMended(id, pack, stored, longer);
     expect(mendPack(code, id, stored, randomBytes(5_000))).toMatchObject({ outcome: 'beyond' });
   });
 

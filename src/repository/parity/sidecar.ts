@@ -66,7 +66,8 @@ export function decodeSidecar(packId: string, bytes: Buffer): Sidecar | undefine
   if (!head) return undefined;
   const { layout, data, paritySums } = head;
   const first = headBytes(layout);
-  let whole = front !== undefined && back !== undefined;
+  const expectedBytes = 2 * first + paritySums.length * layout.sectorBytes + LENGTH_BYTES;
+  let whole = front !== undefined && back !== undefined && bytes.length === expectedBytes;
   const parity = paritySums.map((sum, i) => {
     const from = first + i * layout.sectorBytes;
     const sector = bytes.subarray(from, from + layout.sectorBytes);

@@ -1,0 +1,41 @@
+/** `npm run campaign -- damage --count 2000 --seed 7`: prints figures, and ends with 1 where something failed. */
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import type { Campaign } from './campaign.ts';
+import { damage } from './damage.ts';
+
+/** A new campaign is one line here. */
+const campaigns: Readonly<Record<string, Campaign>> = {
+  damage,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { count: { type: 'string' }, seed: { type: 'string' } },
+});
+const name = positionals[0] ?? '';
+const campaign = campaigns[name];
+const count = Number(values.count ?? campaign?.count);
+const seed = Number(values.seed ?? randomBytes(4).readUInt32LE());
+if (!campaign || !Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
+  process.stderr.write('npm run campaign -- NAME [--count N] [--seed N]\n');
+  for (const [known, { summary }] of Object.entries(campaigns)) {
+    process.stderr.write(`  ${known.padEnd(10)} ${summary}\n`);
+  }
+  process.exit(2);
+}
+
+process.stdout.write(`${name}: ${count} times, seed ${seed}\n`);
+const startedMs = performance.now();
+const { figures, failures } = await campaign.run({
+  count,
+  seed,
+  note: (line) => process.stderr.write(`  ${line}\n`),
+});
+for (const [what, figure] of Object.entries(figures)) {
+  process.stdout.write(`${String(figure).padStart(8)}  ${what}\n`);
+}
+for (const failure of failures) process.stdout.write(`✗ ${failure}\n`);
+const tookS = Math.round((performance.now() - startedMs) / 1000);
+process.stdout.write(`${failures.length} failures in ${tookS} s\n`);
+process.exit(failures.length > 0 ? 1 : 0);
