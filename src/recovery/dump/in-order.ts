@@ -11,6 +11,8 @@ export type ContentReader = Pick<Repository, 'index' | 'readBlobs'>;
 
 /** Two windows are in memory at once. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
+/** Where there are hardly any contents, something still goes out now and then. */
+const WINDOW_PARTS = 4096;
 const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
 const ZEROS = Buffer.alloc(256 * 1024);
 
@@ -43,7 +45,7 @@ async function fetchWindow(
   const blobs = new Map<string, Buffer>();
   const losses = new Map<string, ((error: Error) => void)[]>();
   const wanted: Buffer[] = [];
-  for (let bytes = 0; bytes < WINDOW_BYTES; ) {
+  for (let bytes = 0; bytes < WINDOW_BYTES && parts.length < WINDOW_PARTS; ) {
     const next = await source.next();
     if (next.done) break;
     const part = next.value;

@@ -7,7 +7,7 @@ import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { Decompressor } from '../crypto/zstd-context.ts';
 import { ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { openPacked } from './open-blob.ts';
+import { MAX_BLOB_BYTES, openPacked } from './open-blob.ts';
 
 /** Per blob: offset in the stretch, sealed length, plain length, flags. */
 const WORDS = 4;
@@ -25,11 +25,12 @@ export type DecodeJob = {
 
 export type WantedBytes = 'plain' | 'payload';
 
-/** How many bytes of a blob come back. */
+/** How many bytes of a blob come back: none of one that says to be larger than any can be. */
 export function wantedLength(
   blob: Pick<PackedBlob, 'length' | 'plainLength'>,
   wanted: WantedBytes,
 ): number {
+  if (blob.plainLength > MAX_BLOB_BYTES) return 0;
   return wanted === 'plain' ? blob.plainLength : blob.length - SEAL_OVERHEAD_BYTES;
 }
 

@@ -19,6 +19,9 @@ const MAX_GAP_BYTES = 64 * 1024;
 /** Longer stretches would keep the other threads waiting; a single blob may be longer. */
 const MAX_STRETCH_BYTES = 4 * 1024 * 1024;
 
+/** What blobs of one stretch say to be, decompressed: an index may lie, and their memory is taken at once. */
+const MAX_PLAIN_BYTES = 64 * 1024 * 1024;
+
 /** What is asked for, as entry numbers (4 bytes each, whatever the number of blobs), and ids that no index knows. */
 export type Wanted = { entries: Uint32Array; unknown: Buffer[] };
 
@@ -47,7 +50,8 @@ export function* stretches(index: BlobIndex, entries: Uint32Array): Iterable<Str
       const joins =
         stretch &&
         blob.offset - (stretch.offset + stretch.length) <= MAX_GAP_BYTES &&
-        end - stretch.offset <= MAX_STRETCH_BYTES;
+        end - stretch.offset <= MAX_STRETCH_BYTES &&
+        stretch.plainBytes + blob.plainLength <= MAX_PLAIN_BYTES;
       if (stretch && joins) {
         stretch.length = end - stretch.offset;
         stretch.plainBytes += blob.plainLength;

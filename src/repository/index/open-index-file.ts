@@ -10,6 +10,9 @@ import { IndexParser } from './index-parser.ts';
 /** Longer ones are decompressed in pieces, so that no file, however it lies about itself, takes much memory. */
 const MAX_WHOLE_BYTES = 32 * 1024 * 1024;
 
+/** 25 million blobs. Beyond, it is no index but a few bytes that decompress without end. */
+const MAX_BYTES = 4 * 1024 * 1024 * 1024;
+
 /** `stored`: the sealed bytes, already held against their name. Throws `repository/file-damaged` naming the file. */
 export async function openIndexFile(
   sealer: Sealer,
@@ -31,5 +34,12 @@ export async function openIndexFile(
 async function feedCompressed(parser: IndexParser, compressed: Buffer): Promise<void> {
   const bytes = zstdContentBytes(compressed);
   if (bytes !== undefined && bytes <= MAX_WHOLE_BYTES) parser.feed(decompress(compressed, bytes));
-  else for await (const piece of decompressInPieces(compressed)) parser.feed(piece);
+  else {
+    let fedBytes = 0;
+    for await (const piece of decompressInPieces(compressed)) {
+      fedBytes += piece.length;
+      if (fedBytes > MAX_BYTES) throw new RangeError(`it holds more than ${MAX_BYTES} bytes`);
+      parser.feed(piece);
+    }
+  }
 }
