@@ -152,6 +152,23 @@ export const errors = errorCatalogue('recovery', {
     message: (folder: string, why: string) => `${folder} could not be mounted: ${why}`,
     guidance: 'Name an empty folder that nothing is mounted on, and mount as root.',
   },
+  notMounted: {
+    kind: 'not-found',
+    message: (folder: string) => `nothing of ours is mounted at ${folder}`,
+    guidance:
+      'What wrote to it is on disk, but not all of it was here: remove this recovery, and recover again.',
+  },
+  mountServiceFailed: {
+    kind: 'failed',
+    message: (why: string, log: string) =>
+      `the process that serves mounts ended: ${why || 'it said nothing'} (log: ${log})`,
+    guidance: 'Recover with `--full`, which needs no mount.',
+  },
+  mountServiceSilent: {
+    kind: 'failed',
+    message: () => 'the process that serves mounts ended before it answered',
+    guidance: 'Try again; `--full` needs no mount.',
+  },
   mountPointUnfit: {
     kind: 'invalid',
     message: (folder: string, why: string) => `${folder} can't be a mount point: ${why}`,

@@ -82,6 +82,17 @@ export type RecoveryPhase = {
   tookMs: number;
 };
 
+export type MountedStore = {
+  /** The files on disk, sparse until all of it was brought here. */
+  files: string;
+  /** Which of their pages are here. */
+  pages: string;
+  /** Folder of the service that mounted it. */
+  service: string;
+  /** All of it was brought here, durably. */
+  isWhole?: boolean;
+};
+
 /** State of one recovery on this host, kept in `recovery.json` in its folder: the truth of it. */
 export type RecoveryState = {
   id: string;
@@ -108,6 +119,8 @@ export type RecoveryState = {
     {
       selection: StoreSelection;
       directory: string;
+      /** Where its content still lies in the repository in part: `directory` is mounted. */
+      mounted?: MountedStore;
       /** May hold a password. */
       url: string;
       /** A file (0600) with the URL and nothing else, for those who show no password. */

@@ -35,7 +35,27 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
   returnLargeMemory();
   const storage = withRetries(options.storage);
   if (!(await hasConfig(storage))) throw errors.noRepository([storage.location]);
-  const { masterKey, keyId } = await openMasterKey(storage, options.password);
+  return await openWithKey(storage, await openMasterKey(storage, options.password), options);
+}
+
+/**
+ * The same by the key itself, for a process that was handed it by one that had opened the repository: that costs no key
+ * derivation. Throws as `openRepository` does.
+ */
+export async function reopenRepository(
+  options: Omit<OpenOptions, 'password'> & { masterKey: MasterKey },
+): Promise<Repository> {
+  returnLargeMemory();
+  const { masterKey } = options;
+  return await openWithKey(withRetries(options.storage), { masterKey, keyId: '' }, options);
+}
+
+/** `keyId`: of the key file that the password opened; empty where none was. */
+async function openWithKey(
+  storage: Storage,
+  { masterKey, keyId }: { masterKey: MasterKey; keyId: string },
+  options: Omit<OpenOptions, 'password' | 'storage'>,
+): Promise<Repository> {
   const sealer = new Sealer(masterKey);
   const config = await readConfig(storage, sealer);
   const nearby = options.cache === false ? undefined : new LocalCache(config.id, options.cache);

@@ -118,6 +118,7 @@ function begin(
     choice,
     root: site.root,
     inPlace: request.inPlace,
+    full: request.full,
     ...(request.owner === undefined ? {} : { owner: request.owner }),
     log: site.log,
     progress: (progress) => {

@@ -7,6 +7,9 @@ import type { Environment } from '#environment';
 import {
   type Choice,
   chooseRecovery,
+  type MountClient,
+  mountClient,
+  mountServiceFolder,
   outcomeOf,
   promoteRecovery,
   type RecoverableStore,
@@ -19,6 +22,7 @@ import {
   type SwitchOptions,
   undoRecovery,
   type When,
+  whyNoMount,
 } from '#recovery';
 import type { Repository } from '#repository';
 import { type CaptureOutcome, findSource, type Source } from '#sources';
@@ -90,6 +94,8 @@ export type RecoverEnvironmentOptions = {
   choice: Choice;
   root: string;
   inPlace: boolean;
+  /** Everything is written out before anything starts. Else stores are mounted, where that can be. */
+  full: boolean;
   owner?: string;
   log: Logger;
   progress: ProgressListener;
@@ -108,6 +114,7 @@ export async function recoverEnvironment(
   const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
   const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
   if (inPlace) await refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
+  const mounts = await mountsFor(options);
   const result = await recoverBeside({
     repository: options.repository,
     environment: environment.name,
@@ -116,6 +123,7 @@ export async function recoverEnvironment(
     site,
     root: options.root,
     inPlace,
+    ...(mounts ? { mounts } : {}),
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.onBegun === undefined ? {} : { onBegun: options.onBegun }),
     ...{ log, progress, signal },
@@ -124,6 +132,21 @@ export async function recoverEnvironment(
     await promoteRecovery({ state: result.state, site, sources, log, progress, signal });
   }
   return result;
+}
+
+/** In place all of it is needed before the switch: written out is sooner done than mounted and brought here. */
+async function mountsFor(options: RecoverEnvironmentOptions): Promise<MountClient | undefined> {
+  const { full, inPlace, repository, environment, root, log } = options;
+  const { location } = repository;
+  if (full || inPlace || location.startsWith('memory:')) return undefined;
+  const why = await whyNoMount();
+  if (why !== undefined) {
+    log.info({ why }, 'nothing can be mounted: all data is written out before anything starts');
+    return undefined;
+  }
+  const { s3 } = environment.repository;
+  const folder = mountServiceFolder(root, repository.config.id);
+  return mountClient({ repository, url: location, storage: s3 ? { s3 } : {}, folder });
 }
 
 export type ChangeOptions = {

@@ -8,6 +8,7 @@ export const command: CommandSpec = {
     ['--to <when>', 'the instant: 10:42, "5m ago", latest, "before deploy 4f2c1e", an LSN'],
     ['--store <name...>', 'only these stores'],
     ['--in-place', "put it in production's place when its checks pass; what is replaced is kept"],
+    ['--full', 'write all data out before anything starts, instead of as it is touched'],
     ['-n, --dry-run', 'show what it would do, and start nothing'],
     ['--accept <store...>', 'stores whose skew is over the limit and accepted'],
     ['--owner <user>', 'operating system user that runs and owns what is recovered'],

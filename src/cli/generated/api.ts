@@ -878,6 +878,11 @@ export interface operations {
                     stores?: string[];
                     /** @default false */
                     inPlace?: boolean;
+                    /**
+                     * @description Write all data out before anything starts, instead of as it is touched
+                     * @default false
+                     */
+                    full?: boolean;
                     /** @default false */
                     dryRun?: boolean;
                     /** @default [] */

@@ -8,6 +8,7 @@ export type RecoverPlan = {
   when: When;
   stores?: string[];
   inPlace: boolean;
+  full: boolean;
   accept: string[];
   owner?: string;
   line?: number;

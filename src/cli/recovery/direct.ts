@@ -139,6 +139,7 @@ async function recoverFrom(
     choice,
     root,
     inPlace: plan.inPlace,
+    full: plan.full,
     ...(plan.owner === undefined ? {} : { owner: plan.owner }),
     log: createLogger(),
     progress: io.progress,

@@ -20,6 +20,7 @@ function planFrom(options: Options): RecoverPlan {
   return {
     when: parseWhen(options.to, systemClock.nowMs()),
     inPlace: options.inPlace === true,
+    full: options.full === true,
     accept: listOf(options.accept),
     ...(options.store ? { stores: listOf(options.store) } : {}),
     ...(typeof options.owner === 'string' ? { owner: options.owner } : {}),

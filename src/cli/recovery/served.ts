@@ -65,6 +65,7 @@ function requestFrom(plan: RecoverPlan, dryRun: boolean): Request {
   return {
     to: when.kind === 'lsn' ? { kind: 'lsn', lsn: when.lsn.toString() } : when,
     inPlace: plan.inPlace,
+    full: plan.full,
     dryRun,
     accept: plan.accept,
     ...(plan.stores ? { stores: plan.stores } : {}),

@@ -9,14 +9,16 @@ import {
   systemClock,
   writeFileDurably,
 } from '#base';
-import type { Repository } from '#repository';
+import type { Repository, RootMetadata } from '#repository';
 import type { SourceContext } from '#sources';
 import { outcomeOf } from '../choose/choose.ts';
 import type { Choice, ChosenStore } from '../choose/request.ts';
 import { errors } from '../errors.ts';
+import type { MountClient } from '../mount/index.ts';
 import type { Bindings, RecoveryPhase, RecoveryState } from '../request.ts';
-import { restoreTree } from '../restore/index.ts';
+import { type RestoreProblem, restoreTree } from '../restore/index.ts';
 import type { Site } from '../site.ts';
+import { mountedBytesRead, mountStore } from './mounted-store.ts';
 import { newRecoveryId, saveState } from './state.ts';
 
 export type RecoverOptions = {
@@ -30,6 +32,8 @@ export type RecoverOptions = {
   /** Operating system user that owns what is recovered. */
   owner?: string;
   inPlace: boolean;
+  /** Stores are mounted and come as they are touched; without this, all of them is written out first. */
+  mounts?: MountClient;
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
@@ -96,7 +100,8 @@ async function begin(options: RecoverOptions): Promise<RecoveryState> {
   return state;
 }
 
-async function refuseWithoutSpace({ root, choice }: RecoverOptions): Promise<void> {
+async function refuseWithoutSpace({ root, choice, mounts }: RecoverOptions): Promise<void> {
+  if (mounts) return;
   const needed = choice.stores.reduce((sum, chosen) => sum + chosen.selection.bytes, 0);
   const { bavail, bsize } = await fs.statfs(root);
   if (bavail * bsize >= needed) return;
@@ -120,6 +125,7 @@ async function bringUp(
   await phase(state, 'checks', async () => {
     state.checks = await options.site.runChecks(bindingsOf(state));
   });
+  if (options.mounts) state.bytesRead = await mountedBytesRead(options.mounts, state);
   state.status = state.checks.every((check) => check.verdict === 'pass')
     ? 'ready'
     : 'checks-failed';
@@ -157,21 +163,35 @@ async function restoreStore(
   options: RecoverOptions,
 ): Promise<RecoverResult['problems']> {
   const { name } = chosen.store;
-  const { directory, scratch } = foldersOf(state, name);
-  await fs.mkdir(path.dirname(directory), { mode: 0o711 });
+  const { scratch } = foldersOf(state, name);
+  await fs.mkdir(path.dirname(scratch), { mode: 0o711 });
   await fs.mkdir(scratch, { mode: 0o700 });
   const snapshot = await options.repository.snapshots.load(chosen.capture.snapshot);
+  const { root } = chosen.capture;
+  const what = { tree: snapshot.tree, ...(root && { root }) };
+  const problems = options.mounts
+    ? await mountStore(options.mounts, state, name, what)
+    : await writeOut(state, chosen, what, options);
+  return problems.map((problem) => ({ store: name, ...problem }));
+}
+
+async function writeOut(
+  state: RecoveryState,
+  chosen: ChosenStore,
+  what: { tree: string; root?: RootMetadata },
+  options: RecoverOptions,
+): Promise<RestoreProblem[]> {
+  const { name } = chosen.store;
   const restored = await restoreTree({
+    ...what,
     repository: options.repository,
-    tree: snapshot.tree,
-    ...(chosen.capture.root && { root: chosen.capture.root }),
     expectedBytes: chosen.capture.statistics.bytes,
-    target: directory,
+    target: foldersOf(state, name).directory,
     progress: (progress) => options.progress({ ...progress, step: `${name}: ${progress.step}` }),
     signal: options.signal,
   });
   state.bytesRead += restored.bytes;
-  return restored.problems.map((problem) => ({ store: name, ...problem }));
+  return restored.problems;
 }
 
 function contextFor(state: RecoveryState, store: string, options: RecoverOptions): SourceContext {

@@ -10,6 +10,7 @@ import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
 import type { ProductionStore, Site } from '../site.ts';
 import { noCrash, type SwitchCrashPoint } from './crash-point.ts';
+import { hydrateStores, leaveMounts, unmountStores } from './mounted-store.ts';
 import { awaitsMove, exists, move } from './move.ts';
 import { saveState } from './state.ts';
 
@@ -170,7 +171,9 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   const begun = systemClock.monotonicMs();
   state.status = 'promoting';
   await saveState(state);
+  await hydrateStores(state, options.progress, options.signal);
   await stopCopy(options);
+  await leaveMounts(state);
   await stopProduction(options);
   for (const store of Object.keys(state.stores)) await exchange(options, store);
   await startProduction(options);
@@ -211,6 +214,7 @@ export async function removeRecovery(options: SwitchOptions): Promise<void> {
     state.status = 'removing';
     await saveState(state);
     await stopCopy(options);
+    await unmountStores(state);
   }
   for (const { replaced } of Object.values(state.stores)) {
     if (wasPromoted && replaced) await fs.rm(replaced, { recursive: true, force: true });

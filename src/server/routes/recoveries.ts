@@ -19,6 +19,10 @@ export const recoveryRequestSchema = z.object({
   /** Absent: every store. */
   stores: z.array(nameSchema).max(1000).optional(),
   inPlace: z.boolean().default(false),
+  full: z
+    .boolean()
+    .default(false)
+    .describe('Write all data out before anything starts, instead of as it is touched'),
   /** Shows what would be done, and does nothing. */
   dryRun: z.boolean().default(false),
   /** Stores whose skew is beyond the limit and accepted. */

@@ -37,6 +37,7 @@ export type FillerParts = {
 export class Filler {
   readonly #parts: FillerParts;
   readonly #underWay = new Set<Promise<void>>();
+  #readBytes = 0;
 
   constructor(parts: FillerParts) {
     this.#parts = parts;
@@ -45,6 +46,11 @@ export class Filler {
   take(request: Deferred): void {
     const answering = this.#answer(request).finally(() => this.#underWay.delete(answering));
     this.#underWay.add(answering);
+  }
+
+  /** Plain bytes of the repository that were asked for so far. */
+  get readBytes(): number {
+    return this.#readBytes;
   }
 
   /** When everything that was taken is answered. */
@@ -140,6 +146,7 @@ export class Filler {
     const { blocks, blobs, pages } = this.#parts;
     const limit = Math.min(end, pages.map.limitOf(file));
     const wanted = blocks.blocksOf(file, offset, limit);
+    for (const { start, end: stop } of wanted) this.#readBytes += stop - start;
     return await Promise.all(
       wanted.map(async ({ id, start }) => ({ start, bytes: await blobs.get(id) })),
     );

@@ -21,6 +21,8 @@ export type HydrationProgress = { doneBytes: number; totalBytes: number };
 
 export type MountedFolder = {
   mountPoint: string;
+  /** Plain bytes of the repository that were needed so far, whole blocks. */
+  readBytes(): number;
   /** Resolves when it is unmounted, whoever did it. */
   ended: Promise<void>;
   /** Unmounts; whoever still uses it sees errors. What was written is on disk, durable as far as it was synced. */
@@ -64,6 +66,7 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   await Promise.race([agreed.promise, ended]);
   return {
     mountPoint,
+    readBytes: () => filler.readBytes,
     ended,
     end: async () => {
       await mount.unmount();

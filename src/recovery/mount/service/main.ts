@@ -1,0 +1,124 @@
+/**
+ * The process that serves mounts: whatever uses them runs elsewhere, for a program that waits for a mount that it serves
+ * itself waits for ever. Ends by itself when nothing has been mounted for a while.
+ */
+import fs from 'node:fs';
+import net from 'node:net';
+import { HoldfastError, messageOf, Secret } from '#base';
+import { openStorage, reopenRepository, type S3Options } from '#repository';
+import {
+  messagesOf,
+  type ServiceMessage,
+  type ServiceRequest,
+  type ServiceStart,
+  sendMessage,
+} from './protocol.ts';
+import { MountService } from './service.ts';
+
+const IDLE_MS = 30_000;
+
+process.once('message', (start) => {
+  serve(start as ServiceStart).catch((error: unknown) => {
+    process.stderr.write(`${messageOf(error)}\n`);
+    process.exit(1);
+  });
+});
+
+async function serve(start: ServiceStart): Promise<void> {
+  const { masterKey, url, socket } = start;
+  const storage = await openStorage(url, start.s3 ? { s3: withSecrets(start.s3) } : {});
+  const service = new MountService(await reopenRepository({ storage, masterKey }));
+  const server = net.createServer((connection) => void answer(service, connection));
+  fs.rmSync(socket, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(socket, resolve);
+  });
+  const end = async () => {
+    server.close();
+    fs.rmSync(socket, { force: true });
+    await service.close();
+    process.exit(0);
+  };
+  endWhenIdle(server, service, end);
+  process.once('SIGTERM', () => void end());
+  process.send?.('ready');
+  process.disconnect?.();
+}
+
+async function answer(service: MountService, connection: net.Socket): Promise<void> {
+  const say = (message: ServiceMessage) => {
+    if (connection.writable) sendMessage(connection, message);
+  };
+  const gone = new AbortController();
+  connection.once('close', () => gone.abort(new Error('whoever asked has gone')));
+  try {
+    for await (const request of messagesOf(connection)) {
+      say({
+        kind: 'done',
+        answer: await carryOut(service, request as ServiceRequest, gone.signal, say),
+      });
+    }
+  } catch (error) {
+    say(failureMessage(error));
+  }
+  connection.end();
+}
+
+async function carryOut(
+  service: MountService,
+  request: ServiceRequest,
+  signal: AbortSignal,
+  say: (message: ServiceMessage) => void,
+): Promise<unknown> {
+  if (request.ask === 'clone') return await service.clone(request);
+  if (request.ask === 'unmount') return await service.unmount(request.mountPoint);
+  if (request.ask === 'list') return service.list();
+  const { mountPoint } = request;
+  return await service.hydrate(mountPoint, signal, (progress) =>
+    say({ kind: 'progress', progress }),
+  );
+}
+
+function failureMessage(error: unknown): ServiceMessage {
+  if (error instanceof HoldfastError) {
+    const { code, kind, message, guidance } = error;
+    return { kind: 'failed', code, errorKind: kind, message, guidance };
+  }
+  const guidance = 'See the log of the mount service.';
+  const message = messageOf(error);
+  return { kind: 'failed', code: 'recovery/mount', errorKind: 'failed', message, guidance };
+}
+
+/** Looked at now and then: nothing hangs on the very second. */
+function endWhenIdle(server: net.Server, service: MountService, end: () => Promise<void>): void {
+  let emptyChecks = 0;
+  const everyMs = IDLE_MS / 5;
+  const timer = setInterval(() => {
+    server.getConnections((_, count) => {
+      emptyChecks = service.isEmpty && count === 0 ? emptyChecks + 1 : 0;
+      if (emptyChecks < 5) return;
+      clearInterval(timer);
+      void end();
+    });
+  }, everyMs);
+}
+
+/** Options as they came over the channel, their secrets wrapped again. */
+function withSecrets(plain: Record<string, unknown>): S3Options {
+  const { credentials, ...others } = plain as S3Options & {
+    credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+  };
+  if (!credentials) return others;
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials as unknown as Record<
+    string,
+    string
+  >;
+  return {
+    ...others,
+    credentials: {
+      accessKeyId: accessKeyId ?? '',
+      secretAccessKey: new Secret(secretAccessKey ?? ''),
+      ...(sessionToken === undefined ? {} : { sessionToken: new Secret(sessionToken) }),
+    },
+  };
+}
