@@ -10,6 +10,7 @@ import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
+import { Decompressor } from './crypto/zstd-context.ts';
 import type { BlobIndex } from './index/blob-index.ts';
 import type { IndexEntries } from './index/index-entries.ts';
 import { LoadedIndex } from './index/load-index.ts';
@@ -66,6 +67,7 @@ export class OpenedRepository implements Repository {
   readonly locks: Locks;
   readonly sealingThreads: SealingThreads;
   readonly #sealer: Sealer;
+  readonly #decompressor = new Decompressor();
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
   readonly #tableKeeper: TableKeeper | undefined;
@@ -185,7 +187,7 @@ export class OpenedRepository implements Repository {
 
   async verifyPack(packId: string): Promise<PackVerdict> {
     const bytes = await this.storage.read(packName(packId));
-    return this.#decodePool.verify(packId, ownBuffer(bytes), this.index.packContents(packId));
+    return this.#decodePool.verify(packId, ownBuffer(bytes), this.index.wordsOfPack(packId));
   }
 
   dropIndex(): void {
@@ -219,7 +221,7 @@ export class OpenedRepository implements Repository {
   #decodeFor(type: BlobType, ids: Uint8Array): Decode {
     return this.#isWorthThreads(type, ids)
       ? (job) => this.#decodePool.decode(job)
-      : (job) => runDecodeJob(this.#sealer, job);
+      : (job) => runDecodeJob(this.#sealer, job, this.#decompressor);
   }
 
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {

@@ -3,7 +3,6 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { IndexEntries } from '../index/index-entries.ts';
-import type { PackedBlob } from '../pack/header.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
 
@@ -14,7 +13,7 @@ const HEAP = { maxYoungGenerationSizeMb: 8 };
 
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
-  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: readonly PackedBlob[] }
+  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: Uint32Array<ArrayBuffer> }
   | { kind: 'index'; fileName: string; stored: ArrayBuffer };
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
@@ -40,13 +39,13 @@ export class DecodePool {
     return this.#run({ kind: 'decode', stretch }, [sealed, numbers.buffer, ids.buffer]);
   }
 
-  /** Takes the pack's bytes over. */
+  /** Takes the pack's bytes over, and what the index tells of it (`wordsOfPack`). */
   verify(
     packId: string,
     bytes: ArrayBuffer,
-    expected: readonly PackedBlob[],
+    expected: Uint32Array<ArrayBuffer>,
   ): Promise<PackVerdict> {
-    return this.#run({ kind: 'verify', packId, bytes, expected }, [bytes]);
+    return this.#run({ kind: 'verify', packId, bytes, expected }, [bytes, expected.buffer]);
   }
 
   /** Takes the bytes over. Undefined where it is no index file: whoever asked may open it to learn why. */

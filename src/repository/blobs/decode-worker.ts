@@ -4,6 +4,7 @@ import { freeNow } from '#base';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { Decompressor } from '../crypto/zstd-context.ts';
+import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { runDecodeJob } from './decode-job.ts';
@@ -24,9 +25,10 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
       sealer,
       job.packId,
       Buffer.from(job.bytes),
-      job.expected,
+      blobsOfWords(job.expected),
       decompressor,
     );
+    freeNow(job.bytes);
     parentPort?.postMessage({ number, answer });
   }
 });

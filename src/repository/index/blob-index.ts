@@ -123,6 +123,22 @@ export class BlobIndex {
     return number < 0 ? [] : this.contentsOf(number);
   }
 
+  /** The same as numbers, for another thread: see `blobsOfWords`. */
+  wordsOfPack(packId: string): Uint32Array<ArrayBuffer> {
+    const number = this.packNumber(packId);
+    const runs = number < 0 ? [] : this.#packs.runsOf(number);
+    const blobs = runs.reduce((sum, { count }) => sum + count, 0);
+    const words = new Uint32Array(blobs * ENTRY_WORDS);
+    let at = 0;
+    for (const { first, count } of runs) {
+      for (const part of this.#table.wordsOf(first, count)) {
+        words.set(part, at);
+        at += part.length;
+      }
+    }
+    return words;
+  }
+
   *packs(): Iterable<PackContents> {
     for (let number = 0; number < this.#packs.count; number += 1) {
       yield { id: this.#packs.idOf(number), blobs: this.contentsOf(number) };

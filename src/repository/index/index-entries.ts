@@ -116,6 +116,13 @@ export function blobFromWords(words: Uint32Array, at: number): PackedBlob {
   };
 }
 
+/** By offset. */
+export function blobsOfWords(words: Uint32Array): PackedBlob[] {
+  const blobs: PackedBlob[] = [];
+  for (let at = 0; at < words.length; at += ENTRY_WORDS) blobs.push(blobFromWords(words, at));
+  return blobs.sort((a, b) => a.offset - b.offset);
+}
+
 /** The packs one by one, for whoever looks at few of them. */
 export function* packsOf(entries: IndexEntries): Iterable<{ pack: IndexedPack; list: PackList }> {
   let first = 0;

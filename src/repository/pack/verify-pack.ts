@@ -15,8 +15,6 @@ export type PackVerdict = {
   problems: string[];
   /** Hex ids of blobs that can't be read from this pack. */
   damagedBlobs: string[];
-  /** What the header says; undefined where it can't be read. */
-  blobs: PackedBlob[] | undefined;
 };
 
 /** `expected`: what the index says of this pack, used where the header is damaged. */
@@ -45,7 +43,7 @@ export function verifyPack(
   if (blobs && expected.length > 0 && !sameBlobs(blobs, expected)) {
     problems.push('the index tells other blobs than its header');
   }
-  return { problems, damagedBlobs, blobs };
+  return { problems, damagedBlobs };
 }
 
 /** The plain header of a pack. Throws `repository/pack-damaged`. */

@@ -188,10 +188,16 @@ const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(n
   },
 } satisfies Record<string, FieldReader>);
 
+/** A file's time of access is mostly that of its last change. */
+let lastTime: { text?: string; ns: bigint } = { ns: 0n };
+
 function readTime(json: JsonBytes): bigint {
-  return (
-    parseGoTime(json.readString().toString('latin1')) ?? json.fail('a time is not as in RFC 3339')
-  );
+  const text = json.readString().toString('latin1');
+  if (text !== lastTime.text) {
+    const ns = parseGoTime(text) ?? json.fail('a time is not as in RFC 3339');
+    lastTime = { text, ns };
+  }
+  return lastTime.ns;
 }
 
 function readBase64(json: JsonBytes): Buffer {
