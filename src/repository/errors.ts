@@ -44,6 +44,11 @@ export const errors = errorCatalogue('repository', {
     message: (location: string) => `${location} keeps no versions of its files`,
     guidance: 'Only buckets with versioning can bring back what was overwritten or removed.',
   },
+  pricesInvalid: {
+    kind: 'invalid',
+    message: (file: string, why: string) => `the price list ${file} can't be used: ${why}`,
+    guidance: 'Take `prices` out of `holdfast repo cost --json` and change its numbers.',
+  },
   noLocks: {
     kind: 'invalid',
     message: (location: string) => `${location} locks nothing`,

@@ -19,6 +19,7 @@ import { command as repoAdopt } from './repo-adopt.ts';
 import { command as repoBackup } from './repo-backup.ts';
 import { command as repoCheck } from './repo-check.ts';
 import { command as repoCopy } from './repo-copy.ts';
+import { command as repoCost } from './repo-cost.ts';
 import { command as repoDiff } from './repo-diff.ts';
 import { command as repoDump } from './repo-dump.ts';
 import { command as repoFind } from './repo-find.ts';
@@ -68,6 +69,7 @@ export const commands: readonly CommandSpec[] = [
   repoBackup,
   repoCheck,
   repoCopy,
+  repoCost,
   repoDiff,
   repoDump,
   repoFind,

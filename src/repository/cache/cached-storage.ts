@@ -69,9 +69,11 @@ class CachedStorage {
     await this.#cache.drop(name);
   }
 
-  async removeAll(names: readonly string[]): Promise<void> {
-    await this.#inner.removeAll?.(names);
-    for (const name of names) await this.#cache.drop(name);
+  async removeAll(names: readonly string[]): Promise<string[]> {
+    const locked = (await this.#inner.removeAll?.(names)) ?? [...names];
+    const kept = new Set(locked);
+    for (const name of names) if (!kept.has(name)) await this.#cache.drop(name);
+    return locked;
   }
 
   async close(): Promise<void> {

@@ -53,7 +53,7 @@ export function isGenuine(storage: Storage, sealer: Sealer, name: string, bytes:
     if (original === 'config') parseConfig(storage, sealer, bytes);
     else if (original.startsWith('keys/')) decodeKeyFile(name, idOfName(name) ?? '', bytes);
     else if (NAMED_BY_CONTENT.test(original)) sealer.open(bytes);
-    else openSealed(sealer, name.slice(OWN_FOLDER.length), bytes);
+    else openSealed(sealer, original.slice(OWN_FOLDER.length), bytes);
     return !NAMED_BY_CONTENT.test(original) || hasItsName(name, bytes);
   });
 }

@@ -198,6 +198,10 @@ describe('locks of what is in use', () => {
     await expect(repository.snapshots.remove(unused.id)).rejects.toMatchObject({
       code: 'repository/still-locked',
     });
+    const named = [...(await contents(storage)).keys()].filter((name) =>
+      /^(data|index)/.test(name),
+    );
+    expect((await storage.removeAll(named)).sort()).toEqual(named);
     const all = await extendLocks(repository, { everyMs: 2 * DAY_MS });
     expect(all.extended).toBe(all.files);
     expect(all.lockedUntilMs).toBeGreaterThan(Date.now() + 3.9 * DAY_MS);

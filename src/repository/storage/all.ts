@@ -19,11 +19,14 @@ const openers: Record<string, (url: string, options: StorageOptions) => Promise<
 };
 
 /** Kinds that restic knows and Holdfast is going to: refused by name instead of taken for a folder. */
-const NOT_YET = ['sftp', 'rest', 'azure', 'gs', 'b2', 'swift', 'rclone'];
+const NOT_YET = ['sftp', 'azure', 'gs', 'b2', 'swift', 'rclone'];
+
+/** Kinds that can't hold what is Holdfast's own: rest-server takes no other names than restic's. */
+const TOO_NARROW = ['rest'];
 
 /**
  * `/folder`, `./folder`, `file:///folder`, `memory:name`, `s3:https://host/bucket/folder`. Nothing is read or made yet.
- * Throws `repository/storage-not-yet`, `repository/storage-unknown` (one letter before a colon is a drive, not a scheme)
+ * Throws `repository/storage-too-narrow`, `repository/storage-not-yet`, `repository/storage-unknown` (one letter before a colon is a drive, not a scheme)
  * and `s3/address-invalid`.
  */
 export async function openStorage(url: string, options: StorageOptions = {}): Promise<Storage> {
@@ -31,6 +34,7 @@ export async function openStorage(url: string, options: StorageOptions = {}): Pr
   if (scheme === undefined) return new LocalStorage(url);
   const open = openers[scheme];
   if (open) return open(url, options);
+  if (TOO_NARROW.includes(scheme)) throw errors.storageTooNarrow([scheme]);
   if (NOT_YET.includes(scheme)) throw errors.storageNotYet([scheme]);
   throw errors.storageUnknown([scheme]);
 }

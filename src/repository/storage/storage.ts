@@ -57,8 +57,11 @@ export interface Storage {
   remove(name: string): Promise<void>;
   /** Removes temporary files of writers that died more than a day ago, where this storage can have such. */
   removeLeftovers?(): Promise<void>;
-  /** Many at once, where that takes fewer operations; what `remove` promises holds for each. */
-  removeAll?(names: readonly string[]): Promise<void>;
+  /**
+   * Many at once, where that takes fewer operations; what `remove` promises holds for each, but what is locked is left
+   * and named.
+   */
+  removeAll?(names: readonly string[]): Promise<string[]>;
   /** Milliseconds since 1970 by the storage's own clock, where it has one. */
   serverTimeMs?(): Promise<number>;
   close(): Promise<void>;

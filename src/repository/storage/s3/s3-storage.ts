@@ -16,6 +16,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { HoldfastError, isHoldfastError, systemClock } from '#base';
 import { errors } from '../../errors.ts';
+import { inLanes } from '../../in-lanes.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import { retry } from '../retry.ts';
 import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
@@ -131,7 +132,10 @@ export class S3Storage implements Storage {
   /** Throws `repository/still-locked` for what a lock protects. */
   async remove(name: string): Promise<void> {
     checkName(name);
-    await this.#refuseLocked(name);
+    const untilMs = await this.#lockedUntilMs(name);
+    if (untilMs !== undefined) {
+      throw errors.stillLocked([name, this.location, new Date(untilMs).toISOString()]);
+    }
     await this.#requests.ask('removing', name, 0, ({ signal }) =>
       this.#requests.client.send(new DeleteObjectCommand(this.#requests.keyOf(name)), {
         abortSignal: signal,
@@ -139,12 +143,18 @@ export class S3Storage implements Storage {
     );
   }
 
-  async removeAll(names: readonly string[]): Promise<void> {
+  async removeAll(names: readonly string[]): Promise<string[]> {
     names.forEach(checkName);
-    for (const name of names) await this.#refuseLocked(name);
-    for (let at = 0; at < names.length; at += REMOVALS_AT_ONCE) {
-      await this.#removeSome(names.slice(at, at + REMOVALS_AT_ONCE));
+    const locked: string[] = [];
+    const free: string[] = [];
+    await inLanes(names, this.concurrency, async (name) => {
+      const isLocked = (await this.#lockedUntilMs(name)) !== undefined;
+      (isLocked ? locked : free).push(name);
+    });
+    for (let at = 0; at < free.length; at += REMOVALS_AT_ONCE) {
+      await this.#removeSome(free.slice(at, at + REMOVALS_AT_ONCE));
     }
+    return locked;
   }
 
   async serverTimeMs(): Promise<number> {
@@ -192,17 +202,16 @@ export class S3Storage implements Storage {
   }
 
   /**
-   * To remove it would only hide it, and hidden things look like an attack. What may rightly be replaced by something
-   * newer is hidden all the same: its old version stays until its lock ends.
+   * To remove what is locked would only hide it, and hidden things look like an attack. What may rightly be replaced by
+   * something newer is hidden all the same: its old version stays until its lock ends.
    */
-  async #refuseLocked(name: string): Promise<void> {
-    if (!STAYS_WHILE_LOCKED.test(name) || !(await this.#objectLock.current())) return;
+  async #lockedUntilMs(name: string): Promise<number | undefined> {
+    if (!STAYS_WHILE_LOCKED.test(name) || !(await this.#objectLock.current())) return undefined;
     const untilMs = await this.versions.lockedUntilMs({ name }).catch((error: unknown) => {
       if (isHoldfastError(error, 'repository/not-in-storage')) return undefined;
       throw error;
     });
-    if (untilMs === undefined || untilMs <= systemClock.nowMs()) return;
-    throw errors.stillLocked([name, this.location, new Date(untilMs).toISOString()]);
+    return untilMs !== undefined && untilMs > systemClock.nowMs() ? untilMs : undefined;
   }
 
   async #removeSome(names: readonly string[]): Promise<void> {
