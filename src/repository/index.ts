@@ -3,6 +3,10 @@
  * Holdfast's own under `holdfast/`. It knows blobs, trees, snapshots, records and journals, and nothing of where data
  * comes from or goes to.
  */
+
+export { isAllZero, partsToWrite } from './blobs/holes.ts';
+export type { BlobPlacing, Placed } from './blobs/place-blobs.ts';
+export { canFinish, type PlacedFile, type PlacingPlan } from './blobs/placing-job.ts';
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { type CheckOptions, checkRepository } from './check/check.ts';
 export type * from './check/problems.ts';

@@ -4,8 +4,11 @@ import { isHoldfastError, systemClock } from '#base';
 import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
 import { openBlob } from './blobs/open-blob.ts';
+import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
+import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
+import { runPlacingJob } from './blobs/run-placing-job.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
@@ -158,6 +161,13 @@ export class OpenedRepository implements Repository {
       { repository: this, type, wanted: 'plain', decode, onBlob: give, options },
       ids,
     );
+  }
+
+  placeBlobs(ids: Uint8Array, placing: BlobPlacing, options: ReadBlobsOptions = {}): Promise<void> {
+    const run = this.#isWorthThreads('data', ids)
+      ? (job: PlacingJob) => this.#decodePool.place(job)
+      : (job: PlacingJob) => runPlacingJob(this.#sealer, this.#decompressor, job);
+    return placeBlobs(this, run, ids, placing, options);
   }
 
   readPayloads(

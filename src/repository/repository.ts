@@ -1,5 +1,6 @@
 /** An open repository, as everything above the engine sees it. */
 
+import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
 import type { RepositoryConfig } from './config.ts';
@@ -76,6 +77,8 @@ export interface Repository {
     onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
     options?: ReadBlobsOptions,
   ): Promise<void>;
+  /** The same straight into files: the thread that decodes a blob writes it to where it belongs. */
+  placeBlobs(ids: Uint8Array, placing: BlobPlacing, options?: ReadBlobsOptions): Promise<void>;
   /**
    * The same, verified all the same, but with the bytes as they lay under the seal: still compressed where they were. To
    * be packed elsewhere without being compressed again.

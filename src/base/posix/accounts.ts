@@ -42,6 +42,9 @@ const getpwuid = libcFunction<[number, PasswdOut, Buffer, number, Found]>(
 const getpwnam = libcFunction<[string, PasswdOut, Buffer, number, Found]>(
   `int getpwnam_r(const char *name, ${PASSWD_REST}`,
 );
+const getgrnam = libcFunction<[string, GroupOut, Buffer, number, Found]>(
+  `int getgrnam_r(const char *name, ${GROUP_REST}`,
+);
 const getgrgid = libcFunction<[number, GroupOut, Buffer, number, Found]>(
   `int getgrgid_r(uint32_t gid, ${GROUP_REST}`,
 );
@@ -73,6 +76,14 @@ export function findUser(name: string): UserAccount | undefined {
     return undefined;
   }
   return { name: entry.pw_name, uid: entry.pw_uid, gid: entry.pw_gid, home: entry.pw_dir };
+}
+
+/** The number of a group by its name, or undefined where there is none. */
+export function findGroupId(name: string): number | undefined {
+  const entry = {} as GroupOut;
+  return lookUp((found, buffer) => getgrnam(name, entry, buffer, BUFFER_BYTES, found))
+    ? entry.gr_gid
+    : undefined;
 }
 
 function lookUp(call: (found: Found, buffer: Buffer) => number): boolean {

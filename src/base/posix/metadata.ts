@@ -1,10 +1,10 @@
 /** Reading and applying everything that `FileMetadata` holds. Synchronous: a call takes microseconds. */
 import fs from 'node:fs';
 import { systemCode } from '../errors.ts';
-import type { FileKind, FileMetadata } from '../file-metadata.ts';
+import type { ExtendedAttribute, FileKind, FileMetadata } from '../file-metadata.ts';
 import { groupName, userName } from './accounts.ts';
-import { setTimes } from './times.ts';
-import { readXattrs, setXattr } from './xattrs.ts';
+import { setOpenTimes, setTimes } from './times.ts';
+import { readXattrs, setOpenXattr, setXattr } from './xattrs.ts';
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = fs.constants;
 const KIND_BY_TYPE = new Map<number, FileKind>([
@@ -90,6 +90,12 @@ export type MetadataFailure = {
   attribute?: string;
 };
 
+/** What is applied: everything but what the file system decides by itself. */
+export type AppliedMetadata = Pick<
+  FileMetadata,
+  'kind' | 'permissions' | 'uid' | 'gid' | 'xattrs' | 'atimeNs' | 'mtimeNs'
+>;
+
 /**
  * Gives an existing entry its owner, attributes, permissions and times, in the order in which none undoes another.
  * Setuid and setgid are left off where the recorded owner couldn't be set: they would lend the wrong rights.
@@ -97,8 +103,43 @@ export type MetadataFailure = {
  */
 export function applyMetadata(
   path: Buffer,
-  metadata: FileMetadata,
+  metadata: AppliedMetadata,
   options: ApplyOptions,
+): MetadataFailure[] {
+  return applyBy(metadata, options, {
+    own: (uid, gid) => fs.lchownSync(path, uid, gid),
+    permit: (permissions) => fs.chmodSync(path, permissions),
+    setXattr: (attribute) => setXattr(path, attribute),
+    setTimes: (atimeNs, mtimeNs) => setTimes(path, atimeNs, mtimeNs),
+  });
+}
+
+/** The same for a regular file that is open for writing: no path is looked up again, and no other file can be meant. */
+export function applyMetadataToOpen(
+  file: number,
+  metadata: AppliedMetadata,
+  options: ApplyOptions,
+): MetadataFailure[] {
+  return applyBy(metadata, options, {
+    own: (uid, gid) => fs.fchownSync(file, uid, gid),
+    permit: (permissions) => fs.fchmodSync(file, permissions),
+    setXattr: (attribute) => setOpenXattr(file, attribute),
+    setTimes: (atimeNs, mtimeNs) => setOpenTimes(file, atimeNs, mtimeNs),
+  });
+}
+
+/** Each throws system errors. */
+type Calls = {
+  own: (uid: number, gid: number) => void;
+  permit: (permissions: number) => void;
+  setXattr: (attribute: ExtendedAttribute) => void;
+  setTimes: (atimeNs: bigint, mtimeNs: bigint) => void;
+};
+
+function applyBy(
+  metadata: AppliedMetadata,
+  options: ApplyOptions,
+  calls: Calls,
 ): MetadataFailure[] {
   const failures: MetadataFailure[] = [];
   const attempt = (part: MetadataFailure['part'], apply: () => void, attribute?: string) => {
@@ -111,28 +152,25 @@ export function applyMetadata(
       return false;
     }
   };
+  const owner = options.owner === 'recorded' ? metadata : options.owner;
   // Changing the owner clears setuid and file capabilities, so it comes first.
-  const owned = attempt('owner', () => applyOwner(path, metadata, options.owner));
+  const owned = attempt('owner', () => {
+    if (owner !== 'current') calls.own(owner.uid, owner.gid);
+  });
   if (metadata.kind !== 'symlink') {
     const keepsSpecialBits = owned && options.owner === 'recorded';
     const permissions = keepsSpecialBits ? metadata.permissions : withoutSetId(metadata);
-    attempt('permissions', () => fs.chmodSync(path, permissions));
+    attempt('permissions', () => calls.permit(permissions));
   }
   // After permissions: an ACL is an attribute and holds the exact rights of owner, mask and others.
   for (const attribute of metadata.xattrs) {
-    attempt('xattr', () => setXattr(path, attribute), attribute.name.toString());
+    attempt('xattr', () => calls.setXattr(attribute), attribute.name.toString());
   }
-  attempt('times', () => setTimes(path, metadata.atimeNs, metadata.mtimeNs));
+  attempt('times', () => calls.setTimes(metadata.atimeNs, metadata.mtimeNs));
   return failures;
 }
 
-function applyOwner(path: Buffer, metadata: FileMetadata, owner: ApplyOptions['owner']): void {
-  if (owner === 'current') return;
-  const { uid, gid } = owner === 'recorded' ? metadata : owner;
-  fs.lchownSync(path, uid, gid);
-}
-
-function withoutSetId(metadata: FileMetadata): number {
+function withoutSetId(metadata: AppliedMetadata): number {
   // On a directory setgid means "inherit the group": harmless and wanted.
   return metadata.kind === 'dir' ? metadata.permissions : metadata.permissions & 0o1777;
 }

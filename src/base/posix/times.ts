@@ -5,16 +5,28 @@ const utimensat = libcFunction<[number, Buffer, Buffer, number]>(
   'int utimensat(int directory, const void *path, const void *times, int flags)',
 );
 
+const futimens = libcFunction<[number, Buffer]>('int futimens(int file, const void *times)');
+
 const AT_FDCWD = process.platform === 'darwin' ? -2 : -100;
 const AT_SYMLINK_NOFOLLOW = process.platform === 'darwin' ? 0x20 : 0x100;
 const NS_PER_SECOND = 1_000_000_000n;
 
 /** Sets both times of the entry itself (a symlink isn't followed). Throws system errors. */
 export function setTimes(path: Buffer, atimeNs: bigint, mtimeNs: bigint): void {
+  const times = timespecs(atimeNs, mtimeNs);
+  checkedCall(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+}
+
+/** The same for an open file. */
+export function setOpenTimes(file: number, atimeNs: bigint, mtimeNs: bigint): void {
+  checkedCall(futimens(file, timespecs(atimeNs, mtimeNs)), 'futimens');
+}
+
+function timespecs(atimeNs: bigint, mtimeNs: bigint): Buffer {
   const times = Buffer.alloc(32);
   writeTimespec(times, 0, atimeNs);
   writeTimespec(times, 16, mtimeNs);
-  checkedCall(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+  return times;
 }
 
 function writeTimespec(into: Buffer, at: number, timeNs: bigint): void {

@@ -11,6 +11,9 @@ const lgetxattr = libcFunction<[Buffer, Buffer, Buffer | null, number]>(
 const lsetxattr = libcFunction<[Buffer, Buffer, Buffer, number, number]>(
   'int lsetxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
 );
+const fsetxattr = libcFunction<[number, Buffer, Buffer, number, number]>(
+  'int fsetxattr(int file, const void *name, const void *value, size_t size, int flags)',
+);
 
 // Linux: no attribute is longer than 64 KiB, no list either (XATTR_SIZE_MAX, XATTR_LIST_MAX).
 const MAX_BYTES = 65_536;
@@ -63,4 +66,10 @@ export function setXattr(path: Buffer, attribute: ExtendedAttribute): void {
   if (process.platform !== 'linux') throw systemError('lsetxattr', ENOTSUP, path);
   const { name, value } = attribute;
   checkedCall(lsetxattr(cPath(path), cPath(name), value, value.length, 0), 'lsetxattr', path);
+}
+
+/** The same for an open file. */
+export function setOpenXattr(file: number, { name, value }: ExtendedAttribute): void {
+  if (process.platform !== 'linux') throw systemError('fsetxattr', ENOTSUP);
+  checkedCall(fsetxattr(file, cPath(name), value, value.length, 0), 'fsetxattr');
 }

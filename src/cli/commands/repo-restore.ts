@@ -17,12 +17,19 @@ export const command: CommandSpec = {
     ['--path <path>', 'only this folder or file of the snapshot'],
     ['-i, --include <pattern...>', 'only these (syntax of .gitignore)'],
     ['-x, --exclude <pattern...>', 'all but these'],
-    ['--existing <what>', 'what to do with what is there: refuse, replace or skip', 'refuse'],
+    [
+      '--existing <what>',
+      'what to do with what is there: refuse, replace, update (write only what differs) or skip',
+      'refuse',
+    ],
+    ['--delete', 'remove what the snapshot does not hold (with --existing replace or update)'],
     ['--owner <user>', 'give everything to this user'],
+    ['--owner-by <what>', 'recorded owners by number or by name', 'number'],
   ],
   examples: [
     'holdfast repo restore latest --repo /srv/backup --target /tmp/back',
     'holdfast repo restore 1f2e --path /srv/media --target /srv/media-back',
+    'holdfast repo restore latest --path /srv/media --target /srv/media --existing update --delete',
   ],
   exits: { ...REPOSITORY_EXITS, 3: 'some entries are not as they were recorded (named)' },
   async run([name], options, io) {
@@ -32,11 +39,16 @@ export const command: CommandSpec = {
     if (typeof options.target !== 'string') {
       throw errors.usage(['--target says where to', 'holdfast repo restore']);
     }
-    const existing = (['refuse', 'replace', 'skip'] as const).find(
+    const usage = (what: string) => errors.usage([what, 'holdfast repo restore']);
+    const existing = (['refuse', 'replace', 'update', 'skip'] as const).find(
       (what) => what === options.existing,
     );
-    if (!existing)
-      throw errors.usage(['--existing is refuse, replace or skip', 'holdfast repo restore']);
+    if (!existing) throw usage('--existing is refuse, replace, update or skip');
+    const removeOthers = options.delete === true;
+    if (removeOthers && existing !== 'replace' && existing !== 'update')
+      throw usage('--delete goes with --existing replace or update');
+    const ownerBy = (['number', 'name'] as const).find((what) => what === options.ownerBy);
+    if (!ownerBy) throw usage('--owner-by is number or name');
     const target = path.resolve(options.target);
     return await withRepository(options, async (repository) => {
       const snapshot = await repository.snapshots.find(String(name));
@@ -47,6 +59,8 @@ export const command: CommandSpec = {
         tree: snapshot.tree,
         target,
         existing,
+        removeOthers,
+        ownerBy,
         ...(typeof options.path === 'string' ? { subpath: options.path } : {}),
         ...(options.include ? { include: listOf(options.include) } : {}),
         ...(options.exclude ? { exclude: listOf(options.exclude) } : {}),
@@ -58,10 +72,12 @@ export const command: CommandSpec = {
       for (const problem of result.problems) io.warn(`! ${problem.path}: ${problem.what}`);
       for (const note of result.notes) io.warn(`· ${note}`);
       io.say(
-        `${formatCounted(result.files, 'file')}, ${formatSize(result.bytes)} restored to ${target} in ${formatDuration(tookMs)}`,
+        `${formatCounted(result.files, 'file')}, ${formatSize(result.bytes)} restored to ${target} in ${formatDuration(tookMs)}${removed(result.removed)}`,
       );
       io.result({ snapshot: snapshot.id, target, tookMs, ...result });
       return result.problemCount > 0 ? 3 : 0;
     });
   },
 };
+
+const removed = (count: number): string => (count === 0 ? '' : `; ${count} removed`);

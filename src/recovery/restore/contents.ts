@@ -1,31 +1,51 @@
 /**
  * Writes the contents of files. Files are gathered into waves; of each wave, all blobs are asked for at once, so that
- * each pack is read once and in order, and each blob is put into every place that it belongs to.
+ * each pack is read once and in order, and each blob is put into every place that it belongs to. Worker threads write;
+ * a file whose content comes in one stretch of a pack is also finished there.
  */
-import { formatSize, type MetadataFailure } from '#base';
-import { ID_BYTES, type TreeNode } from '#repository';
-import { isAllZero, partsToWrite } from './holes.ts';
+import { type ApplyOptions, formatSize, type MetadataFailure } from '#base';
+import {
+  canFinish,
+  ID_BYTES,
+  isAllZero,
+  type Placed,
+  type PlacedFile,
+  type PlacingPlan,
+  partsToWrite,
+  type TreeNode,
+} from '#repository';
 import { OpenFiles, type WritableFile } from './open-files.ts';
 import type { RestoreReport } from './report.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** Places of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
-const PLACES_PER_WAVE = 4 * 1024;
+const PLACES_PER_WAVE = 16 * 1024;
 const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
 
 type RestoringFile = WritableFile & {
   relative: string;
   node: TreeNode;
   sizeBytes: number;
+  places: number;
   placesLeft: number;
+  /** An older file of that name is there, and is brought up to date. */
+  isUpdate: boolean;
   failed: boolean;
+  /** It has its size and metadata. */
+  finished: boolean;
   damage: string[];
+};
+
+type StretchPlan = PlacingPlan & {
+  restoring: RestoringFile[];
+  pieces: (PlacingPlan['pieces'][number] & { lengthBytes: number })[];
 };
 
 type Place = { file: RestoringFile; offset: number; lengthBytes: number };
 
 export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
   report: RestoreReport;
+  owner: ApplyOptions['owner'];
   /** Gives a complete file its owner, permissions, attributes and times. */
   applyMetadata: (path: Buffer, node: TreeNode) => MetadataFailure[];
   /** A failure of one entry: told (returns) or so grave that everything must stop (throws). */
@@ -36,8 +56,8 @@ export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
 
 /** What becomes of the contents of files. */
 export interface RestoredContents {
-  /** The file is made at the latest when `flush` resolves. */
-  add(path: Buffer, relative: string, node: TreeNode): Promise<void>;
+  /** The file is made at the latest when `flush` resolves. `isUpdate`: an older one is there, to be brought up to date. */
+  add(path: Buffer, relative: string, node: TreeNode, isUpdate?: boolean): Promise<void>;
   /** Resolves when every file added so far is complete. */
   flush(): Promise<void>;
   /** Closes what is open. What wasn't complete stays as it is. */
@@ -55,20 +75,23 @@ export class FileContents implements RestoredContents {
     this.#options = options;
   }
 
-  async add(path: Buffer, relative: string, node: TreeNode): Promise<void> {
+  async add(path: Buffer, relative: string, node: TreeNode, isUpdate = false): Promise<void> {
     const ids = node.content ?? Buffer.alloc(0);
-    const placesLeft = ids.length / ID_BYTES;
+    const places = ids.length / ID_BYTES;
     const file: RestoringFile = {
       path,
       relative,
       node,
       sizeBytes: 0,
-      placesLeft,
-      created: false,
+      places,
+      placesLeft: places,
+      isUpdate,
+      created: isUpdate,
       failed: false,
+      finished: false,
       damage: [],
     };
-    if (placesLeft === 0) this.#finish(file);
+    if (places === 0) this.#finish(file);
     else await this.#addPlaces(file, ids);
   }
 
@@ -80,15 +103,20 @@ export class FileContents implements RestoredContents {
     const ids = Buffer.allocUnsafe(wave.size * ID_BYTES);
     let at = 0;
     for (const id of wave.keys()) at += ids.write(id, at, 'latin1');
-    const { repository, signal } = this.#options;
-    await repository.readBlobs(
-      'data',
+    const { repository, signal, owner } = this.#options;
+    const placesOf = (id: Uint8Array) => wave.get(latin1(id)) ?? [];
+    await repository.placeBlobs(
       ids,
-      (id, bytes) => this.#put(wave.get(id.toString('latin1')) ?? [], bytes),
+      {
+        owner,
+        plan: (blobs) => this.#plan(blobs.map(placesOf)),
+        onPlaced: (plan, placed) => this.#placed(plan as StretchPlan, placed),
+        onAlone: (id, bytes) => this.#put(placesOf(id), bytes),
+      },
       {
         ...(signal ? { signal } : {}),
         maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
-        onDamaged: (id) => this.#lose(wave.get(id.toString('latin1')) ?? [], id),
+        onDamaged: (id) => this.#lose(placesOf(id), id),
       },
     );
   }
@@ -120,24 +148,86 @@ export class FileContents implements RestoredContents {
     this.#placesInWave += 1;
   }
 
+  #plan(places: readonly (readonly Place[])[]): StretchPlan {
+    const plan: StretchPlan = { files: [], pieces: [], restoring: [] };
+    const numbers = new Map<RestoringFile, number>();
+    const placesHere: number[] = [];
+    for (const [blob, ofBlob] of places.entries()) {
+      for (const { file: restoring, offset, lengthBytes } of ofBlob) {
+        if (restoring.failed) continue;
+        let file = numbers.get(restoring);
+        if (file === undefined) {
+          file = plan.restoring.push(restoring) - 1;
+          numbers.set(restoring, file);
+        }
+        placesHere[file] = (placesHere[file] ?? 0) + 1;
+        plan.pieces.push({ blob, file, offset, lengthBytes });
+      }
+    }
+    plan.files = plan.restoring.map((file, i) =>
+      this.#slotFor(file, placesHere[i] === file.places),
+    );
+    return plan;
+  }
+
+  /** How one stretch is to write the file. `isWhole`: all of it comes there. */
+  #slotFor(file: RestoringFile, isWhole: boolean): PlacedFile {
+    const { path, node, sizeBytes, isUpdate } = file;
+    const how = isUpdate ? 'update' : isWhole && !file.created ? 'create' : 'write';
+    if (isWhole && how !== 'write' && file.damage.length === 0 && canFinish(node)) {
+      return { path, how, finish: { sizeBytes, metadata: node } };
+    }
+    if (how === 'create' || file.created) return { path, how };
+    try {
+      // Other stretches may write it at the same time: it must be there before.
+      this.#files.create(file);
+    } catch (error) {
+      file.failed = true;
+      this.#options.entryFailed(file.relative, error);
+    }
+    return { path, how };
+  }
+
+  async #placed(plan: StretchPlan, placed: Placed): Promise<void> {
+    const { report, entryFailed } = this.#options;
+    for (const { file, error } of placed.failures) {
+      const failing = plan.restoring[file] as RestoringFile;
+      if (!failing.failed) entryFailed(failing.relative, error);
+      failing.failed = true;
+    }
+    for (const { file, failures } of placed.metadataFailures) {
+      report.metadataFailures((plan.restoring[file] as RestoringFile).relative, failures);
+    }
+    report.writtenBytes += placed.writtenBytes;
+    for (const { blob, file, lengthBytes } of plan.pieces) {
+      if (!placed.whole[blob]) continue;
+      const restoring = plan.restoring[file] as RestoringFile;
+      restoring.created = true;
+      restoring.finished = placed.finished[file] === 1;
+      this.#placeDone(restoring, lengthBytes);
+    }
+    await this.#options.giveWay();
+  }
+
   async #put(places: readonly Place[], bytes: Buffer): Promise<void> {
     const isHole = isAllZero(bytes);
     for (const { file, offset } of places) {
       try {
-        if (!isHole && !file.failed) await this.#writeAt(file, offset, bytes);
+        if (!file.failed && (file.isUpdate || !isHole)) await this.#writeAt(file, offset, bytes);
       } catch (error) {
         file.failed = true;
         this.#options.entryFailed(file.relative, error);
       }
-      if (!file.failed) this.#options.report.bytes += bytes.length;
-      this.#placeDone(file);
+      this.#placeDone(file, bytes.length);
     }
     await this.#options.giveWay();
   }
 
   async #writeAt(file: RestoringFile, offset: number, bytes: Buffer): Promise<void> {
-    for (const { start, end } of partsToWrite(bytes, offset)) {
+    const whole = [{ start: 0, end: bytes.length }];
+    for (const { start, end } of file.isUpdate ? whole : partsToWrite(bytes, offset)) {
       await this.#files.write(file, bytes.subarray(start, end), offset + start);
+      this.#options.report.writtenBytes += end - start;
     }
   }
 
@@ -146,7 +236,7 @@ export class FileContents implements RestoredContents {
       file.damage.push(
         `${formatSize(lengthBytes)} at offset ${offset} (blob ${id.toString('hex').slice(0, 12)})`,
       );
-      this.#placeDone(file);
+      this.#placeDone(file, 0);
     }
   }
 
@@ -157,10 +247,11 @@ export class FileContents implements RestoredContents {
     );
     file.sizeBytes = Math.max(offset, Number(file.node.sizeBytes));
     file.placesLeft -= places - 1;
-    this.#placeDone(file);
+    this.#placeDone(file, 0);
   }
 
-  #placeDone(file: RestoringFile): void {
+  #placeDone(file: RestoringFile, bytes: number): void {
+    if (!file.failed) this.#options.report.bytes += bytes;
     file.placesLeft -= 1;
     if (file.placesLeft === 0) this.#finish(file);
   }
@@ -173,17 +264,25 @@ export class FileContents implements RestoredContents {
       return;
     }
     try {
-      this.#files.finish(file, file.sizeBytes);
-      report.metadataFailures(relative, applyMetadata(path, node));
+      if (!file.finished) {
+        this.#files.finish(file, file.sizeBytes);
+        report.metadataFailures(relative, applyMetadata(path, node));
+      }
       report.files += 1;
     } catch (error) {
       entryFailed(relative, error);
     }
-    if (damage.length > 0) report.problem(relative, describeDamage(damage));
+    if (damage.length > 0) report.problem(relative, describeDamage(damage, file.isUpdate));
   }
 }
 
-function describeDamage(damage: readonly string[]): string {
+/** Ids as they are kept in maps: a character for each byte. */
+function latin1(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
+}
+
+function describeDamage(damage: readonly string[], isUpdate: boolean): string {
   const more = damage.length > 3 ? ` and ${damage.length - 3} more places` : '';
-  return `damaged in the repository, zeros stand here instead: ${damage.slice(0, 3).join(', ')}${more}`;
+  const instead = isUpdate ? 'what was there before still stands' : 'zeros stand here instead';
+  return `damaged in the repository, ${instead}: ${damage.slice(0, 3).join(', ')}${more}`;
 }

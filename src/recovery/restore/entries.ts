@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import { makeDevice, makeFifo, systemCode } from '#base';
 import type { TreeNode } from '#repository';
+import { removeFolder } from './remove-others.ts';
 import type { RestoreRequest } from './request.ts';
 
 type Existing = NonNullable<RestoreRequest['existing']>;
@@ -10,17 +11,27 @@ type Existing = NonNullable<RestoreRequest['existing']>;
 const BUILDING_PERMISSIONS = 0o700;
 
 /**
- * `made`: it is new. `kept`: something of that name stays, as `skip` says.
- * Throws system errors; EEXIST where something is in the way that mustn't be replaced.
+ * `free`: nothing of that name is there any more. `kept`: something stays, as `skip` says. `updatable`: a regular file
+ * of this one name stays, to be brought up to date. Throws system errors; ENOTEMPTY for a folder that mustn't go.
  */
-export function clearTheWay(path: Buffer, existing: Existing): 'free' | 'kept' {
+export function clearTheWay(
+  path: Buffer,
+  node: Pick<TreeNode, 'kind' | 'links'>,
+  { existing = 'refuse', removeOthers }: Pick<RestoreRequest, 'existing' | 'removeOthers'>,
+): 'free' | 'kept' | 'updatable' {
   if (existing === 'refuse') return 'free';
   const stat = fs.lstatSync(path, { throwIfNoEntry: false });
   if (!stat) return 'free';
   if (existing === 'skip') return 'kept';
-  // A folder goes only where it is empty: what is in it was never asked for.
-  if (stat.isDirectory()) fs.rmdirSync(path);
-  else fs.unlinkSync(path);
+  // What has further names may have them anywhere: they must not change with it.
+  const isAlone = stat.isFile() && stat.nlink === 1;
+  if (existing === 'update' && isAlone && node.kind === 'file' && node.links < 2n) {
+    return 'updatable';
+  }
+  if (!stat.isDirectory()) fs.unlinkSync(path);
+  else if (removeOthers) removeFolder(path);
+  // Else a folder goes only where it is empty: what is in it was never asked for.
+  else fs.rmdirSync(path);
   return 'free';
 }
 

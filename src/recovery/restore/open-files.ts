@@ -44,6 +44,11 @@ export class OpenFiles {
     }
   }
 
+  /** Makes the file, for others who write into it by its path. */
+  create(file: WritableFile): void {
+    this.#acquire(file).users -= 1;
+  }
+
   /** Gives the file its size, which makes a hole of what wasn't written at its end, and closes it. */
   finish(file: WritableFile, sizeBytes: number): void {
     const open = this.#acquire(file);

@@ -8,8 +8,11 @@ const KEPT_PROBLEMS = 1_000;
 export class RestoreReport {
   files = 0;
   bytes = 0;
+  /** What had to be written for that. */
+  writtenBytes = 0;
   entries = 0;
   skipped = 0;
+  removed = 0;
   sockets = 0;
   #ownersLost = 0;
   #privilegedXattrsLost = 0;
@@ -40,8 +43,10 @@ export class RestoreReport {
     return {
       files: this.files,
       bytes: this.bytes,
+      writtenBytes: this.writtenBytes,
       entries: this.entries,
       skipped: this.skipped,
+      removed: this.removed,
       problems: this.#problems,
       problemCount: this.#problemCount,
       notes: this.#notes(),

@@ -3,7 +3,7 @@ import type { ProgressListener } from '#base';
 import type { Repository, RootMetadata } from '#repository';
 
 export type RestoreRequest = {
-  repository: Pick<Repository, 'index' | 'readBlobs'>;
+  repository: Pick<Repository, 'index' | 'readBlobs' | 'placeBlobs'>;
   /** Hex id of a snapshot's tree, or of any directory in it. */
   tree: string;
   /** Path below that tree, `/`-separated: this directory (its content goes into the target), or this one entry. */
@@ -18,12 +18,20 @@ export type RestoreRequest = {
   exclude?: readonly string[];
   /**
    * What to do with what is in the target already. `refuse` (default): the target must be empty. `replace`: entries of
-   * the same name are replaced, others stay. `skip`: entries of the same name stay as they are. In no case is a symlink
-   * in the target followed, or a folder that isn't empty replaced by something else.
+   * the same name are replaced, others stay. `update`: the same, but of files only what differs is written; after an
+   * interrupt the same call again finishes it. `skip`: entries of the same name stay as they are. In no case is a symlink
+   * in the target followed, or (without `removeOthers`) a folder that isn't empty replaced by something else.
    */
-  existing?: 'refuse' | 'replace' | 'skip';
+  existing?: 'refuse' | 'replace' | 'update' | 'skip';
+  /**
+   * With `replace` and `update`: removes what the tree doesn't hold, so that the target becomes equal. What the patterns
+   * leave out stays, also what is mounted there, and everything in a folder whose tree couldn't be read whole.
+   */
+  removeOthers?: boolean;
   /** Name of the user that everything is given to; undefined: the recorded owners (only root can). */
   owner?: string;
+  /** How recorded owners are meant: `number` (default) or `name`, where this host knows it; by number where it doesn't. */
+  ownerBy?: 'number' | 'name';
   /** For progress, where the caller knows it. */
   expectedBytes?: number;
   progress?: ProgressListener;
@@ -40,10 +48,14 @@ export type RestoreResult = {
   /** Regular files with their content, and their plain bytes (holes included). */
   files: number;
   bytes: number;
+  /** Of these, what was written: without holes, and in files brought up to date without what was there already. */
+  writtenBytes: number;
   /** All entries: files, folders, links, FIFOs, devices. */
   entries: number;
   /** Entries that stayed as they were, under `skip`. */
   skipped: number;
+  /** Entries that went, under `removeOthers`; a folder with all that was in it counts as one. */
+  removed: number;
   /** What isn't as it was recorded: the first 1,000. Empty means that everything is exact but for the notes. */
   problems: RestoreProblem[];
   problemCount: number;

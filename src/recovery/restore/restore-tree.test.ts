@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -344,6 +345,114 @@ describe('the target', () => {
 
 // ---------------------------------------------------------------- rights
 
+describe('bringing up to date', () => {
+  const noise = (mib: number) => randomBytes(mib * MIB);
+
+  it('writes only what differs, and leaves what has other names alone', async () => {
+    const body = noise(2);
+    const tree = await save(async (one) =>
+      one.tree({
+        large: await one.file(body),
+        same: await one.file('same'),
+        shorter: await one.file('short'),
+        linked: await one.file('from the snapshot'),
+        link: { ...metadataOf('symlink', 0o777), linkTarget: Buffer.from('large') },
+      }),
+    );
+    await restore(tree);
+    const before = fs.statSync(`${target}/large`).ino;
+    const changed = Buffer.from(body);
+    changed.fill(1, MIB, MIB + 10);
+    fs.writeFileSync(`${target}/large`, changed);
+    fs.writeFileSync(`${target}/shorter`, 'longer than it was');
+    fs.rmSync(`${target}/linked`);
+    fs.writeFileSync(`${folder}/outside`, 'outside');
+    fs.linkSync(`${folder}/outside`, `${target}/linked`);
+    fs.rmSync(`${target}/link`);
+    fs.writeFileSync(`${target}/link`, 'a file in the place of a link');
+    fs.writeFileSync(`${target}/other`, 'stays');
+
+    const result = await restore(tree, { existing: 'update' });
+    expect(result).toMatchObject({ ...NOTHING_WRONG, files: 4 });
+    expect(result.writtenBytes).toBeLessThan(200_000);
+    expect(fs.readFileSync(`${target}/large`).equals(body)).toBe(true);
+    expect(fs.statSync(`${target}/large`).ino).toBe(before);
+    expect([read('same'), read('shorter'), read('linked'), read('other')]).toEqual([
+      ...['same', 'short', 'from the snapshot', 'stays'],
+    ]);
+    expect(fs.readlinkSync(`${target}/link`)).toBe('large');
+    expect(fs.readFileSync(`${folder}/outside`, 'utf8')).toBe('outside');
+  });
+
+  it('fills holes where something else was', async () => {
+    const tree = await save(async (one) => one.tree({ holes: await one.file(Buffer.alloc(MIB)) }));
+    fs.mkdirSync(target);
+    fs.writeFileSync(`${target}/holes`, noise(1));
+    await restore(tree, { existing: 'update' });
+    expect(fs.readFileSync(`${target}/holes`).equals(Buffer.alloc(MIB))).toBe(true);
+  });
+
+  it('removes what the tree does not hold, but what patterns leave out', async () => {
+    const tree = await save(async (one) =>
+      one.tree({ kept: await one.folder({ a: await one.file('a') }), file: await one.file('f') }),
+    );
+    await restore(tree);
+    fs.mkdirSync(`${target}/extra/deep`, { recursive: true });
+    fs.writeFileSync(`${target}/extra/deep/b`, '');
+    fs.mkdirSync(`${target}/spared`);
+    fs.writeFileSync(`${target}/spared/x.tmp`, 'patterns leave it out');
+    fs.writeFileSync(`${target}/spared/y`, '');
+    fs.writeFileSync(`${target}/kept/z`, '');
+    fs.symlinkSync(folder, `${target}/out`);
+    fs.rmSync(`${target}/file`);
+    fs.mkdirSync(`${target}/file/full`, { recursive: true });
+    const result = await restore(tree, {
+      existing: 'update',
+      removeOthers: true,
+      exclude: ['*.tmp'],
+    });
+    expect(result).toMatchObject({ ...NOTHING_WRONG, files: 2 });
+    expect(fs.readdirSync(target, { recursive: true }).sort()).toEqual([
+      ...['file', 'kept', 'kept/a', 'spared', 'spared/x.tmp'],
+    ]);
+    expect(read('file')).toBe('f');
+  });
+
+  it('removes nothing in a folder whose tree can be read in part alone', async () => {
+    const tree = await save(async (one) => {
+      const good = encodeTree([{ ...metadataOf('fifo', 0o600), name: Buffer.from('a') }]);
+      const cut = Buffer.concat(good).toString().replace(']}', ',{"name":"b","type":"?"}]}');
+      return one.tree({ broken: await one.forged(cut) });
+    });
+    fs.mkdirSync(`${target}/broken`, { recursive: true });
+    fs.writeFileSync(`${target}/broken/mine`, 'mine');
+    const result = await restore(tree, { existing: 'update', removeOthers: true });
+    expect(result.problemCount).toBe(1);
+    expect(result.removed).toBe(0);
+    expect(read('broken/mine')).toBe('mine');
+  });
+
+  it('after half of it was written gives the whole', async () => {
+    const files: Record<string, Buffer> = {};
+    for (let i = 0; i < 40; i += 1) files[`f${i}`] = noise(1);
+    const tree = await save(async (one) => {
+      const made: Record<string, Made> = {};
+      for (const [name, body] of Object.entries(files)) made[name] = await one.file(body);
+      return one.tree({ folder: await one.folder(made, { permissions: 0o750 }) });
+    });
+    const stop = new AbortController();
+    const progress = () => stop.abort(new Error('stopped'));
+    await expect(restore(tree, { signal: stop.signal, progress })).rejects.toThrow('stopped');
+    const result = await restore(tree, { existing: 'update', removeOthers: true });
+    expect(result).toMatchObject({ ...NOTHING_WRONG, files: 40, removed: 0 });
+    for (const [name, body] of Object.entries(files)) {
+      expect(fs.readFileSync(`${target}/folder/${name}`).equals(body)).toBe(true);
+      expect(fs.statSync(`${target}/folder/${name}`).mode & 0o777).toBe(0o644);
+    }
+    expect(fs.statSync(`${target}/folder`).mode & 0o777).toBe(0o750);
+  });
+});
+
 describe('rights', () => {
   it.runIf(isRoot)('are told in one note where only root could restore them', async () => {
     const tree = await save(async (make) => {
@@ -373,6 +482,41 @@ describe('rights', () => {
       uid: nobody?.uid,
       permissions: 0o755,
     });
+  });
+
+  it.runIf(isRoot)('go by name where that is asked for and known here', async () => {
+    const nobody = findUser('nobody');
+    const owned = { uid: 4_000_001, gid: 4_000_002, group: 'root' };
+    const tree = await save(async (one) =>
+      one.tree({
+        known: await one.file('1', { ...owned, user: 'nobody' }),
+        unknown: await one.file('2', { ...owned, user: 'nobody-knows-them' }),
+      }),
+    );
+    await restore(tree, { ownerBy: 'name' });
+    expect(fs.statSync(`${target}/known`)).toMatchObject({ uid: nobody?.uid, gid: 0 });
+    expect(fs.statSync(`${target}/unknown`)).toMatchObject({ uid: 4_000_001, gid: 0 });
+  });
+
+  it('and attributes are the same where threads write', async () => {
+    const special = {
+      permissions: 0o6711,
+      mtimeNs: -1_234_567_890_123_456_789n,
+      xattrs: [{ name: Buffer.from('user.a'), value: Buffer.from([0, 255]) }],
+    };
+    const tree = await save(async (one) =>
+      one.tree({
+        large: await one.file(randomBytes(12 * MIB), special),
+        small: await one.file('small', special),
+        future: await one.file('future', { mtimeNs: 2n ** 70n }),
+        empty: await one.file('', special),
+      }),
+    );
+    const result = await restore(tree);
+    expect(result).toMatchObject({ ...NOTHING_WRONG, files: 4 });
+    for (const name of ['large', 'small', 'empty']) {
+      expect(readMetadata(Buffer.from(`${target}/${name}`))).toMatchObject(special);
+    }
   });
 
   it.runIf(isRoot)('go to the owner that is named', async () => {

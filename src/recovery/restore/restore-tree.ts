@@ -14,7 +14,9 @@ import { compileExclusion } from '#sources';
 import { errors } from '../errors.ts';
 import { type ContentsOptions, FileContents, type RestoredContents } from './contents.ts';
 import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
+import { ownedByName } from './owners.ts';
 import { joinPath, joinRelative } from './paths.ts';
+import { type IsMeant, removeOthers } from './remove-others.ts';
 import { RestoreReport } from './report.ts';
 import type { RestoreRequest, RestoreResult } from './request.ts';
 import { rootAsEntry } from './root-metadata.ts';
@@ -103,6 +105,7 @@ class TreeRestore {
       repository: request.repository,
       ...(request.signal ? { signal: request.signal } : {}),
       report: this.#report,
+      owner,
       applyMetadata: (path, node) => this.#applyMetadata(path, node),
       entryFailed: (relative, error) => this.#entryFailed(relative, error),
       giveWay: () => this.#giveWay(),
@@ -145,9 +148,9 @@ class TreeRestore {
       signal,
     );
     for (const directory of batch) {
-      for (const node of this.#nodesOf(directory, trees.get(directory.tree))) {
-        await this.#restoreNode(directory, node);
-      }
+      const tree = trees.get(directory.tree);
+      if (this.#request.removeOthers) this.#removeOthers(directory, tree);
+      for (const node of this.#nodesOf(directory, tree)) await this.#restoreNode(directory, node);
     }
   }
 
@@ -163,8 +166,23 @@ class TreeRestore {
     }
   }
 
-  async #restoreNode(directory: Directory, node: TreeNode): Promise<void> {
+  #removeOthers(directory: Directory, tree: Buffer | Error | undefined): void {
+    if (directory.state !== 'there' || !(tree instanceof Buffer)) return;
+    const isMeant: IsMeant = (relative, isDirectory) =>
+      !this.#exclude?.(relative, isDirectory) &&
+      (directory.included || this.#include?.(relative, isDirectory) === true);
+    try {
+      const { removed, problems } = removeOthers(directory, tree, isMeant);
+      this.#report.removed += removed;
+      for (const { relative, what } of problems) this.#report.problem(relative, what);
+    } catch (error) {
+      this.#entryFailed(directory.relative, error);
+    }
+  }
+
+  async #restoreNode(directory: Directory, recorded: TreeNode): Promise<void> {
     await this.#giveWay();
+    const node = this.#request.ownerBy === 'name' ? ownedByName(recorded) : recorded;
     const relative = joinRelative(directory.relative, node.name);
     const isDirectory = node.kind === 'dir';
     if (this.#exclude?.(relative, isDirectory)) return;
@@ -198,7 +216,7 @@ class TreeRestore {
       try {
         directory.state = makeDirectory(directory.path, this.#existing);
         this.#report.entries += 1;
-        if (directory.state === 'made' || this.#existing === 'replace') this.#made.push(directory);
+        if (directory.state === 'made' || this.#existing !== 'skip') this.#made.push(directory);
       } catch (error) {
         this.#entryFailed(directory.relative, error);
       }
@@ -211,8 +229,11 @@ class TreeRestore {
       this.#report.sockets += 1;
       return;
     }
+    let isUpdate = false;
     try {
-      if (clearTheWay(path, this.#existing) === 'kept') {
+      const way = clearTheWay(path, node, this.#request);
+      isUpdate = way === 'updatable';
+      if (way === 'kept') {
         this.#report.skipped += 1;
         return;
       }
@@ -227,7 +248,7 @@ class TreeRestore {
       this.#entryFailed(relative, error);
       return;
     }
-    await this.#contents.add(path, relative, node);
+    await this.#contents.add(path, relative, node, isUpdate);
   }
 
   /** Notes the names of what is linked several times; true where the file itself is restored under another one. */

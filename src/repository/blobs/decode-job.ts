@@ -81,7 +81,7 @@ export function runDecodeJob(
 }
 
 /** With offsets in the stretch. */
-function blobsOf({ numbers, ids }: DecodeJob): PackedBlob[] {
+export function blobsOf({ numbers, ids }: DecodeJob): PackedBlob[] {
   return Array.from({ length: numbers.length / WORDS }, (_, i) => {
     const [offset, length, plainLength, flags] = numbers.subarray(i * WORDS) as unknown as [
       number,

@@ -5,6 +5,7 @@ import type { MasterKey } from '../crypto/master-key.ts';
 import type { IndexEntries } from '../index/index-entries.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
+import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
 
 const MAX_WORKERS = 4;
 
@@ -14,6 +15,7 @@ const HEAP = { maxYoungGenerationSizeMb: 8 };
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
   | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: Uint32Array<ArrayBuffer> }
+  | { kind: 'place'; placing: PlacingJob }
   | { kind: 'index'; fileName: string; stored: ArrayBuffer };
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
@@ -37,6 +39,14 @@ export class DecodePool {
   decode(stretch: DecodeJob): Promise<DecodedJob> {
     const { sealed, numbers, ids } = stretch;
     return this.#run({ kind: 'decode', stretch }, [sealed, numbers.buffer, ids.buffer]);
+  }
+
+  /** Takes the stretch's buffers over. Rejects where the thread died, or failed by what no file is to blame for. */
+  async place(placing: PlacingJob): Promise<PlacedOutcome> {
+    const { stretch, paths, files, times, pieces } = placing;
+    const buffers = [stretch.sealed, stretch.numbers.buffer, stretch.ids.buffer];
+    const own = [paths.buffer, files.buffer, times.buffer, pieces.buffer];
+    return this.#run({ kind: 'place', placing }, [...buffers, ...own]);
   }
 
   /** Takes the pack's bytes over, and what the index tells of it (`wordsOfPack`). */

@@ -9,6 +9,7 @@ import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob } from './decode-pool.ts';
+import { runPlacingJob } from './run-placing-job.ts';
 
 const sealer = new Sealer(workerData as MasterKey);
 const decompressor = new Decompressor();
@@ -18,6 +19,10 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     const answer = runDecodeJob(sealer, job.stretch, decompressor);
     freeNow(job.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.bytes, answer.whole.buffer]);
+  } else if (job.kind === 'place') {
+    const answer = runPlacingJob(sealer, decompressor, job.placing);
+    freeNow(job.placing.stretch.sealed);
+    parentPort?.postMessage({ number, answer }, [answer.whole.buffer, answer.finished.buffer]);
   } else if (job.kind === 'index') {
     void answerIndex(number, job.fileName, job.stored);
   } else {

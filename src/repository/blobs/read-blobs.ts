@@ -22,16 +22,27 @@ export type Decode = (job: DecodeJob) => DecodedJob | Promise<DecodedJob>;
 /** The id holds longer than the bytes. `compressed`: what the bytes are, which is never so for plain ones. */
 export type ReadBlob = { id: Buffer; bytes: Buffer; compressed: boolean; plainLength: number };
 
-type Reading = {
+type Reading = StretchReading & { wanted: WantedBytes; decode: Decode };
+
+export function readBlobs(reading: Reading, ids: Uint8Array): Promise<void> {
+  return eachStretch(reading, ids, (stretch, sealed) => giveStretch(reading, stretch, sealed));
+}
+
+/** What is needed to read blobs, whatever becomes of them. */
+export type StretchReading = {
   repository: Repository;
   type: BlobType;
-  wanted: WantedBytes;
-  decode: Decode;
+  /** Told of each blob that doesn't come with its stretch. */
   onBlob: (blob: ReadBlob) => void | Promise<void>;
   options: ReadBlobsOptions;
 };
 
-export async function readBlobs(reading: Reading, ids: Uint8Array): Promise<void> {
+/** Many stretches at once, within the bound of memory. `take` gets the sealed bytes in memory of their own. */
+export async function eachStretch(
+  reading: StretchReading,
+  ids: Uint8Array,
+  take: (stretch: Stretch, sealed: ArrayBuffer) => Promise<void>,
+): Promise<void> {
   const { repository, type, options } = reading;
   const { index } = repository;
   const { entries, unknown } = wantedEntries(index, type, ids);
@@ -44,10 +55,11 @@ export async function readBlobs(reading: Reading, ids: Uint8Array): Promise<void
   for (const stretch of stretches(index, entries)) {
     const weight = stretch.length + stretch.plainBytes;
     while (underway.size > 0 && bytes + weight > maxBytes && !failure) await Promise.race(underway);
+    // What is under way is waited for: nobody may still be at work when this has rejected.
+    if (options.signal?.aborted) failure ??= { error: options.signal.reason };
     if (failure) break;
-    options.signal?.throwIfAborted();
     bytes += weight;
-    const one: Promise<void> = readStretch(reading, stretch)
+    const one: Promise<void> = readStretch(reading, stretch, take)
       .catch((error: unknown) => {
         failure ??= { error };
       })
@@ -61,7 +73,11 @@ export async function readBlobs(reading: Reading, ids: Uint8Array): Promise<void
   if (failure) throw failure.error;
 }
 
-async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
+async function readStretch(
+  reading: StretchReading,
+  stretch: Stretch,
+  take: (stretch: Stretch, sealed: ArrayBuffer) => Promise<void>,
+): Promise<void> {
   const { repository, options } = reading;
   const { packId, offset, length, blobs } = stretch;
   let sealed: Buffer;
@@ -74,9 +90,16 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
     return;
   }
   options.signal?.throwIfAborted();
+  await take(stretch, ownBuffer(sealed));
+}
+
+async function giveStretch(
+  reading: Reading,
+  { packId, offset, blobs }: Stretch,
+  sealed: ArrayBuffer,
+): Promise<void> {
   const { wanted } = reading;
-  const job = decodeJob(packId, offset, blobs, ownBuffer(sealed), wanted);
-  const decoded = await reading.decode(job);
+  const decoded = await reading.decode(decodeJob(packId, offset, blobs, sealed, wanted));
   let at = 0;
   for (const [i, blob] of blobs.entries()) {
     const bytes = Buffer.from(decoded.bytes, at, wantedLength(blob, wanted));
@@ -92,7 +115,7 @@ async function readStretch(reading: Reading, stretch: Stretch): Promise<void> {
 }
 
 /** Each copy of one blob that didn't come with its stretch. */
-async function readAlone(reading: Reading, blob: PackedBlob): Promise<void> {
+export async function readAlone(reading: StretchReading, blob: PackedBlob): Promise<void> {
   let bytes: Buffer;
   try {
     bytes = await reading.repository.readBlob(blob.type, blob.id);
@@ -105,7 +128,11 @@ async function readAlone(reading: Reading, blob: PackedBlob): Promise<void> {
   await reading.onBlob({ id: asBuffer(blob.id), bytes, compressed: false, plainLength });
 }
 
-async function giveUp({ options }: Reading, id: Buffer, error: HoldfastError): Promise<void> {
+async function giveUp(
+  { options }: StretchReading,
+  id: Buffer,
+  error: HoldfastError,
+): Promise<void> {
   if (!options.onDamaged) throw error;
   await options.onDamaged(id, error);
 }

@@ -1,0 +1,108 @@
+/** The files of one plan while pieces of blobs are written into them. Synchronous: for worker threads and little work. */
+import fs from 'node:fs';
+import { type ApplyOptions, applyMetadataToOpen, type MetadataFailure } from '#base';
+import { partsToWrite } from './holes.ts';
+import type { PlacedFile } from './placing-job.ts';
+
+const { O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
+const FLAGS = {
+  create: O_WRONLY | O_NOFOLLOW | O_CREAT | O_EXCL,
+  write: O_WRONLY | O_NOFOLLOW,
+  update: O_RDWR | O_NOFOLLOW,
+} as const;
+const BUILDING_PERMISSIONS = 0o600;
+
+const MAX_OPEN = 64;
+/** What is compared, and written where it differs. */
+const BLOCK_BYTES = 64 * 1024;
+
+type OpenFile = { handle: number; endBytes: number };
+
+/** All methods throw system errors. */
+export class PlacedFiles {
+  readonly #files: readonly PlacedFile[];
+  readonly #created: boolean[] = [];
+  readonly #open = new Map<number, OpenFile>();
+  readonly #read = Buffer.allocUnsafe(BLOCK_BYTES);
+  writtenBytes = 0;
+
+  constructor(files: readonly PlacedFile[]) {
+    this.#files = files;
+  }
+
+  write(file: number, bytes: Buffer, offset: number): void {
+    const open = this.#opened(file);
+    if (this.#files[file]?.how === 'update') this.#update(open.handle, bytes, offset);
+    else {
+      for (const { start, end } of partsToWrite(bytes, offset)) {
+        this.#writeAll(open.handle, bytes.subarray(start, end), offset + start);
+        open.endBytes = Math.max(open.endBytes, offset + end);
+      }
+    }
+  }
+
+  /** Gives a file that holds everything its size and metadata, and closes it. */
+  finish(file: number, owner: ApplyOptions['owner']): MetadataFailure[] {
+    const finish = this.#files[file]?.finish;
+    if (!finish) return [];
+    const { handle, endBytes } = this.#opened(file);
+    try {
+      if (endBytes !== finish.sizeBytes) fs.ftruncateSync(handle, finish.sizeBytes);
+      return applyMetadataToOpen(handle, finish.metadata, { owner });
+    } finally {
+      this.close(file);
+    }
+  }
+
+  close(file: number): void {
+    const open = this.#open.get(file);
+    this.#open.delete(file);
+    if (open) fs.closeSync(open.handle);
+  }
+
+  closeAll(): void {
+    for (const file of [...this.#open.keys()]) this.close(file);
+  }
+
+  #opened(file: number): OpenFile {
+    const known = this.#open.get(file);
+    if (known) return known;
+    const { path, how } = this.#files[file] as PlacedFile;
+    const [oldest] = this.#open.keys();
+    if (this.#open.size >= MAX_OPEN && oldest !== undefined) this.close(oldest);
+    const flags = how === 'create' && this.#created[file] ? FLAGS.write : FLAGS[how];
+    const handle = fs.openSync(path, flags, BUILDING_PERMISSIONS);
+    // Where it ends is known only of a file that this plan makes, and only while it stays open.
+    const endBytes = how === 'create' && !this.#created[file] ? 0 : -1;
+    this.#created[file] = true;
+    const open = { handle, endBytes };
+    this.#open.set(file, open);
+    return open;
+  }
+
+  #update(handle: number, bytes: Buffer, offset: number): void {
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+      const block = bytes.subarray(at, at + BLOCK_BYTES);
+      const there = this.#readAt(handle, block.length, offset + at);
+      if (!there.equals(block)) this.#writeAll(handle, block, offset + at);
+    }
+  }
+
+  /** Less where the file ends before. */
+  #readAt(handle: number, length: number, offset: number): Buffer {
+    let done = 0;
+    while (done < length) {
+      const read = fs.readSync(handle, this.#read, done, length - done, offset + done);
+      if (read === 0) break;
+      done += read;
+    }
+    return this.#read.subarray(0, done);
+  }
+
+  #writeAll(handle: number, bytes: Buffer, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += fs.writeSync(handle, bytes, done, bytes.length - done, offset + done);
+    }
+    this.writtenBytes += bytes.length;
+  }
+}

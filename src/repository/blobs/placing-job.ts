@@ -1,0 +1,132 @@
+/**
+ * Blobs straight into files: whoever opens a stretch of a pack writes what comes out, so that no byte of it goes from
+ * thread to thread. As for decoding, numbers lie in typed arrays: most files of a large tree are small.
+ */
+import type { AppliedMetadata, ApplyOptions, ExtendedAttribute, MetadataFailure } from '#base';
+import type { SystemErrorFacts } from '../writer/messages.ts';
+import type { DecodeJob } from './decode-job.ts';
+
+export type PlacedFile = {
+  /** Absolute. Nothing is followed there. */
+  path: Buffer;
+  /**
+   * `create`: it must not be there. `write`: an empty or partly written one is. `update`: an older one is there, of
+   * which only what differs is written.
+   */
+  how: 'create' | 'write' | 'update';
+  /** Where all that it holds comes in this plan: it is then given its size and metadata. */
+  finish?: { sizeBytes: number; metadata: AppliedMetadata };
+};
+
+/** What becomes of one stretch. Pieces come in the order of the blobs; a blob may have none, or many. */
+export type PlacingPlan = {
+  files: PlacedFile[];
+  pieces: { blob: number; file: number; offset: number }[];
+};
+
+/** By the places in the plan. */
+export type PlacedOutcome = {
+  /** 0 for a blob that is damaged: none of its pieces was written. */
+  whole: Uint8Array<ArrayBuffer>;
+  /** 1 for a file that got its size and metadata. */
+  finished: Uint8Array<ArrayBuffer>;
+  /** The file as far as it was written stays. */
+  failures: { file: number; error: SystemErrorFacts }[];
+  metadataFailures: { file: number; failures: MetadataFailure[] }[];
+  /** What differed, or is new; holes aren't written. */
+  writtenBytes: number;
+};
+
+export type PlacingJob = {
+  stretch: DecodeJob;
+  owner: ApplyOptions['owner'];
+  paths: Uint8Array<ArrayBuffer>;
+  /** See `FILE_NUMBERS`. */
+  files: Float64Array<ArrayBuffer>;
+  /** Access and modification time of each file. */
+  times: BigInt64Array<ArrayBuffer>;
+  xattrs: Map<number, ExtendedAttribute[]>;
+  /** Blob, file, offset. */
+  pieces: Float64Array<ArrayBuffer>;
+};
+
+const HOW = ['create', 'write', 'update'] as const;
+/** End of its path in `paths`, how, whether to finish, size, permissions, owner, group. */
+const FILE_NUMBERS = 7;
+const PIECE_NUMBERS = 3;
+
+export function placingJob(
+  stretch: DecodeJob,
+  plan: PlacingPlan,
+  owner: ApplyOptions['owner'],
+): PlacingJob {
+  const files = new Float64Array(plan.files.length * FILE_NUMBERS);
+  const times = new BigInt64Array(plan.files.length * 2);
+  const xattrs: PlacingJob['xattrs'] = new Map();
+  let pathBytes = 0;
+  for (const [number, { path, how, finish }] of plan.files.entries()) {
+    pathBytes += path.length;
+    const metadata = finish?.metadata;
+    const { permissions = 0, uid = 0, gid = 0 } = metadata ?? {};
+    const facts = [finish ? 1 : 0, finish?.sizeBytes ?? 0, permissions, uid, gid];
+    files.set([pathBytes, HOW.indexOf(how), ...facts], number * FILE_NUMBERS);
+    if (!metadata) continue;
+    times.set([metadata.atimeNs, metadata.mtimeNs], number * 2);
+    if (metadata.xattrs.length > 0) xattrs.set(number, metadata.xattrs);
+  }
+  const paths = new Uint8Array(pathBytes);
+  let at = 0;
+  for (const { path } of plan.files) {
+    paths.set(path, at);
+    at += path.length;
+  }
+  const pieces = new Float64Array(plan.pieces.length * PIECE_NUMBERS);
+  for (const [number, { blob, file, offset }] of plan.pieces.entries()) {
+    pieces.set([blob, file, offset], number * PIECE_NUMBERS);
+  }
+  return { stretch, owner, paths, files, times, xattrs, pieces };
+}
+
+/** Times that 64 bits can't tell in nanoseconds don't come over: such a file is finished by whoever plans. */
+export function canFinish({ atimeNs, mtimeNs }: AppliedMetadata): boolean {
+  return BigInt.asIntN(64, atimeNs) === atimeNs && BigInt.asIntN(64, mtimeNs) === mtimeNs;
+}
+
+export function planOf({ paths, files, times, xattrs, pieces }: PlacingJob): PlacingPlan {
+  const plan: PlacingPlan = { files: [], pieces: [] };
+  const bytes = Buffer.from(paths.buffer, paths.byteOffset, paths.length);
+  let start = 0;
+  for (let number = 0; number * FILE_NUMBERS < files.length; number += 1) {
+    const at = number * FILE_NUMBERS;
+    const [end = 0, how = 0, finish, sizeBytes = 0, permissions = 0, uid = 0, gid = 0] =
+      files.subarray(at, at + FILE_NUMBERS);
+    const file: PlacedFile = {
+      path: bytes.subarray(start, end),
+      how: HOW[how] as PlacedFile['how'],
+    };
+    start = end;
+    plan.files.push(file);
+    if (!finish) continue;
+    const [atimeNs = 0n, mtimeNs = 0n] = times.subarray(number * 2, number * 2 + 2);
+    // Buffers come over as plain arrays of bytes.
+    const own = (xattrs.get(number) ?? []).map(({ name, value }) => ({
+      name: Buffer.from(name),
+      value: Buffer.from(value),
+    }));
+    const metadata = {
+      kind: 'file',
+      permissions,
+      uid,
+      gid,
+      atimeNs,
+      mtimeNs,
+      xattrs: own,
+    } as const;
+    file.finish = { sizeBytes, metadata };
+  }
+  for (let at = 0; at < pieces.length; at += PIECE_NUMBERS) {
+    const [blob = 0, file = 0, offset = 0] = pieces.subarray(at, at + PIECE_NUMBERS);
+    plan.pieces.push({ blob, file, offset });
+  }
+  return plan;
+}
