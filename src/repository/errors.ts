@@ -71,6 +71,13 @@ export const errors = errorCatalogue('repository', {
     message: (scheme: string) => `repositories on "${scheme}:" are not yet supported`,
     guidance: 'Use a folder (`/srv/backup` or `file:///srv/backup`) until they are.',
   },
+  storageTooNarrow: {
+    kind: 'invalid',
+    message: (scheme: string) =>
+      `"${scheme}:" keeps only the folders that restic knows, so that Holdfast's own (journal, records, parity, second copies, under holdfast/) can't be there`,
+    guidance:
+      'Use the folder or the bucket behind it directly (`/srv/backup`, `s3:https://host/bucket/folder`).',
+  },
   badName: {
     kind: 'invalid',
     message: (name: string) => `"${name}" is no name of a file in a repository`,
