@@ -168,7 +168,14 @@ describe('a repository', () => {
     expectClearFailure(unnamed, { code: 2, says: /no repository/, advises: /--repo/ });
     const strange = await run('gopher://hole', 'snapshots');
     expectClearFailure(strange, { code: 2, says: /"gopher:"/, advises: /Use a folder/ });
-    const later = await run('s3:bucket', 'snapshots');
+    const narrow = await run('rest:http://backup:8000/', 'snapshots');
+    const wanted = {
+      code: 2,
+      says: /keeps only the folders that restic knows/,
+      advises: /Use the/,
+    };
+    expectClearFailure(narrow, wanted);
+    const later = await run('sftp:backup:/srv', 'snapshots');
     expectClearFailure(later, { code: 2, says: /not yet/, advises: /Use a folder/ });
   });
 
@@ -313,29 +320,48 @@ describe('a damaged repository', () => {
     await expectFilmLost(folder);
   });
 
-  test('without an index: named, backups go on, and restic makes it anew', async () => {
+  test('without an index: it comes back from its copy; without that it is named, backups go on, and a repair makes it anew', async () => {
     const folder = copyOfRepository();
-    for (const file of filesIn(path.join(folder, 'index'))) fs.rmSync(file);
+    const loseIndexes = () => {
+      for (const file of filesIn(path.join(folder, 'index'))) fs.rmSync(file);
+    };
+    loseIndexes();
+    const mended = await run(folder, 'check');
+    expect(mended).toMatchObject({ code: 0, stdout: expect.stringMatching(/mended index\//) });
+    fs.rmSync(path.join(folder, 'holdfast', 'copies'), { recursive: true });
+    loseIndexes();
     const checked = await run(folder, 'check');
     expect(checked.code).toBe(6);
     expect(checked.stdout).toMatch(/4 packs are in no index .*an index is missing/);
     const wanted = { code: 1, says: /is in no index/, advises: /holdfast repo check/ };
     expectClearFailure(await run(folder, 'restore', 'latest', '-t', inScratch('never')), wanted);
-    expectClearFailure(await run(folder, 'ls', 'latest'), wanted);
+    const listed = await run(folder, 'ls', 'latest');
+    expect(listed).toMatchObject({ code: 3, stderr: expect.stringMatching(wanted.says) });
     const prune = await run(folder, 'prune');
     expectClearFailure(prune, { code: 1, says: /nothing was pruned/, advises: /repo check/ });
     expect(await run(folder, 'backup', input)).toMatchObject({ code: 0, stderr: '' });
-    restic(folder, 'rebuild-index');
+    const repaired = await run(folder, 'repair', 'index');
+    expect(repaired).toMatchObject({ code: 0, stdout: expect.stringMatching(/right again/) });
+    expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
     expect(await run(folder, 'check', '--read-data')).toMatchObject({ code: 0 });
   });
 
-  test('with a damaged config, or without keys', async () => {
+  test('with a damaged config, or without keys: their copies stand in', async () => {
     const folder = copyOfRepository();
+    fs.chmodSync(path.join(folder, 'config'), 0o600);
+    fs.appendFileSync(path.join(folder, 'config'), 'x');
+    const keyFolder = path.join(folder, 'keys');
+    fs.rmSync(keyFolder, { recursive: true });
+    expect(await run(folder, 'snapshots')).toMatchObject({ code: 0, stderr: '' });
+    const mended = await run(folder, 'check');
+    expect(mended).toMatchObject({ code: 0, stdout: expect.stringMatching(/mended config/) });
+    expect(restic(folder, 'check')).toContain('no errors were found');
+    fs.rmSync(path.join(folder, 'holdfast', 'copies'), { recursive: true });
     fs.chmodSync(path.join(folder, 'config'), 0o600);
     fs.appendFileSync(path.join(folder, 'config'), 'x');
     const config = await run(folder, 'snapshots');
     expectClearFailure(config, { code: 1, says: /config is not valid/, advises: /from a copy/ });
-    fs.rmSync(path.join(folder, 'keys'), { recursive: true });
+    fs.rmSync(keyFolder, { recursive: true });
     const keys = await run(folder, 'snapshots');
     expectClearFailure(keys, { code: 1, says: /without any usable key/, advises: /keys\// });
   });

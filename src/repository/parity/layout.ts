@@ -27,9 +27,12 @@ export const MIN_OVERHEAD = 0.01;
 export const MAX_OVERHEAD = 0.5;
 export const DEFAULT_OVERHEAD = 0.03;
 
-/** `overhead`: bytes of parity as a fraction of the pack's, with what locates damage (checksums: 0.1%). */
+/** Checksums, which locate damage, twice. */
+const LOCATING_OVERHEAD = 0.002;
+
+/** `overhead`: bytes of parity as a fraction of the pack's, with the checksums. */
 export function layoutFor(packBytes: number, overhead = DEFAULT_OVERHEAD): ParityLayout {
-  const parityShare = Math.max(overhead - 0.001, MIN_OVERHEAD / 2);
+  const parityShare = Math.max(overhead - LOCATING_OVERHEAD, MIN_OVERHEAD / 2);
   const mostRows = Math.max(
     MIN_ROWS,
     Math.floor((MAX_COLUMNS_AND_ROWS * parityShare) / (1 + parityShare)),
