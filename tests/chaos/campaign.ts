@@ -3,6 +3,10 @@
 export type CampaignOptions = {
   /** How many times. */
   count: number;
+  /** So long instead, where a campaign can: of each part. */
+  minutes?: number;
+  /** Only this part of it. */
+  only?: string;
   /** The same seed does the same again. */
   seed: number;
   /** One line for whoever waits. */

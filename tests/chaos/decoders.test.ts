@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { HoldfastError } from '#base';
+import { Chance } from './chance.ts';
 import { allDecoders, type Decoder } from './decoders.ts';
 import { mutate } from './mutate.ts';
 
@@ -49,7 +50,7 @@ describe.each(names)('%s', (name) => {
       .record({ seed: fc.nat(), changes: fc.array(fc.nat(), { minLength: 1, maxLength: 6 }) })
       .map(({ seed, changes }) => {
         const valid = decoder.seeds[seed % decoder.seeds.length] as Buffer;
-        return changes.reduce((bytes, change) => mutate(bytes, change), valid);
+        return changes.reduce((bytes, change) => mutate(bytes, new Chance(change)), valid);
       });
     const bytes = fc.uint8Array({ maxLength: 300 }).map((value) => Buffer.from(value));
     const values = fc.json().map((value) => Buffer.from(value));

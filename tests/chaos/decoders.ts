@@ -2,6 +2,7 @@
  * Everything that turns bytes from outside into values, each with a few valid inputs to begin from. Whatever the bytes,
  * a decoder gives a value or throws a HoldfastError, soon, and within bounded memory.
  */
+import { crc32 } from 'node:zlib';
 import { madeMetadata, Secret } from '#base';
 import { createRepository, encodeTree, type Repository } from '#repository';
 import { aclText } from '../../src/recovery/dump/posix-acl.ts';
@@ -36,6 +37,8 @@ export type Decoder = {
   /** Valid inputs, small. */
   seeds: readonly Buffer[];
   decode(bytes: Buffer): unknown;
+  /** Makes checksums right again, so that what lies behind them is reached. */
+  mend?(bytes: Buffer): Buffer;
 };
 
 const ID = 'ab'.repeat(32);
@@ -142,6 +145,27 @@ function recordDecoders(): Decoder[] {
 function spoolFrames(): Buffer {
   const frame = { offset: 7n, sentAtMs: 5, bytes: Buffer.from('journal') };
   return Buffer.concat([frameHeader(frame), frame.bytes, frameHeader(frame), frame.bytes]);
+}
+
+function withFrameSum(bytes: Buffer): Buffer {
+  if (bytes.length < 32) return bytes;
+  const mended = Buffer.from(bytes);
+  const payload = mended.subarray(32, 32 + mended.readUInt32LE(4));
+  mended.writeUInt32LE(crc32(payload, crc32(mended.subarray(0, 24))), 24);
+  return mended;
+}
+
+/** Of every block that could be a header. */
+function withHeaderSums(bytes: Buffer): Buffer {
+  const mended = Buffer.from(bytes);
+  for (let at = 0; at + 512 <= mended.length; at += 512) {
+    const block = mended.subarray(at, at + 512);
+    if (block.toString('latin1', 257, 262) !== 'ustar') continue;
+    block.fill(' ', 148, 156);
+    const sum = block.reduce((total, byte) => total + byte, 0);
+    block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  }
+  return mended;
 }
 
 function readFrames(bytes: Buffer): number {
@@ -313,7 +337,7 @@ export async function allDecoders(): Promise<Decoder[]> {
         return map.find(Buffer.from('base/1'));
       },
     },
-    { name: 'spool frame', seeds: [spoolFrames()], decode: readFrames },
+    { name: 'spool frame', seeds: [spoolFrames()], decode: readFrames, mend: withFrameSum },
     {
       name: 'sealed file',
       seeds: [Buffer.from('\x01\x00\x00acontent', 'latin1')],
@@ -351,7 +375,7 @@ export async function allDecoders(): Promise<Decoder[]> {
       seeds: [Buffer.concat([Buffer.from('w'), Buffer.alloc(24), Buffer.from('wal')])],
       decode: (bytes) => parseSenderMessage(bytes),
     },
-    { name: 'tar', seeds: [archive()], decode: readArchive },
+    { name: 'tar', seeds: [archive()], decode: readArchive, mend: withHeaderSums },
     {
       name: 'backup manifest',
       seeds: [manifest()],

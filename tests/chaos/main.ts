@@ -3,33 +3,47 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
+import { fuzz } from './fuzz.ts';
 
 /** A new campaign is one line here. */
 const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
+  fuzz,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { count: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    count: { type: 'string' },
+    minutes: { type: 'string' },
+    only: { type: 'string' },
+    seed: { type: 'string' },
+  },
 });
 const name = positionals[0] ?? '';
 const campaign = campaigns[name];
 const count = Number(values.count ?? campaign?.count);
 const seed = Number(values.seed ?? randomBytes(4).readUInt32LE());
-if (!campaign || !Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-  process.stderr.write('npm run campaign -- NAME [--count N] [--seed N]\n');
+const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+const badMinutes = minutes !== undefined && !(minutes > 0);
+if (!campaign || badMinutes || !Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
+  process.stderr.write(
+    'npm run campaign -- NAME [--count N | --minutes N] [--only PART] [--seed N]\n',
+  );
   for (const [known, { summary }] of Object.entries(campaigns)) {
     process.stderr.write(`  ${known.padEnd(10)} ${summary}\n`);
   }
   process.exit(2);
 }
 
-process.stdout.write(`${name}: ${count} times, seed ${seed}\n`);
+const amount = minutes === undefined ? `${count} times` : `${minutes} min`;
+process.stdout.write(`${name}: ${amount}, seed ${seed}\n`);
 const startedMs = performance.now();
 const { figures, failures } = await campaign.run({
   count,
   seed,
+  ...(minutes !== undefined && { minutes }),
+  ...(values.only !== undefined && { only: values.only }),
   note: (line) => process.stderr.write(`  ${line}\n`),
 });
 for (const [what, figure] of Object.entries(figures)) {

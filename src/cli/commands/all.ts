@@ -3,6 +3,7 @@ import type { CommandSpec } from '../command.ts';
 import { command as apply } from './apply.ts';
 import { completionOf } from './completion.ts';
 import { command as down } from './down.ts';
+import { helpOf } from './help.ts';
 import { command as init } from './init.ts';
 import { command as mark } from './mark.ts';
 import { command as plan } from './plan.ts';
@@ -92,6 +93,7 @@ export const commands: readonly CommandSpec[] = [
   repoSnapshots,
   repoStats,
   repoUnlock,
+  helpOf(() => ({ commands, groups })),
   completionOf(() => commands),
 ];
 

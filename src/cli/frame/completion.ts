@@ -57,24 +57,22 @@ complete -o default -F _holdfast holdfast`;
 
 function fishScript(commands: readonly CommandSpec[]): string {
   const quote = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
+  const seen = (words: readonly string[]) =>
+    words.length === 0
+      ? '__fish_use_subcommand'
+      : words.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
   const lines = ['complete -c holdfast -f'];
   for (const spec of commands) {
-    const [first = '', second] = spec.path;
-    const seen =
-      second === undefined ? first : `${first}; and __fish_seen_subcommand_from ${second}`;
-    const summary = quote(spec.summary);
-    if (second === undefined) {
-      lines.push(`complete -c holdfast -n __fish_use_subcommand -a ${first} -d ${summary}`);
-    } else {
-      lines.push(`complete -c holdfast -n __fish_use_subcommand -a ${first}`);
+    const words = [...spec.path];
+    for (const [depth, word] of words.entries()) {
+      const isLast = depth === words.length - 1;
+      const about = isLast ? ` -d ${quote(spec.summary)}` : '';
       lines.push(
-        `complete -c holdfast -n '__fish_seen_subcommand_from ${first}' -a ${second} -d ${summary}`,
+        `complete -c holdfast -n ${quote(seen(words.slice(0, depth)))} -a ${word}${about}`,
       );
     }
     for (const flag of longFlags(spec)) {
-      lines.push(
-        `complete -c holdfast -n '__fish_seen_subcommand_from ${seen}' -l ${flag.slice(2)}`,
-      );
+      lines.push(`complete -c holdfast -n ${quote(seen(words))} -l ${flag.slice(2)}`);
     }
   }
   return [...new Set(lines)].join('\n');

@@ -39,6 +39,27 @@ export function parseCommandLine(catalogue: Catalogue, argv: readonly string[]):
   return invocation === undefined ? { kind: 'shown' } : { kind: 'run', invocation };
 }
 
+/** What `--help` shows of the command with these words; none: of all. Throws `cli/unknown-command`. */
+export function helpText(catalogue: Catalogue, words: readonly string[]): string {
+  let command = buildProgram(catalogue, () => {});
+  for (const word of words) {
+    const next = command.commands.find((known) => known.name() === word);
+    if (!next) {
+      const names = catalogue.commands.map((spec) => spec.path.join(' '));
+      throw errors.unknownCommand([words.join(' '), closest(words.join(' '), names)]);
+    }
+    command = next;
+  }
+  let shown = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      shown += text;
+    },
+  });
+  command.outputHelp();
+  return shown;
+}
+
 function buildProgram(catalogue: Catalogue, onRun: (invocation: Invocation) => void): Command {
   const program = new Command('holdfast');
   configure(program);
@@ -119,7 +140,7 @@ function gathered(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
-const EXIT_MEANINGS: Record<ExitCode, string> = {
+export const EXIT_MEANINGS: Record<ExitCode, string> = {
   0: 'done',
   1: 'failed',
   2: 'usage or invalid input',

@@ -60,12 +60,7 @@ export async function withRepository<T>(
   options: Record<string, unknown>,
   work: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  return await withRepositoryAt(
-    locationFrom(options),
-    await passwordFrom(options),
-    work,
-    options,
-  );
+  return await withRepositoryAt(locationFrom(options), await passwordFrom(options), work, options);
 }
 
 /** The same for one that other options name. */
