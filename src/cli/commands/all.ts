@@ -23,6 +23,7 @@ import { command as repoCopy } from './repo-copy.ts';
 import { command as repoCost } from './repo-cost.ts';
 import { command as repoDiff } from './repo-diff.ts';
 import { command as repoDump } from './repo-dump.ts';
+import { command as repoExtendLocks } from './repo-extend-locks.ts';
 import { command as repoFind } from './repo-find.ts';
 import { command as repoForget } from './repo-forget.ts';
 import { command as repoHold } from './repo-hold.ts';
@@ -73,6 +74,7 @@ export const commands: readonly CommandSpec[] = [
   repoCost,
   repoDiff,
   repoDump,
+  repoExtendLocks,
   repoFind,
   repoForget,
   repoHold,
