@@ -74,6 +74,7 @@ class Serving {
     this.#fileSystem = fileSystem;
     this.#reader = new Worker(new URL('./reader-thread.ts', import.meta.url), {
       workerData: { descriptor },
+      trackUnmanagedFds: false,
     });
     this.#reader.on('message', (bytes: Uint8Array) => this.#take(bytes));
     this.ended = this.#untilReaderEnds();

@@ -62,6 +62,11 @@ export class FolderFileSystem {
     }
   }
 
+  /** At the end of the mount, when nobody can release them any more. */
+  openDescriptors(): number[] {
+    return [...this.#files.openDescriptors(), ...this.#nodes.keptDescriptors()];
+  }
+
   readonly #answers: Record<number, Answering> = {
     [OPCODE.lookup]: (node, request) => this.#names.lookup(node, request),
     [OPCODE.forget]: ({ number }, { body }) => this.#forget(number, body.readBigUInt64LE(0)),

@@ -65,8 +65,9 @@ export class FolderFiles {
     return [];
   }
 
-  descriptorOf(handle: bigint): number | undefined {
-    return this.#open.get(handle)?.descriptor;
+  /** What nobody released. */
+  openDescriptors(): number[] {
+    return [...this.#open.values()].map(({ descriptor }) => descriptor);
   }
 
   read({ unique, body }: FuseRequest): MaybeAnswer {

@@ -49,3 +49,4 @@ for (const bytes of requestsOf(descriptor)) {
   if (answer) sendAnswer(descriptor, request.unique, answer);
 }
 store.close();
+tell({ kind: 'left', descriptors: fileSystem.openDescriptors() });

@@ -32,4 +32,8 @@ export type FolderThreadData = {
   pages: SharedArrayBuffer;
 };
 
-export type FolderThreadMessage = { kind: 'agreed' } | { kind: 'deferred'; request: Deferred };
+export type FolderThreadMessage =
+  | { kind: 'agreed' }
+  | { kind: 'deferred'; request: Deferred }
+  /** The last word. Open descriptors, which requests that were handed on may still need. */
+  | { kind: 'left'; descriptors: number[] };

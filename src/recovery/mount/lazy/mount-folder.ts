@@ -45,17 +45,24 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   const { descriptor } = mount;
   const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
   const workerData: FolderThreadData = { descriptor, folder, state, pages: map.shared };
-  const thread = new Worker(new URL('./folder-thread.ts', import.meta.url), { workerData });
+  const thread = new Worker(new URL('./folder-thread.ts', import.meta.url), {
+    workerData,
+    // What it opens may be closed here, and the number be another's when the thread ends: it must not close that.
+    trackUnmanagedFds: false,
+  });
+  let left: number[] = [];
   const agreed = Promise.withResolvers<void>();
   thread.on('message', (message: FolderThreadMessage) => {
     if (message.kind === 'agreed') agreed.resolve();
-    else filler.take(message.request);
+    else if (message.kind === 'deferred') filler.take(message.request);
+    else left = message.descriptors;
   });
   const served = async () => {
     try {
       await untilThreadEnds(thread);
     } finally {
       await filler.settled();
+      for (const descriptor of left) fs.closeSync(descriptor);
       await mount.unmount();
       mount.close();
       blocks.close();

@@ -84,6 +84,11 @@ export class NodeTable {
     if (this.#byInode.get(node.inode) === node) this.#byInode.delete(node.inode);
   }
 
+  /** What would be closed when the kernel forgets it. */
+  keptDescriptors(): number[] {
+    return [...this.#byNumber.values()].flatMap(({ kept }) => (kept === undefined ? [] : [kept]));
+  }
+
   /** Undefined where it has no name any more. */
   pathOf(node: FolderNode): Buffer | undefined {
     const names: string[] = [];
