@@ -2,39 +2,29 @@
  * Damage: flips, bursts, cuts, garbage, deletions and swaps of a repository's files, each on a copy. A check must name
  * each, and mend it where parity or a second copy can; a reader gets the right bytes or an error that says so.
  */
-import { execFile } from 'node:child_process';
-import fs from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import { promisify } from 'node:util';
-import { HoldfastError, Secret } from '#base';
-import {
-  checkRepository,
-  createRepository,
-  openRepository,
-  type Repository,
-  type Storage,
-} from '#repository';
+import { checkRepository, openRepository, type Repository, type Storage } from '#repository';
 import { inLanes } from '../../src/repository/in-lanes.ts';
-import { readFiles, saveFiles } from '../../src/repository/saved-files.fixture.ts';
+import { readFiles } from '../../src/repository/saved-files.fixture.ts';
 import { MemoryStorage } from '../../src/repository/storage/memory.ts';
 import { type Campaign, type CampaignOptions, type CampaignReport, Figures } from './campaign.ts';
 import { Chance } from './chance.ts';
-import { type Damage, damageOne, type Files } from './damaging.ts';
+import { type Damage, damageOne } from './damaging.ts';
+import {
+  asNamed,
+  type Base,
+  type Files,
+  makeBase,
+  PASSWORD,
+  resticCheck,
+  SCRYPT,
+} from './sample.ts';
 
-const PASSWORD = new Secret('damage');
-const SCRYPT = { N: 1024, r: 8, p: 1 };
 const LANES = 4;
 /** Mended repositories that restic looks at, too. */
 const RESTIC_EVERY = 100;
 
 /** What nothing refers to: its owner may have removed it. Found only where it is damaged. */
 const UNREFERRED = /^holdfast\/(?!parity\/|copies\/|format$)/;
-
-type Base = {
-  files: Files;
-  contents: ReadonlyMap<string, Buffer>;
-};
 
 export const damage: Campaign = {
   summary: 'flips, cuts, deletions and swaps of repository files: found, named, mended',
@@ -63,26 +53,6 @@ export async function runDamage({ count, seed, note }: CampaignOptions): Promise
   });
   for (const { repository } of checkers) await repository.close();
   return { figures: { 'damages done': count, ...figures.toJSON() }, failures };
-}
-
-/** Three snapshots that share most, parity, second copies, and records of our own. */
-async function makeBase(chance: Chance): Promise<Base> {
-  const files: Files = new Map();
-  const storage = new MemoryStorage('base', files);
-  const repository = await createRepository({ storage, password: PASSWORD, scrypt: SCRYPT });
-  await repository.parity.change({ on: true, overhead: 0.03 });
-  const contents = new Map<string, Buffer>();
-  for (let round = 0; round < 3; round += 1) {
-    for (let number = 0; number < 6; number += 1) {
-      const content = chance.bytes(200 + chance.below(120_000));
-      contents.set(`round${round}/folder${number % 2}/file${number}`, content);
-    }
-    await saveFiles(repository, contents, 100_000);
-    await repository.sealed.write(`points/shop/test/${round}`, chance.bytes(400));
-  }
-  await checkRepository(repository, { readData: true });
-  await repository.close();
-  return { files, contents };
 }
 
 /** Open all the time, for it takes threads: what it looks at is exchanged below it. */
@@ -215,25 +185,4 @@ function mustBeMended({ kind, names, isWithinParity }: Damage): boolean {
 function shortName(name: string): string {
   const last = name.split('/').at(-1) as string;
   return last.length === 64 ? last.slice(0, 8) : last;
-}
-
-/** 1 for an error that says what is wrong and what to do; anything else is thrown on. */
-function asNamed(error: unknown): 1 {
-  if (!(error instanceof HoldfastError) || error.guidance === '') throw error;
-  return 1;
-}
-
-async function resticCheck(files: Files): Promise<void> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-damage-'));
-  try {
-    for (const [name, bytes] of files) {
-      await fs.mkdir(path.dirname(path.join(folder, name)), { recursive: true });
-      await fs.writeFile(path.join(folder, name), bytes);
-    }
-    const env = { ...process.env, RESTIC_PASSWORD: PASSWORD.reveal() };
-    const words = ['--no-cache', '-r', folder, 'check', '--read-data'];
-    await promisify(execFile)('restic', words, { env });
-  } finally {
-    await fs.rm(folder, { recursive: true, force: true });
-  }
 }

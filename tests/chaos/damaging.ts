@@ -1,8 +1,7 @@
 /** Ways in which the files of a repository get damaged. */
 import { layoutFor } from '../../src/repository/parity/layout.ts';
 import type { Chance } from './chance.ts';
-
-export type Files = Map<string, Buffer>;
+import type { Files } from './sample.ts';
 
 export type Damage = {
   kind: 'flip' | 'burst' | 'zeros' | 'cut' | 'garbage' | 'deletion' | 'swap';
@@ -74,7 +73,7 @@ function damagedBytes(
       return { bytes, touched: noise.length };
     }
     case 'zeros':
-      bytes.fill(0, from, from + length);
+      bytes.fill(0, from, Math.min(from + length, bytes.length));
       return { bytes, touched: Math.min(length, bytes.length - from) };
     case 'cut': {
       const left = chance.fraction() < 0.5 ? bytes.length - length : from;

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
+import { faults } from './faults.ts';
 import { fuzz } from './fuzz.ts';
 
 /** A new campaign is one line here. */
 const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
+  faults,
   fuzz,
 };
 

@@ -21,7 +21,11 @@ export type Fault =
   /** A list as it was before the last changes. */
   | { kind: 'stale-list' }
   /** One bit of what is read is another one. */
-  | { kind: 'wrong-bytes'; atByte: number };
+  | { kind: 'wrong-bytes'; atByte: number }
+  /** What is read is what another file holds, the one that was read before. */
+  | { kind: 'other-file' }
+  /** What is read is what the file held before it was replaced. */
+  | { kind: 'old-bytes' };
 
 export type FaultRule = {
   on: StorageOperation | readonly StorageOperation[];
@@ -44,8 +48,13 @@ export class FaultyStorage implements Storage {
   readonly #late: (() => Promise<void>)[] = [];
   /** What lists showed last, by prefix. */
   readonly #listed = new Map<string, StoredFile[]>();
+  /** What replaced files held before. */
+  readonly #replaced = new Map<string, Buffer>();
+  #readBefore: string | undefined;
   /** Every call, in order: `write data/ab/ab12…`. */
   readonly calls: string[] = [];
+  /** Kinds of faults that struck, in order. */
+  readonly struck: Fault['kind'][] = [];
 
   constructor(inner: Storage, rules: readonly FaultRule[] = []) {
     this.#inner = inner;
@@ -65,6 +74,10 @@ export class FaultyStorage implements Storage {
 
   async read(name: string, range?: ByteRange): Promise<Buffer> {
     const fault = await this.#meet('read', name);
+    if (fault?.kind === 'old-bytes') return this.#readOld(name, range);
+    const other = this.#readBefore;
+    this.#readBefore = name;
+    if (fault?.kind === 'other-file' && other) return this.#inner.read(other, range);
     const bytes = await this.#inner.read(name, range);
     if (fault?.kind !== 'wrong-bytes' || bytes.length === 0) return bytes;
     const at = fault.atByte % bytes.length;
@@ -82,7 +95,23 @@ export class FaultyStorage implements Storage {
     }
     const kept =
       fault?.kind === 'cut' ? [Buffer.concat(parts).subarray(0, fault.keepBytes)] : parts;
+    await this.#keepOld(name);
     await this.#inner.write(name, kept);
+  }
+
+  async #keepOld(name: string): Promise<void> {
+    const isWatched = this.#rules.some(({ fault }) => fault.kind === 'old-bytes');
+    if (isWatched && (await this.#inner.stat(name))) {
+      this.#replaced.set(name, await this.#inner.read(name));
+    }
+  }
+
+  async #readOld(name: string, range?: ByteRange): Promise<Buffer> {
+    const old = this.#replaced.get(name);
+    if (!old) return this.#inner.read(name, range);
+    const { offset, length } = range ?? { offset: 0, length: old.length };
+    if (offset + length > old.length) throw errors.shortRead([name, 'an old one']);
+    return Buffer.from(old.subarray(offset, offset + length));
   }
 
   async *list(prefix: string): AsyncIterable<StoredFile> {
@@ -138,7 +167,9 @@ export class FaultyStorage implements Storage {
       if (![rule.on].flat().includes(on) || (rule.name && !rule.name.test(name))) continue;
       rule.seen += 1;
       const nth = rule.seen - (rule.after ?? 0);
-      if (nth >= 1 && nth <= (rule.times ?? 1)) return rule.fault;
+      if (nth < 1 || nth > (rule.times ?? 1)) continue;
+      this.struck.push(rule.fault.kind);
+      return rule.fault;
     }
     return undefined;
   }

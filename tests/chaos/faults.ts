@@ -1,0 +1,214 @@
+/**
+ * Faults: storage that errors, times out, is slow, full, cuts or loses writes, shows them late, returns other or old
+ * bytes, lists what was. Never a wrong byte comes out; what was acknowledged is there, or, where the storage itself
+ * acknowledged falsely, a check finds and names it; the next run goes on by itself.
+ */
+import { checkRepository, openRepository, type Repository } from '#repository';
+import { inLanes } from '../../src/repository/in-lanes.ts';
+import { readFiles, saveFiles } from '../../src/repository/saved-files.fixture.ts';
+import { type Fault, type FaultRule, FaultyStorage } from '../../src/repository/storage/faulty.ts';
+import { MemoryStorage } from '../../src/repository/storage/memory.ts';
+import type { Storage } from '../../src/repository/storage/storage.ts';
+import { type Campaign, type CampaignOptions, type CampaignReport, Figures } from './campaign.ts';
+import { Chance } from './chance.ts';
+import { asNamed, type Base, type Files, makeBase, PASSWORD, resticCheck } from './sample.ts';
+
+const LANES = 4;
+const RESTIC_EVERY = 100;
+
+export const faults: Campaign = {
+  summary: 'storage that errors, cuts, loses, delays, mixes up: no wrong byte, no false word',
+  count: 1000,
+  run: runFaults,
+};
+
+export async function runFaults({ count, seed, note }: CampaignOptions): Promise<CampaignReport> {
+  const figures = new Figures();
+  const failures: string[] = [];
+  const base = await makeBase(new Chance(seed));
+  let done = 0;
+  await inLanes(Array.from({ length: count }).keys(), LANES, async (number) => {
+    const trial = new Trial(base, seed, number, figures);
+    try {
+      await trial.run();
+    } catch (error) {
+      trial.failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    for (const failure of trial.failures) failures.push(`${trial.name}: ${failure}`);
+    done += 1;
+    if (done % 100 === 0) note(`${done} of ${count}, ${failures.length} failures`);
+  });
+  return { figures: { 'sessions under faults': count, ...figures.toJSON() }, failures };
+}
+
+class Trial {
+  readonly failures: string[] = [];
+  name = 'nothing done yet';
+  readonly #base: Base;
+  readonly #number: number;
+  readonly #chance: Chance;
+  readonly #figures: Figures;
+  readonly #files: Files;
+  readonly #added = new Map<string, Buffer>();
+
+  constructor(base: Base, seed: number, number: number, figures: Figures) {
+    this.#base = base;
+    this.#number = number;
+    this.#chance = new Chance(seed * 1_000_003 + number);
+    this.#figures = figures;
+    this.#files = new Map(base.files);
+  }
+
+  async run(): Promise<void> {
+    const rules = Array.from({ length: 1 + this.#chance.below(3) }, () =>
+      ruleByChance(this.#chance),
+    );
+    this.name = `#${this.#number} ${JSON.stringify(rules.map(({ on, fault }) => [on, fault.kind]))}`;
+    const storage = new FaultyStorage(new MemoryStorage(this.name, this.#files), rules);
+    for (let number = 0; number < 2; number += 1) {
+      this.#added.set(`new${number}`, this.#chance.bytes(1 + this.#chance.below(150_000)));
+    }
+    const acknowledged = await this.#session(storage);
+    await storage.settle();
+    for (const kind of new Set(storage.struck)) this.#figures.add(`struck: ${kind}`);
+    const isFalse = storage.struck.some((kind) => kind === 'cut' || kind === 'lost');
+    this.#figures.add(acknowledged ? 'acknowledged' : 'refused, with a clear error');
+    await this.#afterwards(acknowledged, isFalse);
+  }
+
+  /** Reads everything and saves a snapshot, under faults. True where that was acknowledged. */
+  async #session(storage: FaultyStorage): Promise<boolean> {
+    let repository: Repository | undefined;
+    try {
+      repository = await openImpatiently(storage);
+      await repository.loadIndex();
+      for (const { tree } of await repository.snapshots.list()) {
+        await this.#expectRight(repository, tree, this.#base.contents, 'under faults');
+      }
+      await saveFiles(repository, this.#added, 60_000);
+      return true;
+    } catch (error) {
+      asNamed(error);
+      return false;
+    } finally {
+      await repository?.close();
+    }
+  }
+
+  async #afterwards(acknowledged: boolean, isFalse: boolean): Promise<void> {
+    const repository = await openImpatiently(new MemoryStorage(this.name, this.#files));
+    try {
+      // What a client that died leaves behind.
+      await repository.locks.unlock(true);
+      const report = await checkRepository(repository, { readData: true });
+      if (report.verdict === 'fail' && !isFalse) {
+        this.failures.push(`damaged afterwards: ${report.problems[0]?.what}`);
+      }
+      const snapshots = await repository.snapshots.list({}, () => {});
+      const known = new Map([...this.#base.contents, ...this.#added]);
+      let whole = 0;
+      for (const { tree } of snapshots) {
+        if (await this.#expectRight(repository, tree, known, 'afterwards')) whole += 1;
+      }
+      // The three of before, and the new one.
+      if (!isFalse && whole < (acknowledged ? 4 : 3)) this.failures.push(`only ${whole} are whole`);
+      if (isFalse && acknowledged && whole < 4) this.#expectTold(report);
+      if (report.verdict === 'pass') await this.#goOn(repository, known);
+    } finally {
+      await repository.close();
+    }
+  }
+
+  /** The storage said that it had stored what it hadn't: the check must have said so. */
+  #expectTold(report: Awaited<ReturnType<typeof checkRepository>>): void {
+    if (report.problems.length + report.mended.length + report.notes.length > 0) {
+      this.#figures.add('false word of the storage, found by check');
+    } else this.failures.push('a snapshot is lost, and the check has not said so');
+  }
+
+  /** The next run goes on by itself, and restic finds what it leaves clean. */
+  async #goOn(repository: Repository, known: ReadonlyMap<string, Buffer>): Promise<void> {
+    const { tree } = await saveFiles(repository, this.#added, 60_000);
+    if (!(await this.#expectRight(repository, tree, known, 'in the next run'))) {
+      this.failures.push('the next run did not go on');
+    }
+    if (this.#number % RESTIC_EVERY !== 0) return;
+    await resticCheck(this.#files);
+    this.#figures.add('restic check --read-data clean');
+  }
+
+  /** Right bytes or a clear error; true where all were right. */
+  async #expectRight(
+    repository: Repository,
+    tree: string,
+    known: ReadonlyMap<string, Buffer>,
+    when: string,
+  ): Promise<boolean> {
+    let isWhole = true;
+    for (const [name, read] of await readFiles(repository, tree)) {
+      if (!Buffer.isBuffer(read)) {
+        asNamed(read);
+        isWhole = false;
+      } else if (!known.get(name)?.equals(read)) this.failures.push(`${name} read wrong ${when}`);
+    }
+    return isWhole;
+  }
+}
+
+/** Tries again as often as ever, but without long pauses. */
+function openImpatiently(inner: Storage): Promise<Repository> {
+  const storage: Storage = {
+    patience: { firstPauseMs: 1, longestPauseMs: 4 },
+    ...{ location: inner.location, concurrency: inner.concurrency },
+    read: (name, range) => inner.read(name, range),
+    write: (name, parts) => inner.write(name, parts),
+    list: (prefix) => inner.list(prefix),
+    stat: (name) => inner.stat(name),
+    remove: (name) => inner.remove(name),
+    close: () => inner.close(),
+  };
+  return openRepository({ storage, password: PASSWORD, cache: false });
+}
+
+const NAMES = [/./, /^data\//, /^index\//, /^snapshots\//, /^keys\//, /^config/, /^holdfast\//];
+
+function ruleByChance(chance: Chance): FaultRule {
+  const fault = chance.oneOf<() => Fault>([
+    () => ({ kind: 'error' }),
+    () => ({ kind: 'timeout', afterMs: 1 }),
+    () => ({ kind: 'slow', delayMs: chance.below(20) }),
+    () => ({ kind: 'full' }),
+    () => ({ kind: 'cut', keepBytes: chance.below(20_000) }),
+    () => ({ kind: 'late' }),
+    () => ({ kind: 'lost' }),
+    () => ({ kind: 'stale-list' }),
+    () => ({ kind: 'wrong-bytes', atByte: chance.below(100_000) }),
+    () => ({ kind: 'other-file' }),
+    () => ({ kind: 'old-bytes' }),
+  ])();
+  return {
+    on: operationsOf(fault.kind),
+    name: chance.oneOf(NAMES),
+    fault,
+    after: chance.below(chance.oneOf([1, 4, 12])),
+    times: chance.oneOf([1, 1, 2, 5, Number.POSITIVE_INFINITY]),
+  };
+}
+
+function operationsOf(kind: Fault['kind']): FaultRule['on'] {
+  switch (kind) {
+    case 'cut':
+    case 'late':
+    case 'lost':
+    case 'full':
+      return 'write';
+    case 'stale-list':
+      return 'list';
+    case 'wrong-bytes':
+    case 'other-file':
+    case 'old-bytes':
+      return 'read';
+    default:
+      return ['read', 'write', 'list', 'stat', 'remove'];
+  }
+}
