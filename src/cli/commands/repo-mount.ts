@@ -13,7 +13,7 @@ export const command: CommandSpec = {
   ],
   examples: [
     'holdfast repo mount /mnt/backup --repo /srv/backup',
-    'cp -a /mnt/backup/hosts/web1/latest/srv/media /srv/media-back',
+    'holdfast repo mount /mnt/backup --allow-other',
   ],
   exits: { ...REPOSITORY_EXITS, 0: 'unmounted', 130: 'interrupted, and unmounted' },
   async run([folder], options, io) {
