@@ -231,7 +231,7 @@ describe('a locked repository', () => {
     const folder = copyOfRepository();
     const child = await resticAtWork(folder);
     const says = new RegExp(`locked by PID ${child.pid} of .* on `);
-    for (const words of [['prune'], ['forget', '--keep-last', '1']]) {
+    for (const words of [['prune', '--now'], ['forget', '--keep-last', '1']]) {
       expectClearFailure(await run(folder, ...words), { code: 4, says, advises: /Wait/ });
     }
     expect((await run(folder, 'unlock')).stdout).toBe('0 stale locks removed.\n');
@@ -243,7 +243,7 @@ describe('a locked repository', () => {
     // It would try for long to take its lock away itself.
     child.kill('SIGKILL');
     await waitFor(async () => child.signalCode !== null, 'restic to be dead');
-    expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
+    expect(await run(folder, 'prune', '--now')).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('by a dead process: says so, and unlock removes it', async () => {
@@ -251,7 +251,7 @@ describe('a locked repository', () => {
     const child = await resticAtWork(folder);
     child.kill('SIGKILL');
     await waitFor(async () => child.signalCode !== null, 'restic to be dead');
-    expectClearFailure(await run(folder, 'prune'), {
+    expectClearFailure(await run(folder, 'prune', '--now'), {
       code: 4,
       says: new RegExp(`PID ${child.pid} .*seems to be gone`),
       advises: /holdfast repo unlock/,
@@ -259,7 +259,7 @@ describe('a locked repository', () => {
     expect((await run(folder, 'unlock')).stdout).toMatch(
       new RegExp(`^1 stale lock removed:\n  by PID ${child.pid} of .*\n$`),
     );
-    expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
+    expect(await run(folder, 'prune', '--now')).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('is waited for by a backup, which says so and ends at Ctrl-C', async () => {
@@ -471,7 +471,7 @@ describe('a backup that is cut', () => {
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
     expect(await run(folder, 'backup', large)).toMatchObject({ code: 0, stderr: '' });
     expect(snapshotsOf(folder)).toBe(3);
-    expect(await run(folder, 'prune')).toMatchObject({ code: 0 });
+    expect(await run(folder, 'prune', '--now')).toMatchObject({ code: 0 });
   });
 
   test('by two Ctrl-C ends at once, and what stays of it hinders nobody for long', async () => {
@@ -496,7 +496,7 @@ describe('a backup that is cut', () => {
       code: 0,
       stdout: expect.stringMatching(/^1 stale lock removed:\n/),
     });
-    expect(await run(folder, 'prune')).toMatchObject({ code: 0, stderr: '' });
+    expect(await run(folder, 'prune', '--now')).toMatchObject({ code: 0, stderr: '' });
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
   });
 });

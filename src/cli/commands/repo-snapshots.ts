@@ -1,3 +1,4 @@
+import type { Hold } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import {
   listOf,
@@ -19,7 +20,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 3: 'some snapshots are damaged (named)' },
   async run(_args, options, io) {
     const { tableLines } = await import('../frame/table.ts');
-    const { formatCounted } = await import('#base');
+    const { formatCounted, messageOf } = await import('#base');
     return await withRepository(options, async (repository) => {
       let damaged = 0;
       const filter = {
@@ -32,6 +33,16 @@ export const command: CommandSpec = {
         io.warn(`✗ ${id.slice(0, 8)} can't be read: ${error.message}`);
       });
       snapshots.reverse();
+      const { describeHold, readHolds } = await import('#repository');
+      const holds = await readHolds(repository).catch((error: unknown) => {
+        damaged += 1;
+        io.warn(`✗ holds can't be read: ${messageOf(error)}`);
+        return new Map<string, Hold>();
+      });
+      const held = (id: string) => {
+        const hold = holds.get(id);
+        return hold && describeHold(hold);
+      };
       const rows = snapshots.map((snapshot) => ({
         cells: [
           snapshot.id.slice(0, 8),
@@ -39,6 +50,7 @@ export const command: CommandSpec = {
           snapshot.hostname,
           snapshot.tags.join(','),
           snapshot.paths.join(' '),
+          ...(holds.size > 0 ? [held(snapshot.id) ?? ''] : []),
         ],
       }));
       const columns = [
@@ -47,10 +59,15 @@ export const command: CommandSpec = {
         { title: 'HOST', shrinkTo: 8 },
         { title: 'TAGS', shrinkTo: 10 },
         { title: 'PATHS', shrinkTo: 12 },
+        ...(holds.size > 0 ? [{ title: 'HOLD', shrinkTo: 20 }] : []),
       ];
       if (rows.length > 0) for (const line of tableLines(columns, rows, io.columns)) io.say(line);
       io.say(rows.length === 0 ? 'No snapshots.' : `\n${formatCounted(rows.length, 'snapshot')}.`);
-      io.result({ snapshots: snapshots.map(({ others: _others, ...shown }) => shown), damaged });
+      const shown = snapshots.map(({ others: _others, ...snapshot }) => {
+        const hold = held(snapshot.id);
+        return { ...snapshot, ...(hold !== undefined && { hold }) };
+      });
+      io.result({ snapshots: shown, damaged });
       return damaged > 0 ? 3 : 0;
     });
   },

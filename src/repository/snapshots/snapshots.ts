@@ -19,7 +19,7 @@ export type SnapshotFilter = {
 };
 
 const MIN_PREFIX = 4;
-const READS_AT_ONCE = 8;
+const READS_AT_ONCE = 16;
 
 export class Snapshots {
   readonly #files: UnpackedFiles;
