@@ -231,7 +231,10 @@ describe('a locked repository', () => {
     const folder = copyOfRepository();
     const child = await resticAtWork(folder);
     const says = new RegExp(`locked by PID ${child.pid} of .* on `);
-    for (const words of [['prune', '--now'], ['forget', '--keep-last', '1']]) {
+    for (const words of [
+      ['prune', '--now'],
+      ['forget', '--keep-last', '1'],
+    ]) {
       expectClearFailure(await run(folder, ...words), { code: 4, says, advises: /Wait/ });
     }
     expect((await run(folder, 'unlock')).stdout).toBe('0 stale locks removed.\n');
