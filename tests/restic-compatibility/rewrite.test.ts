@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backupPaths } from '#capture';
 import {
   type CaptureKind,
+  holdSnapshot,
   listCaptures,
   openWriter,
   type Repository,
@@ -113,18 +114,21 @@ test('without forgetting, both stay, and a second run makes no third', async () 
 test('captures follow their snapshots; what is held, or of a database, stays whole and is named', async () => {
   const { snapshot: followed } = await backupPaths(repository, [input], { tags: ['capture:one'] });
   const { snapshot: base } = await backupPaths(repository, [input], { tags: ['capture:two'] });
-  const { snapshot: held } = await backupPaths(repository, [input], { tags: ['held'] });
+  const { snapshot: held } = await backupPaths(repository, [input]);
+  await holdSnapshot(repository, held.id, 'a lawsuit');
+  const { snapshot: spared } = await backupPaths(repository, [input], { tags: ['spared'] });
   await capture('files', followed, 'one');
   await capture('base', base, 'two');
   const result = await rewriteSnapshots(repository, {
     leavesOut,
     forget: true,
-    protect: ({ tags }) => (tags.includes('held') ? 'it is on legal hold' : undefined),
+    protect: ({ tags }) => (tags.includes('spared') ? 'of ours' : undefined),
   });
   expect(result.rewritten.map(({ before }) => before.id)).toEqual([followed.id]);
   expect(Object.fromEntries(result.spared.map((one) => [one.snapshot.id, one.because]))).toEqual({
     [base.id]: expect.stringContaining('whole or not at all'),
-    [held.id]: 'it is on legal hold',
+    [held.id]: expect.stringMatching(/^held since .*: a lawsuit$/),
+    [spared.id]: 'of ours',
   });
   const entries = await listCaptures(repository, ADDRESS);
   const records = await Promise.all(entries.map((entry) => readCapture(repository, entry)));

@@ -6,6 +6,7 @@ import {
   passwordFrom,
   REPOSITORY_EXITS,
   REPOSITORY_OPTIONS,
+  storageFrom,
 } from '../repository/session.ts';
 
 export const command: CommandSpec = {
@@ -37,10 +38,11 @@ export const command: CommandSpec = {
 
 /** Through a storage in which nothing can be changed. */
 async function look(location: string, options: Record<string, unknown>, io: Io): Promise<Survey> {
-  const { openRepository, openStorage, readOnly, surveyRepository } = await import('#repository');
+  const { openRepository, readOnly, surveyRepository } = await import('#repository');
   const password = await passwordFrom(options);
-  const storage = readOnly(await openStorage(location));
-  const repository = await openRepository({ storage, password });
+  const storage = readOnly(await storageFrom(location, options));
+  const cache = options.cache === false ? { cache: false as const } : {};
+  const repository = await openRepository({ storage, password, ...cache });
   try {
     return await surveyRepository(repository, {
       check: options.check !== false,

@@ -21,6 +21,7 @@ export const command: CommandSpec = {
     ...REPOSITORY_OPTIONS,
     ['--from <location>', 'the repository to copy from (or HOLDFAST_FROM_REPOSITORY)'],
     ['--from-password-file <file>', 'file that holds its password (or HOLDFAST_FROM_PASSWORD)'],
+    ['--from-option <name=value...>', 'the same as --option, of the repository to copy from'],
     ...SNAPSHOT_FILTER_OPTIONS,
   ],
   examples: [
@@ -36,17 +37,22 @@ export const command: CommandSpec = {
     const isChoice =
       listOf(names).length > 0 || SNAPSHOT_FILTERS.some((option) => options[option] !== undefined);
     return await withRepository(options, (to) =>
-      withRepositoryAt(from.location, from.password, async (source) => {
-        const { copyRepository } = await import('#repository');
-        const choose = () => chooseSnapshots(source, listOf(names), options);
-        const result = await copyRepository(source, to, {
-          ...(isChoice && { choose }),
-          onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
-          progress: io.progress,
-          signal: io.signal,
-        });
-        return await report(result, io);
-      }),
+      withRepositoryAt(
+        from.location,
+        from.password,
+        async (source) => {
+          const { copyRepository } = await import('#repository');
+          const choose = () => chooseSnapshots(source, listOf(names), options);
+          const result = await copyRepository(source, to, {
+            ...(isChoice && { choose }),
+            onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
+            progress: io.progress,
+            signal: io.signal,
+          });
+          return await report(result, io);
+        },
+        { option: options.fromOption, cache: options.cache },
+      ),
     );
   },
 };

@@ -32,6 +32,14 @@ const commands: CommandSpec[] = [
   },
   {
     ...about,
+    path: ['repeat'],
+    async run(_args, _options, io) {
+      io.say('a\u001b[2J\u009bb\n\tc\r');
+      return 0;
+    },
+  },
+  {
+    ...about,
     path: ['speak'],
     async run(_args, _options, io) {
       io.say('hello');

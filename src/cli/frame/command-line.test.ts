@@ -93,6 +93,10 @@ describe('a command line', () => {
     expect(await run('speak')).toMatchObject({ output: 'hello\n' });
   });
 
+  test('lets no text from outside move the cursor', async () => {
+    expect(await run('repeat')).toMatchObject({ output: 'a\\x1b[2J\\x9bb\n\tc\\x0d\n' });
+  });
+
   test('stops at the first interrupt and tells the command', async () => {
     const waiting = start(fixture, ['wait']);
     await waiting.said('waiting');

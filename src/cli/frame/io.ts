@@ -26,11 +26,11 @@ export function createIo(json: boolean, signal: AbortSignal): FrameIo {
     columns: Math.max(40, output.isTTY === true ? output.columns || 80 : 80),
     say(line = '') {
       bar.clear();
-      if (!json) output.write(`${line}\n`);
+      if (!json) output.write(`${withoutControls(line)}\n`);
     },
     warn(line) {
       bar.clear();
-      errors.write(`${line}\n`);
+      errors.write(`${withoutControls(line)}\n`);
     },
     result(value) {
       bar.clear();
@@ -53,6 +53,17 @@ export function createIo(json: boolean, signal: AbortSignal): FrameIo {
       await Promise.all([drained(output), drained(errors)]);
     },
   };
+}
+
+/**
+ * Names of hosts, tags, files and messages of servers come from outside: no byte of them may move a cursor or change a
+ * terminal. Lines and tabs stay.
+ */
+function withoutControls(text: string): string {
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 /** JSON has no bigint: positions and sizes beyond 2^53 go out as strings of digits. */

@@ -1,6 +1,7 @@
 /** Taking paths out of snapshots that were made already: each becomes another one, without them. */
 import { type ProgressListener, silent } from '#base';
 import { KnownSnapshots, originalOf } from '../copy/same-snapshot.ts';
+import { describeHold, type Hold, readHolds } from '../forget/holds.ts';
 import type { CaptureEntry } from '../records/names.ts';
 import { listCaptures, listStores, readCapture, rewriteCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
@@ -17,7 +18,7 @@ export type RewriteOptions = {
   forget?: boolean;
   /** Only say what would happen. */
   dryRun?: boolean;
-  /** A reason to leave a snapshot as it is: it is on legal hold, say. */
+  /** A reason to leave a snapshot as it is. One on legal hold stays with `forget` in any case. */
   protect?: (snapshot: Snapshot) => string | undefined;
   /** How long to wait where somebody else holds the repository. Default 0: refused at once. */
   lockWaitMs?: number;
@@ -85,6 +86,7 @@ class Rewrite {
   readonly #looking: TreeRewriter;
   readonly #writing: TreeRewriter;
   readonly #result: RewriteResult;
+  #holds: ReadonlyMap<string, Hold> = new Map();
 
   constructor(
     repository: Repository,
@@ -106,6 +108,7 @@ class Rewrite {
     const { choose, progress = silent, signal } = this.#options;
     const snapshots = choose ? await choose() : await this.#repository.snapshots.list();
     const captures = await this.#captures(snapshots);
+    this.#holds = await readHolds(this.#repository);
     const planned: { snapshot: Snapshot; tree: RewrittenTree }[] = [];
     for (const [doneItems, snapshot] of snapshots.entries()) {
       signal?.throwIfAborted();
@@ -133,7 +136,8 @@ class Rewrite {
     const kind = captures.get(captureOf(snapshot) ?? '')?.kind;
     if (kind && WHOLE_KINDS.includes(kind))
       return `it is a database's ${kind}: whole or not at all`;
-    return this.#options.protect?.(snapshot);
+    const hold = this.#options.forget ? this.#holds.get(snapshot.id) : undefined;
+    return hold ? describeHold(hold) : this.#options.protect?.(snapshot);
   }
 
   async #save(
