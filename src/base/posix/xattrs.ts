@@ -15,6 +15,10 @@ const fsetxattr = libcFunction<[number, Buffer, Buffer, number, number]>(
   'int fsetxattr(int file, const void *name, const void *value, size_t size, int flags)',
 );
 
+const lremovexattr = libcFunction<[Buffer, Buffer]>(
+  'int lremovexattr(const void *path, const void *name)',
+);
+
 // Linux: no attribute is longer than 64 KiB, no list either (XATTR_SIZE_MAX, XATTR_LIST_MAX).
 const MAX_BYTES = 65_536;
 const ENODATA = 61;
@@ -72,4 +76,10 @@ export function setXattr(path: Buffer, attribute: ExtendedAttribute): void {
 export function setOpenXattr(file: number, { name, value }: ExtendedAttribute): void {
   if (process.platform !== 'linux') throw systemError('fsetxattr', ENOTSUP);
   checkedCall(fsetxattr(file, cPath(name), value, value.length, 0), 'fsetxattr');
+}
+
+/** Throws system errors (ENODATA where it isn't there). */
+export function removeXattr(path: Buffer, name: Buffer): void {
+  if (process.platform !== 'linux') throw systemError('lremovexattr', ENOTSUP, path);
+  checkedCall(lremovexattr(cPath(path), cPath(name)), 'lremovexattr', path);
 }

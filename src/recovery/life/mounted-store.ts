@@ -18,7 +18,7 @@ export async function mountStore(
   mounts: MountClient,
   state: RecoveryState,
   store: string,
-  what: { tree: string; root?: RootMetadata },
+  what: { tree: string; root?: RootMetadata; hasXattrs: boolean },
 ): Promise<RestoreProblem[]> {
   const entry = state.stores[store] as Entry;
   const folder = path.dirname(entry.directory);

@@ -170,7 +170,10 @@ async function restoreStore(
   const { root } = chosen.capture;
   const what = { tree: snapshot.tree, ...(root && { root }) };
   const problems = options.mounts
-    ? await mountStore(options.mounts, state, name, what)
+    ? await mountStore(options.mounts, state, name, {
+        ...what,
+        hasXattrs: chosen.capture.kind === 'files',
+      })
     : await writeOut(state, chosen, what, options);
   return problems.map((problem) => ({ store: name, ...problem }));
 }

@@ -15,11 +15,11 @@ import {
   encodeStatfs,
   type FuseRequest,
 } from '../fuse/wire.ts';
+import { answerAttribute, answerAttributeNames } from '../fuse/xattr-answers.ts';
 import { attributesOf } from './attributes.ts';
 import type { ContentReader } from './file-content.ts';
 import { type BrowseNode, NodeTable, numberOfEntry } from './nodes.ts';
 import type { BrowsedFolder, BrowsedRepository, NamedNode } from './repository-view.ts';
-import { answerAttribute, answerAttributeNames } from './xattr-answers.ts';
 
 const { EINVAL, EIO, EISDIR, ENOENT, ENOTDIR, EROFS } = os.constants.errno;
 

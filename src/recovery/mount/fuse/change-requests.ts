@@ -103,6 +103,16 @@ export function decodeSync(body: Buffer): { handle: bigint; dataOnly: boolean } 
   return { handle: body.readBigUInt64LE(0), dataOnly: (body.readUInt32LE(8) & 1) !== 0 };
 }
 
+export type SetAttributeRequest = { name: Buffer; value: Buffer; flags: number };
+
+/** SETXATTR, as it is without FUSE_SETXATTR_EXT. `flags`: as setxattr(2) has them. */
+export function decodeSetAttribute(body: Buffer): SetAttributeRequest {
+  const sizeBytes = body.readUInt32LE(0);
+  const name = decodeName(body, 8);
+  const at = 8 + name.length + 1;
+  return { name, value: body.subarray(at, at + sizeBytes), flags: body.readUInt32LE(4) };
+}
+
 export type AllocateRequest = { handle: bigint; offset: bigint; lengthBytes: bigint; mode: number };
 
 export function decodeAllocate(body: Buffer): AllocateRequest {

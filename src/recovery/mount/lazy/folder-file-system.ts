@@ -17,6 +17,7 @@ import {
 import { attributesOf } from './attributes.ts';
 import { FolderFiles, type MaybeAnswer } from './folder-files.ts';
 import { FolderNames, KNOWN } from './folder-names.ts';
+import { FolderXattrs } from './folder-xattrs.ts';
 import type { Deferred } from './messages.ts';
 import type { FolderNode, NodeTable } from './nodes.ts';
 import type { PageStore } from './page-store.ts';
@@ -31,6 +32,7 @@ export type FolderParts = {
   folder: string;
   nodes: NodeTable;
   pages: PageStore;
+  hasXattrs: boolean;
   defer: (request: Deferred) => void;
 };
 
@@ -39,13 +41,15 @@ export class FolderFileSystem {
   readonly #nodes: NodeTable;
   readonly #names: FolderNames;
   readonly #files: FolderFiles;
+  readonly #xattrs: FolderXattrs;
   readonly #defer: (request: Deferred) => void;
 
-  constructor({ folder, nodes, pages, defer }: FolderParts) {
+  constructor({ folder, nodes, pages, hasXattrs, defer }: FolderParts) {
     this.#folder = folder;
     this.#nodes = nodes;
     this.#names = new FolderNames(nodes);
     this.#files = new FolderFiles(nodes, pages, defer);
+    this.#xattrs = new FolderXattrs(hasXattrs);
     this.#defer = defer;
   }
 
@@ -87,6 +91,10 @@ export class FolderFileSystem {
     [OPCODE.read]: (_, request) => this.#files.read(request),
     [OPCODE.write]: (_, request) => this.#files.write(request),
     [OPCODE.flush]: () => [],
+    [OPCODE.setxattr]: (node, { body }) => this.#xattrs.set(this.#pathOf(node), body),
+    [OPCODE.getxattr]: (node, { body }) => this.#xattrs.get(this.#pathOf(node), body),
+    [OPCODE.listxattr]: (node, { body }) => this.#xattrs.list(this.#pathOf(node), body),
+    [OPCODE.removexattr]: (node, { body }) => this.#xattrs.remove(this.#pathOf(node), body),
     [OPCODE.release]: (_, { body }) => this.#files.release(body),
     [OPCODE.fsync]: (_, request) => this.#files.sync(request),
     [OPCODE.fallocate]: (_, request) => this.#files.allocate(request),

@@ -14,7 +14,7 @@ import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { NodeTable } from './nodes.ts';
 import { PageStore, sharedPageMap } from './page-store.ts';
 
-const { descriptor, folder, state, pages } = workerData as FolderThreadData;
+const { descriptor, folder, state, pages, hasXattrs } = workerData as FolderThreadData;
 
 const files = readLazyFiles(state);
 const sizes = files.map(({ sizeBytes }) => sizeBytes);
@@ -34,6 +34,7 @@ const fileSystem = new FolderFileSystem({
   folder,
   nodes,
   pages: store,
+  hasXattrs,
   defer: (request) => tell({ kind: 'deferred', request }),
 });
 

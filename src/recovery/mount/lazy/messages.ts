@@ -30,6 +30,7 @@ export type FolderThreadData = {
   /** Where what is known of them lies. */
   state: string;
   pages: SharedArrayBuffer;
+  hasXattrs: boolean;
 };
 
 export type FolderThreadMessage =

@@ -13,6 +13,8 @@ import { loadPageMap, PageStore } from './page-store.ts';
 export type MountFolderOptions = LazyPlaces & {
   mountPoint: string;
   blobs: BlobCache;
+  /** False spares a database a request before each write, and leaves programs without extended attributes. */
+  hasXattrs: boolean;
   /** Told of whatever couldn't be read from the repository; a program that asked for it saw an I/O error. */
   onFailure: (error: unknown) => void;
 };
@@ -33,7 +35,7 @@ export type MountedFolder = {
 
 /** Needs a layout (`layOutTree`); goes on where an earlier mount, or machine, stopped. */
 export async function mountFolder(options: MountFolderOptions): Promise<MountedFolder> {
-  const { files: folder, state, mountPoint, blobs, onFailure } = options;
+  const { files: folder, state, mountPoint, blobs, hasXattrs, onFailure } = options;
   const files = readLazyFiles(state);
   const map = loadPageMap(
     state,
@@ -44,7 +46,7 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   const mount = await mountDevice(mountPoint, { allowOthers: true, readOnly: false });
   const { descriptor } = mount;
   const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
-  const workerData: FolderThreadData = { descriptor, folder, state, pages: map.shared };
+  const workerData: FolderThreadData = { descriptor, folder, state, pages: map.shared, hasXattrs };
   const thread = new Worker(new URL('./folder-thread.ts', import.meta.url), {
     workerData,
     // What it opens may be closed here, and the number be another's when the thread ends: it must not close that.

@@ -23,6 +23,7 @@ if (!isLaidOut(places)) await layOutTree({ repository, tree }, places);
 const mounted = await mountFolder({
   ...places,
   mountPoint,
+  hasXattrs: true,
   blobs: new BlobCache(repository, { maxBytes: 8 * 1024 * 1024 }),
   onFailure: (error) => process.stderr.write(`${messageOf(error)}\n`),
 });

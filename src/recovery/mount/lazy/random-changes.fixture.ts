@@ -1,7 +1,7 @@
 /** The same random changes on two folders, which must answer alike. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { allocateRange } from '#base';
+import { allocateRange, readXattrs, removeXattr, setXattr } from '#base';
 
 /** Numbers from 0 to before `below`, the same for the same seed (mulberry32). */
 export function randomNumbers(seed: number): (below: number) => number {
@@ -14,6 +14,7 @@ export function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
+const XATTR = Buffer.from('user.changed');
 const PUNCH_HOLE = 2 | 1;
 const ZERO_RANGE = 16 | 1;
 
@@ -65,6 +66,9 @@ export function randomChange(random: (below: number) => number, files: readonly 
     (root) => fs.mkdirSync(at(root, `folder-${filler % 3}`)),
     (root) => fs.renameSync(at(root, first), at(root, `folder-${filler % 3}/moved-${offset % 3}`)),
     (root) => fs.statSync(at(root, first)).size,
+    (root) => setXattr(Buffer.from(at(root, first)), { name: XATTR, value: Buffer.of(filler) }),
+    (root) => removeXattr(Buffer.from(at(root, first)), XATTR),
+    (root) => String(readXattrs(Buffer.from(at(root, first))).map(({ value }) => value[0])),
   ];
   return changes[random(changes.length)] as Change;
 }

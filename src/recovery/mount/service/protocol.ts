@@ -17,6 +17,8 @@ export type CloneRequest = LazyPlaces & {
   tree: string;
   /** What is known of that directory itself (`CaptureRecord.root`). */
   root?: RootMetadata;
+  /** See `mountFolder`. */
+  hasXattrs: boolean;
   /** User that everything is given to; undefined: the recorded owners. */
   owner?: string;
 };

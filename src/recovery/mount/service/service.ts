@@ -38,7 +38,7 @@ export class MountService {
 
   /** May be called again after anything that ended the mount: what was written then is there again. */
   async clone(request: CloneRequest): Promise<CloneAnswer> {
-    const { mountPoint, files, state } = request;
+    const { mountPoint, files, state, hasXattrs } = request;
     if (this.#mounts.has(mountPoint)) return { problems: [] };
     const problems = isLaidOut({ files, state }) ? [] : await this.#layOut(request);
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
@@ -47,6 +47,7 @@ export class MountService {
       files,
       state,
       mountPoint,
+      hasXattrs,
       blobs: this.#blobs,
       onFailure: (error) => {
         if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));

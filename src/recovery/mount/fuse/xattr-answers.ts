@@ -1,8 +1,8 @@
 /** Extended attributes: the kernel first asks how long the answer is, then for the answer. */
 import os from 'node:os';
 import type { ExtendedAttribute } from '#base';
-import type { FuseAnswer } from '../fuse/reply.ts';
-import { decodeName } from '../fuse/wire.ts';
+import type { FuseAnswer } from './reply.ts';
+import { decodeName } from './wire.ts';
 
 const { ENODATA, ERANGE } = os.constants.errno;
 const NAME_AT = 8;
