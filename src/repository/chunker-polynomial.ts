@@ -38,13 +38,13 @@ function square(a: bigint): bigint {
   return product;
 }
 
-function remainder(a: bigint, modulus: bigint): bigint {
+export function remainder(a: bigint, modulus: bigint): bigint {
   let rest = a;
   const width = degree(modulus);
   for (let d = degree(rest); d >= width; d = degree(rest)) rest ^= modulus << BigInt(d - width);
   return rest;
 }
 
-function degree(a: bigint): number {
+export function degree(a: bigint): number {
   return a === 0n ? -1 : a.toString(2).length - 1;
 }

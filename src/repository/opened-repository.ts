@@ -10,6 +10,7 @@ import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
 import type { Cache } from './cache/cache.ts';
+import { type Cutting, styleOfRepository } from './chunking/cutting.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
@@ -70,6 +71,7 @@ export class OpenedRepository implements Repository {
   readonly locks: Locks;
   readonly sealingThreads: SealingThreads;
   readonly #sealer: Sealer;
+  #cuttingStyle: Promise<Cutting['style']> | undefined;
   readonly #decompressor = new Decompressor();
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
@@ -147,6 +149,11 @@ export class OpenedRepository implements Repository {
       if (!mended) throw error;
       return mended;
     }
+  }
+
+  cuttingStyle(): Promise<Cutting['style']> {
+    this.#cuttingStyle ??= styleOfRepository(this);
+    return this.#cuttingStyle;
   }
 
   readBlobs(

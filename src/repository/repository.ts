@@ -3,6 +3,7 @@
 import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
+import type { Cutting } from './chunking/cutting.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { BlobIndex } from './index/blob-index.ts';
@@ -46,6 +47,11 @@ export interface Repository {
   readonly files: UnpackedFiles;
   /** Error correction of packs; off unless it was switched on. */
   readonly parity: PackParity;
+  /**
+   * How files are cut where content decides: as restic does where it has stored snapshots of its own, so that both share
+   * what they hold. Decided once for each open repository.
+   */
+  cuttingStyle(): Promise<Cutting['style']>;
   /** For `openWriter`. */
   readonly sealingThreads: SealingThreads;
   /**

@@ -18,6 +18,10 @@ export const command: CommandSpec = {
     ['--host <name>', 'another host name than this one'],
     ['--stdin', 'back up what comes on standard input, as one file'],
     ['--stdin-name <path>', 'what that file is called in the snapshot', 'stdin'],
+    [
+      '--fixed-chunks <size>',
+      'cut files of 1 MiB and more every so many bytes (64KiB), not by content',
+    ],
     ['--force', 'read every file again, whatever the last snapshot says'],
   ],
   examples: [
@@ -30,12 +34,14 @@ export const command: CommandSpec = {
     if (options.stdin === true) return await backupStdin(options, io);
     const { backupPaths } = await import('#capture');
     const { formatCount, formatCounted, formatDuration, formatSize } = await import('#base');
+    const fixedChunkBytes = await fixedChunksFrom(options.fixedChunks);
     return await withRepository(options, async (repository) => {
       const result = await backupPaths(repository, listOf(paths), {
         exclude: listOf(options.exclude),
         tags: listOf(options.tag),
         oneFileSystem: options.oneFileSystem === true,
         force: options.force === true,
+        ...(fixedChunkBytes === undefined ? {} : { writer: { fixedChunkBytes } }),
         ...(typeof options.host === 'string' ? { host: options.host } : {}),
         onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
         progress: io.progress,
@@ -95,4 +101,16 @@ async function backupStdin(options: Record<string, unknown>, io: Io): Promise<0>
     io.result({ snapshot: snapshot.id, sizeBytes, stats, tookMs: Math.round(result.tookMs) });
     return 0 as const;
   });
+}
+
+/** restic reads no chunk above 8 MiB; below 4 KiB trees would outgrow what they tell of. */
+const BOUNDS = { least: 4 * 1024, most: 8 * 1024 * 1024 };
+
+async function fixedChunksFrom(option: unknown): Promise<number | undefined> {
+  if (option === undefined) return undefined;
+  const { parseSizeBytes } = await import('#base');
+  const { errors } = await import('../errors.ts');
+  const bytes = parseSizeBytes(String(option));
+  if (bytes !== undefined && bytes >= BOUNDS.least && bytes <= BOUNDS.most) return bytes;
+  throw errors.usage(['--fixed-chunks is a size from 4KiB to 8MiB', 'holdfast repo backup']);
 }

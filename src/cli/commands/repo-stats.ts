@@ -21,6 +21,11 @@ export const command: CommandSpec = {
       io.say(
         `blobs       ${formatCount(stats.dataBlobs)} of data, ${formatCount(stats.treeBlobs)} of trees, ${formatSize(stats.plainBytes)} plain`,
       );
+      io.say(
+        stats.cuttingStyle === 'rabin'
+          ? 'cuts        as restic makes them: what its snapshots hold is shared'
+          : 'cuts        by content, 32 KiB and up in databases and images',
+      );
       io.say(`index       ${formatSize(stats.indexBytes)} of memory`);
       io.result(stats);
     });

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import asc from 'assemblyscript/asc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { newPolynomial } from '../chunker-polynomial.ts';
 import type { Chunking } from '../writer/writer.ts';
 import { ChunkWindow } from './chunk-window.ts';
 import { MAX_CHUNK_BYTES, MIN_CHUNK_BYTES } from './content-cutter.ts';
@@ -128,20 +129,41 @@ test('fixed chunks are all of one size but the last', () => {
   expect(lengths.map(({ length }) => length)).toEqual([131_072, 131_072, 37_856]);
 });
 
-test('the committed gear.wasm is what its source compiles to', async () => {
-  const source = fs.readFileSync(new URL('gear.as.ts', import.meta.url), 'utf8');
-  let compiled: Uint8Array | undefined;
-  const { error } = await asc.main(
-    ['gear.as.ts', '-O3', '--runtime', 'stub', '--noAssert', '--outFile', 'gear.wasm'],
-    {
-      readFile: (name) => (name === 'gear.as.ts' ? source : null),
-      writeFile: (name, contents) => {
-        if (name === 'gear.wasm') compiled = contents as Uint8Array;
+test.each(['gear', 'rabin'])(
+  'the committed %s.wasm is what its source compiles to',
+  async (name) => {
+    const source = fs.readFileSync(new URL(`${name}.as.ts`, import.meta.url), 'utf8');
+    let compiled: Uint8Array | undefined;
+    const { error } = await asc.main(
+      [`${name}.as.ts`, '-O3', '--runtime', 'stub', '--noAssert', '--outFile', `${name}.wasm`],
+      {
+        readFile: (file) => (file === `${name}.as.ts` ? source : null),
+        writeFile: (file, contents) => {
+          if (file === `${name}.wasm`) compiled = contents as Uint8Array;
+        },
+        listFiles: () => [],
       },
-      listFiles: () => [],
-    },
-  );
-  expect(error).toBeNull();
-  const committed = fs.readFileSync(new URL('gear.wasm', import.meta.url));
-  expect(Buffer.from(compiled as Uint8Array).equals(committed)).toBe(true);
+    );
+    expect(error).toBeNull();
+    const committed = fs.readFileSync(new URL(`${name}.wasm`, import.meta.url));
+    expect(Buffer.from(compiled as Uint8Array).equals(committed)).toBe(true);
+  },
+);
+
+describe("restic's cuts", () => {
+  const rabin = () => new ChunkWindow(createCutter(CONTENT, newPolynomial(), 'rabin'));
+
+  test('do not depend on the pieces in which the bytes come', () => {
+    const body = noise(5, 12 * MIB);
+    const window = rabin();
+    const whole = chunksOf(window, body, [MIB]);
+    expect(whole.length).toBeGreaterThan(4);
+    expect(chunksOf(window, body, [999_983, 7, 64 * 1024])).toEqual(whole);
+  });
+
+  test('stay within the bounds', () => {
+    const lengths = chunksOf(rabin(), Buffer.alloc(20 * MIB), [MIB]).map(({ length }) => length);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(MAX_CHUNK_BYTES);
+    expect(Math.min(...lengths.slice(0, -1))).toBeGreaterThanOrEqual(MIN_CHUNK_BYTES);
+  });
 });

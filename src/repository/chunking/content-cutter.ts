@@ -17,11 +17,10 @@ const LOOSE_MASK = (2n ** 19n - 1n) << 45n;
 
 const WASM_PAGE_BYTES = 64 * KIB;
 /** Below it lies the gear table; a page of its own keeps the window aligned. */
-const WINDOW_OFFSET = WASM_PAGE_BYTES;
+export const WINDOW_OFFSET = WASM_PAGE_BYTES;
 const WINDOW_BYTES = 2 * MAX_CHUNK_BYTES;
 
 type GearExports = {
-  memory: { buffer: ArrayBuffer; grow(pages: number): number };
   findCut(
     start: number,
     from: number,
@@ -33,13 +32,10 @@ type GearExports = {
 };
 
 export function createContentCutter(secret: string): Cutter {
-  const gear = instantiateGear();
-  gear.memory.grow(
-    (WINDOW_OFFSET + WINDOW_BYTES - gear.memory.buffer.byteLength) / WASM_PAGE_BYTES,
-  );
-  Buffer.from(gear.memory.buffer).set(gearTable(secret), 0);
+  const { exports: gear, window, tables } = windowedWasm<GearExports>('gear.wasm');
+  tables.set(gearTable(secret));
   return {
-    window: Buffer.from(gear.memory.buffer, WINDOW_OFFSET, WINDOW_BYTES),
+    window,
     cut(start, available, seen) {
       if (available <= MIN_CHUNK_BYTES) return 0;
       const found = gear.findCut(
@@ -56,9 +52,21 @@ export function createContentCutter(secret: string): Cutter {
   };
 }
 
-function instantiateGear(): GearExports {
-  const wasm = fs.readFileSync(new URL(import.meta.resolve('#asset/chunking/gear.wasm')));
-  return new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports as unknown as GearExports;
+/** An instance of the module with the window in its memory, and below it a page for tables. */
+export function windowedWasm<Exports>(file: string): {
+  exports: Exports;
+  window: Buffer;
+  tables: Buffer;
+} {
+  const wasm = fs.readFileSync(new URL(import.meta.resolve(`#asset/chunking/${file}`)));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
+  const memory = exports.memory as { buffer: ArrayBuffer; grow(pages: number): number };
+  memory.grow((WINDOW_OFFSET + WINDOW_BYTES - memory.buffer.byteLength) / WASM_PAGE_BYTES);
+  return {
+    exports: exports as Exports,
+    window: Buffer.from(memory.buffer, WINDOW_OFFSET, WINDOW_BYTES),
+    tables: Buffer.from(memory.buffer, 0, WINDOW_OFFSET),
+  };
 }
 
 /** 256 pseudo-random 64-bit values that follow from the secret: the same cuts in every session. */

@@ -1,6 +1,8 @@
 /** Where a body of data is cut into chunks: one interface, whatever decides. */
 import type { Chunking } from '../writer/writer.ts';
 import { createContentCutter } from './content-cutter.ts';
+import type { Cutting } from './cutting.ts';
+import { createRabinCutter } from './rabin-cutter.ts';
 
 export interface Cutter {
   /** The memory in which the bytes must lie that are to be cut. Larger than the longest chunk. */
@@ -12,11 +14,17 @@ export interface Cutter {
   cut(start: number, available: number, seen: number): number;
 }
 
-/** `secret`: makes cuts differ from repository to repository, so that sizes of chunks tell nothing. */
-export function createCutter(chunking: Chunking, secret: string): Cutter {
-  return chunking.kind === 'content'
-    ? createContentCutter(secret)
-    : createFixedCutter(chunking.sizeBytes);
+/**
+ * `polynomial`: the repository's own; it makes cuts differ from repository to repository, so that sizes of chunks tell
+ * nothing.
+ */
+export function createCutter(
+  chunking: Chunking,
+  polynomial: string,
+  style: Cutting['style'] = 'gear',
+): Cutter {
+  if (chunking.kind === 'fixed') return createFixedCutter(chunking.sizeBytes);
+  return style === 'rabin' ? createRabinCutter(polynomial) : createContentCutter(polynomial);
 }
 
 const LEAST_WINDOW_BYTES = 4 * 1024 * 1024;

@@ -39,6 +39,9 @@ export type NewSnapshot = {
   others?: Record<string, unknown>;
 };
 
+/** restic's newer field for whoever wrote a snapshot: it tells ours from its own. */
+const PROGRAM = 'holdfast';
+
 /** Empty lists and zero ids are left out, as Go's `omitempty` does. */
 export function encodeSnapshot(snapshot: NewSnapshot): string {
   const user = os.userInfo();
@@ -53,6 +56,7 @@ export function encodeSnapshot(snapshot: NewSnapshot): string {
     gid: (snapshot.gid ?? Math.max(user.gid, 0)) || undefined,
     excludes: filled(snapshot.excludes),
     tags: filled(snapshot.tags),
+    program_version: PROGRAM,
     ...snapshot.others,
   });
 }

@@ -1,4 +1,5 @@
 /** How much is kept, what it takes, and what it would be without deduplication and compression. */
+import type { Cutting } from '../chunking/cutting.ts';
 import type { Repository } from '../repository.ts';
 import type { SnapshotFilter } from '../snapshots/snapshots.ts';
 import { decodeTree } from '../tree/decode-tree.ts';
@@ -16,6 +17,8 @@ export type RepositoryStats = {
   restoreBytes: number;
   /** `restoreBytes` over `storedBytes`; 0 where nothing is stored. */
   ratio: number;
+  /** How new files are cut: `rabin` as restic cuts, because it has stored snapshots here, else `gear`. */
+  cuttingStyle: Cutting['style'];
   /** Memory of the index. */
   indexBytes: number;
 };
@@ -51,6 +54,7 @@ export async function repositoryStats(
   }
   return {
     snapshots: snapshots.length,
+    cuttingStyle: await repository.cuttingStyle(),
     packs: index.packCount,
     dataBlobs: blobs.data,
     treeBlobs: blobs.tree,

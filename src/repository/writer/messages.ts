@@ -1,4 +1,5 @@
 /** What the main thread and the sealing workers say to one another. Buffers are transferred, not copied. */
+import type { Cutting } from '../chunking/cutting.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { BlobType } from '../names.ts';
@@ -19,6 +20,7 @@ export type SessionSetup = {
   packsInFlight: SharedArrayBuffer;
   maxPacksInFlight: number;
   packSizeBytes: number;
+  cutting: Cutting;
   /** Memory that an open pack begins with, where little is to come; default: enough for all of it. */
   firstRoomBytes?: number;
 };
@@ -32,11 +34,24 @@ export type Job =
   | { kind: 'files'; files: Uint8Array }
   /** Chunks or trees, one after another in `bytes`. */
   | { kind: 'blobs'; type: BlobType; bytes: Uint8Array; lengths: Uint32Array }
+  /** A part of a file whose chunks are all of one size; the file goes on behind it. */
+  | { kind: 'range'; range: FileRange }
   /** Asks for the packs that aren't full: the session's last job. */
   | { kind: 'drain' };
 
+export type FileRange = {
+  path: Uint8Array;
+  /** A multiple of the chunk size. */
+  offset: number;
+  length: number;
+  chunkBytes: number;
+};
+
 export type JobResult =
   | FilesResult
+  /** `sizeBytes` is less where the file has become shorter. */
+  | { kind: 'range'; ids: Uint8Array; sizeBytes: number; newBytes: number }
+  | { kind: 'range-failed'; error: SystemErrorFacts }
   /** `isNew`: 1 for each blob that the repository didn't hold. `spent`: the job's memory, to be used again. */
   | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array; spent: ArrayBuffer }
   | { kind: 'drain'; packs: UnfinishedPack[] };

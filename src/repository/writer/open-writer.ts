@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { freeNow } from '#base';
+import type { Cutting } from '../chunking/cutting.ts';
 import { errors } from '../errors.ts';
 import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
 import type { Repository } from '../repository.ts';
@@ -20,6 +21,8 @@ export type WriterOptions = {
   lock?: LockOptions;
   /** A shared lock that the caller holds and goes on holding; without it the session takes and releases its own. */
   heldLock?: RepositoryLock;
+  /** Cuts all files of a MiB and more every so many bytes, whatever they hold. Default: databases and images alone. */
+  fixedChunkBytes?: number;
 };
 
 const PACK_SIZE_BYTES = 16 * 1024 * 1024;
@@ -45,7 +48,11 @@ export async function openWriter(
     : await repository.lock('shared', options.lock);
   try {
     await repository.loadIndexUnder(lock);
-    return new SessionWriter(repository, lock, options);
+    const cutting: Cutting = {
+      style: await repository.cuttingStyle(),
+      ...(options.fixedChunkBytes !== undefined && { fixedBytes: options.fixedChunkBytes }),
+    };
+    return new SessionWriter(repository, lock, cutting, options);
   } catch (error) {
     await lock.release();
     throw error;
@@ -73,7 +80,12 @@ class SessionWriter implements RepositoryWriter {
   #cleanup: Promise<void> = Promise.resolve();
   readonly #onLockLost = () => this.#fail(this.#lock.signal.reason);
 
-  constructor(repository: Repository, lock: RepositoryLock, options: WriterOptions) {
+  constructor(
+    repository: Repository,
+    lock: RepositoryLock,
+    cutting: Cutting,
+    options: WriterOptions,
+  ) {
     const workers = Math.max(1, options.workers ?? availableParallelism());
     this.#lock = lock;
     this.#packSizeBytes = options.packSizeBytes ?? PACK_SIZE_BYTES;
@@ -84,6 +96,7 @@ class SessionWriter implements RepositoryWriter {
       packsInFlight: this.#packsInFlight.buffer as SharedArrayBuffer,
       maxPacksInFlight: Math.min(Math.max(repository.storage.concurrency, 2), MAX_PACKS_IN_FLIGHT),
       packSizeBytes: this.#packSizeBytes,
+      cutting,
     };
     this.#pool = new SealingPool(repository.sealingThreads, setup, workers, {
       nextJob: () => this.#queue.next(),
@@ -97,6 +110,7 @@ class SessionWriter implements RepositoryWriter {
       memory: this.#slabs,
       wake,
       secret,
+      cutting,
       maxSlabs: workers * 2 + 1,
     });
     // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.

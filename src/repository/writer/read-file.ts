@@ -10,19 +10,19 @@ const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_NOATIME = 0 } = fs.constants
 export const READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /**
- * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. Returns the bytes that were read, to
- * the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
+ * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. `windowFor`: by what the open file is.
+ * Returns the bytes that were read, to the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
  * that is no regular file any more.
  */
 export function readFileInChunks(
   path: Buffer,
   expectedSizeBytes: number,
-  window: ChunkWindow,
+  windowFor: (file: number) => ChunkWindow,
   onChunk: (chunk: Buffer) => void,
 ): number {
   const file = openWithoutTrace(path);
   try {
-    const sizeBytes = readToEnd(file, expectedSizeBytes, window, onChunk);
+    const sizeBytes = readToEnd(file, expectedSizeBytes, windowFor(file), onChunk);
     if (sizeBytes !== expectedSizeBytes) requireRegularFile(fs.fstatSync(file), path);
     return sizeBytes;
   } finally {
@@ -38,6 +38,46 @@ function openWithoutTrace(path: Buffer): number {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
     return fs.openSync(path, READ_FLAGS);
   }
+}
+
+/**
+ * The chunks of a part of a file, which are all of one size but the file's last. Returns the bytes that were there.
+ * Throws as `readFileInChunks` does.
+ */
+export function readRangeInChunks(
+  path: Buffer,
+  { offset, length, chunkBytes }: { offset: number; length: number; chunkBytes: number },
+  memory: Buffer,
+  onChunk: (chunk: Buffer) => void,
+): number {
+  const file = openWithoutTrace(path);
+  try {
+    requireRegularFile(fs.fstatSync(file), path);
+    let done = 0;
+    while (done < length) {
+      const wanted = Math.min(memory.length, length - done);
+      const there = readWhole(file, memory.subarray(0, wanted), offset + done);
+      for (let at = 0; at < there.length; at += chunkBytes) {
+        onChunk(there.subarray(at, at + chunkBytes));
+      }
+      done += there.length;
+      if (there.length < wanted) break;
+    }
+    return done;
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** Less only where the file ends before. */
+function readWhole(file: number, memory: Buffer, offset: number): Buffer {
+  let done = 0;
+  while (done < memory.length) {
+    const read = fs.readSync(file, memory, done, memory.length - done, offset + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return memory.subarray(0, done);
 }
 
 export function requireRegularFile(stats: { isFile(): boolean }, path: Buffer): void {

@@ -2,6 +2,8 @@
 import fs from 'node:fs/promises';
 import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createCutter } from '../chunking/cutter.ts';
+import type { Cutting } from '../chunking/cutting.ts';
+import { chunkingOfFile } from '../chunking/paged-file.ts';
 import { IdList } from './id-list.ts';
 import { READ_FLAGS, requireRegularFile } from './read-file.ts';
 import { SLAB_BYTES, Slab, type SlabMemory } from './slab.ts';
@@ -9,6 +11,8 @@ import type { WorkQueue } from './work-queue.ts';
 import type { Chunking, SavedContent } from './writer.ts';
 
 const READ_BYTES = 1024 * 1024;
+/** Some milliseconds of a worker. */
+const RANGE_BYTES = 8 * 1024 * 1024;
 const LARGE_FILES_AT_ONCE = 2;
 
 type BodySaverParts = {
@@ -16,6 +20,7 @@ type BodySaverParts = {
   memory: SlabMemory;
   wake: () => void;
   secret: string;
+  cutting: Cutting;
   /** At once, of all bodies together. */
   maxSlabs: number;
 };
@@ -25,12 +30,14 @@ export class BodySaver {
   readonly #memory: SlabMemory;
   readonly #wake: () => void;
   readonly #secret: string;
+  readonly #cutting: Cutting;
   readonly #slabs: Gate;
   readonly #largeFiles = new Gate(LARGE_FILES_AT_ONCE);
   /** Windows are some MiB each: used again. */
   readonly #windows: ChunkWindow[] = [];
 
-  constructor({ queue, memory, wake, secret, maxSlabs }: BodySaverParts) {
+  constructor({ queue, memory, wake, secret, cutting, maxSlabs }: BodySaverParts) {
+    this.#cutting = cutting;
     this.#queue = queue;
     this.#memory = memory;
     this.#wake = wake;
@@ -57,16 +64,35 @@ export class BodySaver {
   async #readLargeFile(path: Buffer): Promise<SavedContent> {
     const file = await fs.open(path, READ_FLAGS);
     try {
-      requireRegularFile(await file.stat(), path);
-      return await this.#saveByContent(partsOf(file));
+      const stat = await file.stat();
+      requireRegularFile(stat, path);
+      const chunking = chunkingOfFile(file.fd, stat.size, this.#cutting);
+      return chunking.kind === 'fixed'
+        ? await this.#saveRanges(path, stat.size, chunking.sizeBytes)
+        : await this.#saveByContent(partsOf(file));
     } finally {
       await file.close();
     }
   }
 
+  /** Nothing has to be looked for: each worker reads a part by itself. */
+  async #saveRanges(path: Buffer, sizeBytes: number, chunkBytes: number): Promise<SavedContent> {
+    const saved = new SlabResults();
+    const step = Math.max(chunkBytes, RANGE_BYTES - (RANGE_BYTES % chunkBytes));
+    for (let offset = 0; offset < sizeBytes; offset += step) {
+      await this.#slabs.enter();
+      const length = Math.min(step, sizeBytes - offset);
+      const result = this.#queue.addRange({ path, offset, length, chunkBytes });
+      this.#wake();
+      await saved.add(result.finally(() => this.#slabs.leave()));
+    }
+    return await saved.all();
+  }
+
   async #saveByContent(parts: AsyncIterable<Uint8Array>): Promise<SavedContent> {
     const window =
-      this.#windows.pop() ?? new ChunkWindow(createCutter({ kind: 'content' }, this.#secret));
+      this.#windows.pop() ??
+      new ChunkWindow(createCutter({ kind: 'content' }, this.#secret, this.#cutting.style));
     const saved = new SlabResults();
     window.restart();
     let slab = new Slab(SLAB_BYTES, this.#memory);

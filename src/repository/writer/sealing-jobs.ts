@@ -1,6 +1,8 @@
 /** What is done with jobs, one after another, every call synchronous: in a worker thread or, for little, right here. */
 import { ChunkWindow } from '../chunking/chunk-window.ts';
-import { createContentCutter } from '../chunking/content-cutter.ts';
+import { createCutter } from '../chunking/cutter.ts';
+import type { Cutting } from '../chunking/cutting.ts';
+import { chunkingOfFile } from '../chunking/paged-file.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { Compressor } from '../crypto/zstd-context.ts';
 import type { BlobType } from '../names.ts';
@@ -9,6 +11,7 @@ import { IdList } from './id-list.ts';
 import {
   decodeFileList,
   FILE_NUMBERS,
+  type FileRange,
   type FilesResult,
   type FinishedPack,
   type Job,
@@ -19,8 +22,11 @@ import {
   type SystemErrorFacts,
   systemErrorFacts,
 } from './messages.ts';
-import { readFileInChunks } from './read-file.ts';
+import { readFileInChunks, readRangeInChunks } from './read-file.ts';
+import type { Chunking } from './writer.ts';
 
+/** Stays in the processor's cache until it is hashed. */
+const RANGE_READ_BYTES = 1024 * 1024;
 const NOTHING = { sizeBytes: 0, newBytes: 0 };
 
 /** Serves one session after another; what is dear to make lasts over all of them. */
@@ -29,8 +35,10 @@ export class SealingJobs {
   readonly #sealer: Sealer;
   readonly #compressor = new Compressor();
   #saver: BlobSaver | undefined;
-  /** For files, whose cuts are by content. */
-  #window: ChunkWindow | undefined;
+  #cutting: Cutting = { style: 'gear' };
+  /** For files: by how they are cut. */
+  readonly #windows = new Map<string, ChunkWindow>();
+  #rangeMemory: Buffer = Buffer.alloc(0);
 
   constructor({ masterKey, chunkerSecret }: RepositorySecrets) {
     this.#sealer = new Sealer(masterKey);
@@ -39,6 +47,7 @@ export class SealingJobs {
 
   /** Packs that another session left open are forgotten. */
   begin(session: SessionSetup, onPack: (pack: FinishedPack) => void): void {
+    this.#cutting = session.cutting;
     this.#saver = new BlobSaver(this.#sealer, this.#compressor, session, onPack);
   }
 
@@ -50,6 +59,8 @@ export class SealingJobs {
         return this.#saveFiles(saver, job.files);
       case 'blobs':
         return saveBlobs(saver, job.type, job.bytes, job.lengths);
+      case 'range':
+        return this.#saveRange(saver, job.range);
       case 'drain':
         this.#saver = undefined;
         return { kind: 'drain', packs: saver.drain() };
@@ -75,10 +86,11 @@ export class SealingJobs {
     { path, expectedSizeBytes }: ListedFile,
     ids: IdList,
   ): { sizeBytes: number; newBytes: number } | SystemErrorFacts {
-    this.#window ??= new ChunkWindow(createContentCutter(this.#chunkerSecret));
     let newBytes = 0;
+    const windowFor = (file: number) =>
+      this.#windowFor(chunkingOfFile(file, expectedSizeBytes, this.#cutting));
     try {
-      const sizeBytes = readFileInChunks(path, expectedSizeBytes, this.#window, (chunk) => {
+      const sizeBytes = readFileInChunks(path, expectedSizeBytes, windowFor, (chunk) => {
         const { id, isNew } = saver.save('data', chunk);
         ids.push(id);
         if (isNew) newBytes += chunk.length;
@@ -88,6 +100,40 @@ export class SealingJobs {
       const facts = systemErrorFacts(error);
       if (!facts) throw error;
       return facts;
+    }
+  }
+
+  #windowFor(chunking: Chunking): ChunkWindow {
+    const name = chunking.kind === 'fixed' ? `${chunking.sizeBytes}` : this.#cutting.style;
+    let window = this.#windows.get(name);
+    if (!window) {
+      const { style } = this.#cutting;
+      window = new ChunkWindow(createCutter(chunking, this.#chunkerSecret, style));
+      this.#windows.set(name, window);
+    }
+    return window;
+  }
+
+  #saveRange(saver: BlobSaver, range: FileRange): JobResult {
+    const { chunkBytes } = range;
+    const roomBytes = Math.max(chunkBytes, RANGE_READ_BYTES - (RANGE_READ_BYTES % chunkBytes));
+    if (this.#rangeMemory.length !== roomBytes) {
+      this.#rangeMemory = Buffer.allocUnsafeSlow(roomBytes);
+    }
+    const ids = new IdList();
+    let newBytes = 0;
+    try {
+      const path = Buffer.from(range.path);
+      const sizeBytes = readRangeInChunks(path, range, this.#rangeMemory, (chunk) => {
+        const { id, isNew } = saver.save('data', chunk);
+        ids.push(id);
+        if (isNew) newBytes += chunk.length;
+      });
+      return { kind: 'range', ids: ids.bytes(), sizeBytes, newBytes };
+    } catch (error) {
+      const facts = systemErrorFacts(error);
+      if (!facts) throw error;
+      return { kind: 'range-failed', error: facts };
     }
   }
 }

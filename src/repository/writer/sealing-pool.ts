@@ -179,6 +179,7 @@ export class SealingPool {
 
 function buffersOf(job: Job): ArrayBuffer[] {
   if (job.kind === 'drain') return [];
+  if (job.kind === 'range') return [];
   const views = job.kind === 'files' ? [job.files] : [job.bytes, job.lengths];
   return views.map(({ buffer }) => buffer as ArrayBuffer);
 }

@@ -43,6 +43,10 @@ function buffersOf(result: JobResult): ArrayBuffer[] {
       return [result.ids.buffer as ArrayBuffer];
     case 'blobs':
       return [result.ids.buffer as ArrayBuffer, result.spent];
+    case 'range':
+      return [result.ids.buffer as ArrayBuffer];
+    case 'range-failed':
+      return [];
     case 'drain':
       return result.packs.map(({ bytes }) => bytes.buffer as ArrayBuffer);
   }

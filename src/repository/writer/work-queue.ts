@@ -1,6 +1,7 @@
 import {
   encodeFileList,
   FILE_NUMBERS,
+  type FileRange,
   type JobResult,
   type ListedFile,
   systemError,
@@ -19,6 +20,7 @@ const BLOB_WEIGHT_BYTES = 4 * 1024;
 type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => void };
 type WaitingFile = ListedFile & Settled<SavedContent>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
+type WaitingRange = { range: FileRange } & Settled<SavedContent>;
 type WaitingChunks = { bytes: Buffer; lengths: readonly number[] } & Settled<SavedContent>;
 
 /** A queue that is taken from in batches; taking from the front costs the same however long it is. */
@@ -54,6 +56,7 @@ class Waiting<T> {
 /** What a writer was asked for and no worker has yet. Everything in it settles, by a result or by `failAll`. */
 export class WorkQueue {
   readonly #files = new Waiting<WaitingFile>();
+  readonly #ranges = new Waiting<WaitingRange>();
   readonly #trees = new Waiting<WaitingTree>();
   readonly #chunks = new Waiting<WaitingChunks>();
   readonly #unsettled = new Set<(error: unknown) => void>();
@@ -71,6 +74,10 @@ export class WorkQueue {
     return this.#add((settled) => this.#files.push({ ...file, ...settled }));
   }
 
+  addRange(range: FileRange): Promise<SavedContent> {
+    return this.#add((settled) => this.#ranges.push({ range, ...settled }));
+  }
+
   addTree(parts: readonly Uint8Array[]): Promise<string> {
     const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
     return this.#add((settled) => this.#trees.push({ parts, sizeBytes, ...settled }));
@@ -82,7 +89,12 @@ export class WorkQueue {
   }
 
   next(): PooledJob | undefined {
-    const kinds = [() => this.#nextChunks(), () => this.#nextTrees(), () => this.#nextFiles()];
+    const kinds = [
+      () => this.#nextChunks(),
+      () => this.#nextTrees(),
+      () => this.#nextFiles(),
+      () => this.#nextRange(),
+    ];
     this.#turn += 1;
     for (let offset = 0; offset < kinds.length; offset += 1) {
       const job = kinds[(this.#turn + offset) % kinds.length]?.();
@@ -122,6 +134,25 @@ export class WorkQueue {
       weightBytes: bytes + batch.length * FILE_WEIGHT_BYTES,
       job: { kind: 'files', files: encodeFileList(batch) },
       settle: (result) => settleFiles(batch, result),
+    };
+  }
+
+  #nextRange(): PooledJob | undefined {
+    const [waiting] = this.#ranges.takeBatch(() => BATCH_BYTES);
+    if (!waiting) return undefined;
+    const { range, resolve, reject } = waiting;
+    return {
+      weightBytes: range.length,
+      job: { kind: 'range', range },
+      settle: (result) => {
+        if (result.kind === 'range-failed') reject(systemError(result.error));
+        else if (result.kind !== 'range') {
+          throw new TypeError(`a worker answered ${result.kind} to a range`);
+        } else {
+          const { ids, sizeBytes, newBytes } = result;
+          resolve({ ids: Buffer.from(ids), sizeBytes, newBytes });
+        }
+      },
     };
   }
 

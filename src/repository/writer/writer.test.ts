@@ -32,6 +32,43 @@ describe('what is saved', () => {
     expect(stats.packs).toBe((await bench.namesIn('data/')).length);
   });
 
+  test('of files that are changed by pages is cut by pages, however large they are', async () => {
+    const writer = await bench.open();
+    const ids: Buffer[] = [];
+    for (const mib of [2, 66]) {
+      const image = Buffer.alloc(mib * MIB, 'dull, but for its pages ');
+      image.write('XFSB');
+      for (let at = 0; at < image.length; at += 32 * KIB) image.writeUInt32LE(at, at + 100);
+      const { path: where, sizeBytes } = bench.file(`image${mib}`, image);
+      const saved = await writer.saveFile(where, sizeBytes);
+      expect(saved).toMatchObject({ sizeBytes });
+      expect(saved.ids).toHaveLength((image.length / (32 * KIB)) * 32);
+      ids.push(saved.ids);
+      image.writeUInt32LE(mib, 33 * KIB);
+      bench.file(`image${mib}`, image);
+      expect(await writer.saveFile(where, sizeBytes)).toMatchObject({ newBytes: 32 * KIB });
+    }
+    await writer.finish();
+    const content = await bench.contentOf(ids[1] as Buffer);
+    expect(content.length).toBe(66 * MIB);
+    expect(content.readUInt32LE(65 * MIB + 100)).toBe(65 * MIB);
+  });
+
+  test('of fixed size where that is asked for, of any file of a MiB and more', async () => {
+    const writer = await bench.open({ fixedChunkBytes: 100_000 });
+    for (const bytes of [MIB, 65 * MIB + 1]) {
+      const body = randomBytes(bytes);
+      const { path: where, sizeBytes } = bench.file('body', body);
+      const saved = await writer.saveFile(where, sizeBytes);
+      expect(saved.ids).toHaveLength(Math.ceil(bytes / 100_000) * 32);
+      const gone = writer.saveFile(Buffer.from('/nowhere/at/all'), bytes);
+      await expect(gone).rejects.toMatchObject({ code: 'ENOENT' });
+      fs.truncateSync(where, bytes - 1000);
+      expect((await writer.saveFile(where, sizeBytes)).sizeBytes).toBe(bytes - 1000);
+    }
+    await writer.finish();
+  });
+
   test('streams keep their order, whatever the pieces and the chunks', async () => {
     const writer = await bench.open();
     const body = randomBytes(13 * MIB + 5);
