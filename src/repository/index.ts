@@ -31,6 +31,7 @@ export { type BrokenSet, brokenSets } from './forget/closed-sets.ts';
 export * from './forget/forget.ts';
 export * from './forget/holds.ts';
 export * from './forget/keep-span.ts';
+export { endLease, type Lease, leaseSnapshot, readLeases } from './forget/leases.ts';
 export * from './forget/policy.ts';
 export * from './immutability/bucket-policies.ts';
 export * from './immutability/estimate-cost.ts';

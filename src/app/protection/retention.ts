@@ -17,6 +17,7 @@ import {
   type Repository,
   readCapture,
   readHolds,
+  readLeases,
   readPoints,
   removeCapture,
   removePiece,
@@ -47,7 +48,10 @@ export async function applyRetention(
 ): Promise<RetentionOutcome> {
   const { repository } = context;
   await checkClock(repository, nowMs);
-  const held = await readHolds(repository);
+  const held = new Map<string, unknown>([
+    ...(await readHolds(repository)),
+    ...(await readLeases(repository, nowMs)),
+  ]);
   const unheld = (entries: CaptureEntry[]) => withoutHeld(repository, entries, held);
   const expired = await unheld(await expiredOf(context, stores, nowMs));
   const points = await removePointsOf(context, expired);

@@ -4,8 +4,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { ProgressListener } from '#base';
-import type { RootMetadata } from '#repository';
-import { type MountClient, mountControl } from '../mount/index.ts';
+import { type CloneRequest, type MountClient, mountControl } from '../mount/index.ts';
 import type { RecoveryState } from '../request.ts';
 import type { RestoreProblem } from '../restore/index.ts';
 import { exists } from './move.ts';
@@ -18,7 +17,7 @@ export async function mountStore(
   mounts: MountClient,
   state: RecoveryState,
   store: string,
-  what: { tree: string; root?: RootMetadata; hasXattrs: boolean },
+  what: Pick<CloneRequest, 'snapshot' | 'tree' | 'root' | 'hasXattrs'>,
 ): Promise<RestoreProblem[]> {
   const entry = state.stores[store] as Entry;
   const folder = path.dirname(entry.directory);

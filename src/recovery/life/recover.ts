@@ -172,6 +172,7 @@ async function restoreStore(
   const problems = options.mounts
     ? await mountStore(options.mounts, state, name, {
         ...what,
+        snapshot: snapshot.id,
         hasXattrs: chosen.capture.kind === 'files',
       })
     : await writeOut(state, chosen, what, options);

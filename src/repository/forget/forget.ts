@@ -7,6 +7,7 @@ import type { SnapshotFilter } from '../snapshots/snapshots.ts';
 import { checkClock } from './clock-check.ts';
 import { snapshotsOfCaptures } from './closed-sets.ts';
 import { describeHold, readHolds } from './holds.ts';
+import { describeLease, readLeases } from './leases.ts';
 import { applyPolicy, type Decision, type Kept, type RetentionPolicy } from './policy.ts';
 
 export type GroupField = 'host' | 'paths' | 'tags';
@@ -130,10 +131,17 @@ async function standingReasons(
   { protect }: ForgetOptions,
 ): Promise<Standing> {
   const holds = await readHolds(repository);
+  const leases = await readLeases(repository);
   const needed = await snapshotsOfCaptures(repository);
   return (snapshot) => {
     const hold = holds.get(snapshot.id);
-    const reasons = [hold && describeHold(hold), needed.get(snapshot.id), protect?.(snapshot)];
+    const lease = leases.get(snapshot.id);
+    const reasons = [
+      hold && describeHold(hold),
+      lease && describeLease(lease),
+      needed.get(snapshot.id),
+      protect?.(snapshot),
+    ];
     return reasons.filter((reason): reason is string => reason !== undefined);
   };
 }

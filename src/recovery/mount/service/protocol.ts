@@ -13,6 +13,8 @@ import type { HydrationProgress } from '../lazy/mount-folder.ts';
 export type CloneRequest = LazyPlaces & {
   /** Made where it is absent. */
   mountPoint: string;
+  /** Snapshot that it belongs to: kept by a lease as long as it is mounted. */
+  snapshot: string;
   /** Hex id of the directory in the repository that is shown there. */
   tree: string;
   /** What is known of that directory itself (`CaptureRecord.root`). */

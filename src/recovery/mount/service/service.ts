@@ -6,6 +6,7 @@ import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
 import { isLaidOut, layOutTree } from '../lazy/lay-out.ts';
 import { type HydrationProgress, type MountedFolder, mountFolder } from '../lazy/mount-folder.ts';
+import { MountLeases } from './leases.ts';
 import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
 
 /** Shared by all mounts; the kernel keeps the pages that were read besides. */
@@ -17,11 +18,13 @@ type Held = { mounted: MountedFolder; failures: string[] };
 export class MountService {
   readonly #repository: Repository;
   readonly #blobs: BlobCache;
+  readonly #leases: MountLeases;
   readonly #mounts = new Map<string, Held>();
 
   constructor(repository: Repository) {
     this.#repository = repository;
     this.#blobs = new BlobCache(repository, { maxBytes: CACHE_BYTES });
+    this.#leases = new MountLeases(repository);
   }
 
   get isEmpty(): boolean {
@@ -40,18 +43,20 @@ export class MountService {
   async clone(request: CloneRequest): Promise<CloneAnswer> {
     const { mountPoint, files, state, hasXattrs } = request;
     if (this.#mounts.has(mountPoint)) return { problems: [] };
+    const failures: string[] = [];
+    const onFailure = (error: unknown) => {
+      if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));
+    };
+    await this.#leases.take(mountPoint, request.snapshot, onFailure);
     const problems = isLaidOut({ files, state }) ? [] : await this.#layOut(request);
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
-    const failures: string[] = [];
     const mounted = await mountFolder({
       files,
       state,
       mountPoint,
       hasXattrs,
       blobs: this.#blobs,
-      onFailure: (error) => {
-        if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));
-      },
+      onFailure,
     });
     this.#mounts.set(mountPoint, { mounted, failures });
     this.#dropWhenEnded(mountPoint, mounted);
@@ -70,10 +75,12 @@ export class MountService {
   async unmount(mountPoint: string): Promise<void> {
     await this.#mounts.get(mountPoint)?.mounted.end();
     this.#mounts.delete(mountPoint);
+    await this.#leases.end(mountPoint);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#mounts.keys()].map((mountPoint) => this.unmount(mountPoint)));
+    this.#leases.close();
     await this.#repository.close();
   }
 
@@ -99,7 +106,9 @@ export class MountService {
 
   #dropWhenEnded(mountPoint: string, mounted: MountedFolder): void {
     const drop = () => {
-      if (this.#mounts.get(mountPoint)?.mounted === mounted) this.#mounts.delete(mountPoint);
+      if (this.#mounts.get(mountPoint)?.mounted !== mounted) return;
+      this.#mounts.delete(mountPoint);
+      void this.#leases.end(mountPoint);
     };
     mounted.ended.then(drop, drop);
   }
