@@ -5,12 +5,14 @@ import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
 import { faults } from './faults.ts';
 import { fuzz } from './fuzz.ts';
+import { scale } from './scale.ts';
 
 /** A new campaign is one line here. */
 const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
   faults,
   fuzz,
+  scale,
 };
 
 const { values, positionals } = parseArgs({

@@ -73,7 +73,8 @@ const COMMAND = 'holdfast repo backup';
 
 async function requireEither(paths: readonly string[], stdin: boolean): Promise<void> {
   const { errors } = await import('../errors.ts');
-  if (paths.length === 0 && !stdin) throw errors.usage(['name what to back up', COMMAND]);
+  if (paths.length === 0 && !stdin)
+    throw errors.usage(["missing required argument 'path' (or --stdin)", COMMAND]);
   if (paths.length > 0 && stdin) throw errors.usage(['give paths or --stdin, not both', COMMAND]);
   if (stdin && process.stdin.isTTY) {
     throw errors.usage(['--stdin wants a pipe or a file on standard input', COMMAND]);
