@@ -88,14 +88,19 @@ export class UnpackedFiles {
     }
   }
 
-  /** Durable when it resolves. Resolves to the file's id. */
-  async save(kind: UnpackedKind, json: string | Uint8Array): Promise<string> {
+  /** Durable when it resolves. Resolves to the file's id, which `prepare` is told before anything is stored. */
+  async save(
+    kind: UnpackedKind,
+    json: string | Uint8Array,
+    prepare?: (id: string) => Promise<void>,
+  ): Promise<string> {
     const plain = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
     const sealed = this.#sealer.seal(
       this.#compressed ? Buffer.concat([Buffer.of(ZSTD_MARK), compress(plain)]) : plain,
     );
     const id = hash('sha256', sealed, 'hex');
     const name = unpackedName(kind, id);
+    await prepare?.(id);
     await this.#storage.write(name, [sealed]);
     if (this.#prepareCopies && hasCopies(kind)) {
       await this.#prepareCopies();

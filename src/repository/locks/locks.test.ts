@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import os from 'node:os';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { newMasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
-import { open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
+import { newFolder, open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
 import { MemoryStorage } from '../storage/memory.ts';
@@ -83,6 +83,40 @@ describe('locks', () => {
     expect(dead).not.toBe(living);
     const forced = await locks.unlock(true);
     expect(forced).toMatchObject([{ id: living, stale: false, held: /on elsewhere|by PID/ }]);
+  });
+
+  test('of a process that was killed here hinder nobody; of others that seem gone they do', async () => {
+    const folder = await quickGolden('restic-0.14-off');
+    const program = `
+      const { openRepository } = await import(${JSON.stringify(import.meta.resolve('../open.ts'))});
+      const { LocalStorage } = await import(${JSON.stringify(import.meta.resolve('../storage/local/local-storage.ts'))});
+      const { Secret } = await import('#base');
+      const storage = new LocalStorage(process.argv[1]);
+      const repository = await openRepository({ storage, password: new Secret(process.argv[2]) });
+      await repository.lock('exclusive');
+      process.kill(process.pid, 'SIGKILL');`;
+    const words = ['--input-type=module', '--eval', program, folder, QUICK];
+    const leaveLock = () => {
+      const { signal } = spawnSync(process.execPath, words, { cwd: import.meta.dirname });
+      expect(signal).toBe('SIGKILL');
+    };
+    const repository = await open(folder, QUICK);
+    leaveLock();
+    const { locks } = await repository.locks.list();
+    expect(locks).toMatchObject([{ lock: { exclusive: true } }]);
+    const lock = await repository.lock('exclusive');
+    expect((await repository.locks.list()).locks).toHaveLength(1);
+    await lock.release();
+    leaveLock();
+    // On a machine where it wasn't noted nothing but its number tells that it is gone.
+    vi.stubEnv('XDG_STATE_HOME', await newFolder());
+    const elsewhere = await open(folder, QUICK);
+    vi.unstubAllEnvs();
+    await expect(elsewhere.lock('shared')).rejects.toMatchObject({
+      code: 'repository/locked',
+      facts: { stale: true },
+    });
+    await (await repository.lock('shared')).release();
   });
 
   test('that cannot be read refuse everybody', async () => {

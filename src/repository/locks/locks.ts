@@ -13,11 +13,12 @@ import {
   type LockFile,
   type LockKind,
 } from './lock-file.ts';
+import { LockNotes } from './lock-notes.ts';
 
 export type LockOptions = {
   /**
-   * How long to try while others hold the repository; 0 (default) refuses at once. What a dead process of this host
-   * left is not waited for: only `unlock` removes it.
+   * How long to try while others hold the repository; 0 (default) refuses at once. What a process of ours left that is
+   * proven to be dead is removed; what seems to be left by others is neither waited for nor removed: `unlock` does that.
    */
   waitMs?: number;
   /** Told once, before the first wait, who holds it. */
@@ -52,11 +53,18 @@ export class Locks {
   readonly #files: UnpackedFiles;
   readonly #location: string;
   readonly #timing: LockTiming;
+  readonly #notes: LockNotes;
 
-  constructor(files: UnpackedFiles, location: string, timing: LockTiming = TIMING) {
+  constructor(
+    files: UnpackedFiles,
+    location: string,
+    timing: LockTiming = TIMING,
+    notes: LockNotes = new LockNotes(),
+  ) {
     this.#files = files;
     this.#location = location;
     this.#timing = timing;
+    this.#notes = notes;
   }
 
   /** Throws `repository/locked` (naming who) or `repository/lock-unreadable`. */
@@ -101,42 +109,76 @@ export class Locks {
       .map(({ id, lock }) => ({ id, stale: isStale(lock), held: describeLock(lock) }))
       .filter(({ stale }) => all || stale);
     if (all) removed.push(...unreadable.map((id) => ({ id, stale: false })));
-    for (const { id } of removed) await this.#files.remove('locks', id);
+    for (const { id } of removed) {
+      await this.#files.remove('locks', id);
+      await this.#notes.removeIfLeft(id, async () => {});
+    }
     return removed;
   }
 
   async #takeNow(kind: LockKind): Promise<RepositoryLock> {
     await this.#refuseConflicts(kind, undefined);
-    const id = await this.#files.save('locks', encodeLock(kind));
+    const files = new NotedLocks(this.#files, this.#notes);
+    const id = await files.save(kind);
     try {
       await sleepMs(this.#timing.settleMs);
       await this.#refuseConflicts(kind, id);
     } catch (error) {
-      await this.#files.remove('locks', id);
+      await files.remove(id);
       throw error;
     }
-    return new HeldLock(this.#files, kind, id, this.#location, this.#timing);
+    return new HeldLock(files, kind, id, this.#location, this.#timing);
   }
 
   async #refuseConflicts(kind: LockKind, own: string | undefined): Promise<void> {
     const { locks, unreadable } = await this.list();
     const [unknown] = unreadable;
     if (unknown) throw errors.lockUnreadable([this.#location, unknown]);
-    const conflict = locks.find(
+    const conflicts = locks.filter(
       ({ id, lock }) => id !== own && (kind === 'exclusive' || lock.exclusive),
     );
-    if (!conflict) return;
-    const stale = isStale(conflict.lock);
-    const ended = stale ? ', which seems to be gone' : '';
-    throw errors.locked([this.#location, describeLock(conflict.lock) + ended], {
-      facts: { stale },
-    });
+    for (const { id, lock } of conflicts) {
+      const fate = await this.#notes.removeIfLeft(id, () => this.#files.remove('locks', id));
+      if (fate === 'removed') continue;
+      const stale = fate === 'unknown' && isStale(lock);
+      const ended = stale ? ', which seems to be gone' : '';
+      throw errors.locked([this.#location, describeLock(lock) + ended], { facts: { stale } });
+    }
+  }
+}
+
+/** Writes and removes locks of this process, noted as long as they are there. */
+class NotedLocks {
+  readonly #files: UnpackedFiles;
+  readonly #notes: LockNotes;
+
+  constructor(files: UnpackedFiles, notes: LockNotes) {
+    this.#files = files;
+    this.#notes = notes;
+  }
+
+  async save(kind: LockKind): Promise<string> {
+    let noted: string | undefined;
+    try {
+      return await this.#files.save('locks', encodeLock(kind), (id) => {
+        noted = id;
+        return this.#notes.hold(id);
+      });
+    } catch (error) {
+      if (noted !== undefined) await this.#notes.drop(noted);
+      throw error;
+    }
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#files.remove('locks', id);
+    await this.#notes.drop(id);
   }
 }
 
 class HeldLock implements RepositoryLock {
   readonly kind: LockKind;
-  readonly #files: UnpackedFiles;
+  readonly #files: NotedLocks;
   readonly #location: string;
   readonly #timing: LockTiming;
   readonly #abort = new AbortController();
@@ -147,13 +189,7 @@ class HeldLock implements RepositoryLock {
   #isRefreshing = false;
   #released = false;
 
-  constructor(
-    files: UnpackedFiles,
-    kind: LockKind,
-    id: string,
-    location: string,
-    timing: LockTiming,
-  ) {
+  constructor(files: NotedLocks, kind: LockKind, id: string, location: string, timing: LockTiming) {
     this.#files = files;
     this.kind = kind;
     this.#id = id;
@@ -173,7 +209,7 @@ class HeldLock implements RepositoryLock {
     this.#released = true;
     clearInterval(this.#timer);
     await this.#refreshing;
-    await this.#files.remove('locks', this.#id);
+    await this.#files.remove(this.#id);
   }
 
   #tick(): void {
@@ -192,9 +228,9 @@ class HeldLock implements RepositoryLock {
     if (this.#released || this.signal.aborted) return;
     const old = this.#id;
     try {
-      this.#id = await this.#files.save('locks', encodeLock(this.kind));
+      this.#id = await this.#files.save(this.kind);
       this.#refreshedMs = systemClock.nowMs();
-      await this.#files.remove('locks', old);
+      await this.#files.remove(old);
     } catch (error) {
       // The next tick tries again; when that goes on too long, the signal tells whoever relies on us.
       if (!(error instanceof HoldfastError)) this.#abort.abort(error);
