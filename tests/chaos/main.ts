@@ -5,6 +5,7 @@ import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
 import { faults } from './faults.ts';
 import { fuzz } from './fuzz.ts';
+import { kill } from './kill.ts';
 import { scale } from './scale.ts';
 
 /** A new campaign is one line here. */
@@ -12,6 +13,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
   faults,
   fuzz,
+  kill,
   scale,
 };
 
