@@ -1,27 +1,28 @@
 /**
  * The main job, on real parts: a shop that takes orders is protected, damaged, and brought back to the instant before.
- *   npm run demo [-- --keep] [-- --json] [-- --end FOLDER]
+ *   npm run demo [-- --keep] [-- --json] [-- --record FOLDER] [-- --end FOLDER]
  * Every number it prints was measured in this run.
  */
 import { parseArgs } from 'node:util';
 import { type Act, playDemo } from './demo/play.ts';
-import { keepRecord } from './demo/record.ts';
+import { keepRecord, RECORD } from './demo/record.ts';
 import { findStage, setStage, strikeStage } from './demo/stage.ts';
 import { showOutcome } from './demo/summary.ts';
 
-const USAGE = 'usage: npm run demo [-- --keep] [-- --json] [-- --end FOLDER]';
+const USAGE = 'usage: npm run demo [-- --keep] [-- --json] [-- --record FOLDER] [-- --end FOLDER]';
 
-function readOptions(): { keep?: boolean; json?: boolean; end?: string } {
+function readOptions(): { keep?: boolean; json?: boolean; record?: string; end?: string } {
   const flag = { type: 'boolean' } as const;
   try {
-    return parseArgs({ options: { keep: flag, json: flag, end: { type: 'string' } } }).values;
+    const text = { type: 'string' } as const;
+    return parseArgs({ options: { keep: flag, json: flag, record: text, end: text } }).values;
   } catch (error) {
     process.stderr.write(`demo: ${(error as Error).message}\n${USAGE}\n`);
     process.exit(2);
   }
 }
 
-const { keep = false, json = false, end } = readOptions();
+const { keep = false, json = false, record = RECORD, end } = readOptions();
 
 const stop = new AbortController();
 // One Ctrl-C arrives several times: from the terminal, from npm, from the script that found this Node.
@@ -58,7 +59,7 @@ async function main(): Promise<number> {
   let kept = false;
   try {
     const outcome = await playDemo(stage, { tell });
-    const record = await keepRecord(stage, outcome);
+    await keepRecord(stage, outcome, record);
     if (json) process.stdout.write(`${JSON.stringify({ ...outcome, record })}\n`);
     else process.stdout.write(showOutcome(outcome, record));
     kept = keep;

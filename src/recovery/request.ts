@@ -135,5 +135,7 @@ export type RecoveryState = {
   checks: CheckOutcome[];
   phases: RecoveryPhase[];
   bytesRead: number;
+  /** Why all data was written out before anything started, though it was to be mounted. */
+  notMounted?: string;
   error?: string;
 };

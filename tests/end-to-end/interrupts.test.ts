@@ -9,6 +9,7 @@ import { startTestServer, type TestServer } from '../../src/sources/postgres/tes
 import {
   askHoldfast,
   eventually,
+  mountsIn,
   type Place,
   processesIn,
   type Running,
@@ -81,6 +82,7 @@ describe('Ctrl-C while recovering', { timeout: 240_000 }, () => {
     const words = ['recovery', 'remove', id, '--yes', '--target', root];
     expect(await runHoldfast(place, words)).toMatchObject({ code: 0, errors: '' });
     expect(await fs.readdir(root)).toEqual([]);
+    expect(await mountsIn(root)).toEqual([]);
     expect(await processesIn(root)).toEqual([]);
   }
 
@@ -95,6 +97,7 @@ describe('Ctrl-C while recovering', { timeout: 240_000 }, () => {
     expect(code, errors).toBe(130);
     expect(errors).toContain('interrupted');
     expect((await readRecovery(root))?.status).toBe('failed');
+    expect(await mountsIn(root)).toEqual([]);
     expect(await processesIn(root)).toEqual([]);
     await takeAway(id);
   });

@@ -45,7 +45,12 @@ stores:
     const state = await fs.stat(path.join(folder, 'home/holdfast/server.json'));
     expect(state.uid).toBe(NOBODY);
     expect(await holdfast('protect')).toMatchObject({ code: 0 });
-    const removed = await holdfast('down', '--purge', '--yes');
+    const words = ['recover', '--to', 'latest', '--file', file];
+    const recovered = await holdfast(...words);
+    expect(recovered).toMatchObject({ code: 0, stderr: '' });
+    expect(recovered.stdout).toMatch(/^! Nothing could be mounted \(.*\): all data was written/m);
+    expect((await holdfast(...words, '--full')).stdout).not.toContain('Nothing could be mounted');
+    const removed = await holdfast('down', '--purge', '--recoveries', '--yes');
     expect(removed).toMatchObject({ code: 0 });
     expect(await fs.readdir(path.join(folder, 'home/holdfast'))).toEqual([]);
   },

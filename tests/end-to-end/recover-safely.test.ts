@@ -11,7 +11,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { addressOf } from './site/address.ts';
-import { type Ended, eventually, type Place, processesIn, runHoldfast } from './site/command.ts';
+import {
+  type Ended,
+  eventually,
+  mountsIn,
+  type Place,
+  processesIn,
+  runHoldfast,
+} from './site/command.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 const execute = promisify(execFile);
@@ -286,21 +293,16 @@ describe('a full disk', { timeout: 240_000 }, () => {
     await fs.rm(disk, { recursive: true, force: true });
   });
 
-  test('is refused where it is seen before, told where it is met, and cleaned up after', async () => {
-    const dry = await recover(['--to', 'latest', '--store', 'numbers', '--dry-run']);
-    const { bytes } = numbersOf(dry);
-    const mounted = async (size: number) => {
-      await execute('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=711`, 'tmpfs', disk]);
-    };
-    await mounted(bytes - 4 * 2 ** 20);
-    const seen = await holdfast(['recover', '--to', 'latest', '--store', 'numbers'], disk);
-    expect(seen.code).toBe(1);
-    expect(seen.errors).toMatch(/free and the recovery needs/);
-    expect(await fs.readdir(disk)).toEqual([]);
-    await execute('umount', [disk]);
+  const mounted = async (size: number) => {
+    await execute('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=711`, 'tmpfs', disk]);
+  };
+  const neededBytes = async () =>
+    numbersOf(await recover(['--to', 'latest', '--store', 'numbers', '--dry-run'])).bytes;
+  const recoverThere = (...words: string[]) =>
+    holdfast(['recover', '--to', 'latest', '--store', 'numbers', ...words], disk);
 
-    await mounted(bytes + 6 * 2 ** 20);
-    const met = await holdfast(['recover', '--to', 'latest', '--store', 'numbers'], disk);
+  /** It is told in words, and what was made goes without a trace. */
+  async function expectToldAndCleared(met: Ended): Promise<void> {
     expect(met.code, met.output).toBe(1);
     expect(met.errors).toMatch(/no space left/i);
     expect(met.errors).not.toMatch(/^\s+at |node:internal/m);
@@ -308,7 +310,47 @@ describe('a full disk', { timeout: 240_000 }, () => {
     const [failed] = (JSON.parse(output) as { recoveries: Recovered[] }).recoveries;
     expect(failed?.status).toBe('failed');
     expect(await processesIn(disk)).toEqual([]);
+    expect(await mountsIn(disk)).toEqual([]);
     expect(await holdfast(['recovery', 'remove', failed?.id ?? '', '--yes'], disk)).toMatchObject({
+      code: 0,
+    });
+    expect(await fs.readdir(disk)).toEqual([]);
+    await execute('umount', [disk]);
+  }
+
+  test('is refused where it is seen before, told where it is met, and cleaned up after', async () => {
+    const bytes = await neededBytes();
+    await mounted(bytes - 4 * 2 ** 20);
+    const seen = await recoverThere('--full');
+    expect(seen.code).toBe(1);
+    expect(seen.errors).toMatch(/free and the recovery needs/);
+    expect(await fs.readdir(disk)).toEqual([]);
+    await execute('umount', [disk]);
+
+    await mounted(bytes + 6 * 2 ** 20);
+    await expectToldAndCleared(await recoverThere('--full'));
+  });
+
+  test('is told by what is mounted as well, which needs no room before', async () => {
+    await mounted(8 * 2 ** 20);
+    await expectToldAndCleared(await recoverThere());
+  });
+
+  test('leaves a copy as it is when not all of it can be brought here', async () => {
+    await mounted((await neededBytes()) + 200 * 2 ** 20);
+    const copy = await recover(['--to', 'latest', '--store', 'numbers'], disk);
+    const ballast = path.join(disk, 'ballast');
+    const { bavail, bsize } = await fs.statfs(disk);
+    await fs.writeFile(ballast, Buffer.alloc(bavail * bsize - 2 ** 20));
+    const promoted = await holdfast(['recovery', 'promote', copy.id, '--yes'], disk);
+    expect(promoted).toMatchObject({ code: 1 });
+    expect(promoted.errors).toContain('no space left');
+    expect(promoted.errors).toContain('goes on where it stopped');
+    await fs.rm(ballast);
+    expect(await ask(await addressOf(numbersOf(copy)), 'select max(n) as n from numbers')).toEqual([
+      { n: 500 },
+    ]);
+    expect(await holdfast(['recovery', 'remove', copy.id, '--yes'], disk)).toMatchObject({
       code: 0,
     });
     expect(await fs.readdir(disk)).toEqual([]);

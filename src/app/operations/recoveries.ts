@@ -19,6 +19,7 @@ type Run = {
   ended: Promise<void>;
   progress: Progress | undefined;
   failure: Recovery['failure'] | undefined;
+  stop: AbortController;
 };
 
 type RecoveryOperations = Pick<
@@ -56,6 +57,8 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
       return view(id);
     },
     changeRecovery: async (id, change) => {
+      // What is being made is given up first: nothing may go on in what is taken away.
+      if (change === 'remove') await giveUp(runs.get(id));
       const recovered = await loadRecovery(state.recoveries, id);
       const { environment, stage } = recovered;
       const changed = await changeRecovery(change, {
@@ -69,6 +72,11 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
       return change === 'remove' ? { ...shown, status: 'removed' } : shown;
     },
   };
+}
+
+async function giveUp(run: Run | undefined): Promise<void> {
+  run?.stop.abort(new Error('it was removed while it was made'));
+  await run?.ended;
 }
 
 type Choice = Awaited<ReturnType<typeof chooseForEnvironment>>;
@@ -111,7 +119,8 @@ function begin(
   site: { root: string; runs: Map<string, Run>; log: Logger },
 ): Promise<string> {
   const begun = Promise.withResolvers<string>();
-  const run: Run = { ended: Promise.resolve(), progress: undefined, failure: undefined };
+  const stop = new AbortController();
+  const run: Run = { ended: Promise.resolve(), progress: undefined, failure: undefined, stop };
   const work = recoverEnvironment({
     environment: protection.environment,
     repository: protection.context.repository,
@@ -124,7 +133,7 @@ function begin(
     progress: (progress) => {
       run.progress = progress;
     },
-    signal: protection.stopping,
+    signal: AbortSignal.any([protection.stopping, stop.signal]),
     onBegun: ({ id }) => {
       site.runs.set(id, run);
       begun.resolve(id);
@@ -153,11 +162,12 @@ function elapsed(waitMs: number): Promise<void> {
 function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
   const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, title } = state;
   const stores = Object.values(state.stores).map(
-    ({ selection, url, urlFile, directory, replaced }) => ({
+    ({ selection, url, urlFile, directory, replaced, mounted }) => ({
       ...selectionView(selection),
       ...{ url, directory },
       ...(urlFile === undefined ? {} : { urlFile }),
       ...(replaced === undefined ? {} : { replaced }),
+      ...(mounted && { isMounted: true }),
     }),
   );
   const failure =
@@ -169,6 +179,7 @@ function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
     checks: state.checks,
     phases: state.phases,
     bytesRead: state.bytesRead,
+    ...(state.notMounted === undefined ? {} : { notMounted: state.notMounted }),
     ...(run?.progress && { progress: progressView(run.progress) }),
     ...(failure && { failure }),
   };

@@ -114,7 +114,7 @@ export async function recoverEnvironment(
   const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
   const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
   if (inPlace) await refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
-  const mounts = await mountsFor(options);
+  const mounting = await mountingFor(options);
   const result = await recoverBeside({
     repository: options.repository,
     environment: environment.name,
@@ -123,7 +123,7 @@ export async function recoverEnvironment(
     site,
     root: options.root,
     inPlace,
-    ...(mounts ? { mounts } : {}),
+    ...mounting,
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.onBegun === undefined ? {} : { onBegun: options.onBegun }),
     ...{ log, progress, signal },
@@ -135,18 +135,18 @@ export async function recoverEnvironment(
 }
 
 /** In place all of it is needed before the switch: written out is sooner done than mounted and brought here. */
-async function mountsFor(options: RecoverEnvironmentOptions): Promise<MountClient | undefined> {
-  const { full, inPlace, repository, environment, root, log } = options;
+async function mountingFor(
+  options: RecoverEnvironmentOptions,
+): Promise<{ mounts?: MountClient; notMounted?: string }> {
+  const { full, inPlace, repository, environment, root } = options;
   const { location } = repository;
-  if (full || inPlace || location.startsWith('memory:')) return undefined;
-  const why = await whyNoMount();
-  if (why !== undefined) {
-    log.info({ why }, 'nothing can be mounted: all data is written out before anything starts');
-    return undefined;
-  }
+  if (full || inPlace || location.startsWith('memory:')) return {};
+  const notMounted = await whyNoMount();
+  if (notMounted !== undefined) return { notMounted };
   const { s3 } = environment.repository;
   const folder = mountServiceFolder(root, repository.config.id);
-  return mountClient({ repository, url: location, storage: s3 ? { s3 } : {}, folder });
+  const storage = s3 ? { s3 } : {};
+  return { mounts: mountClient({ repository, url: location, storage, folder }) };
 }
 
 export type ChangeOptions = {

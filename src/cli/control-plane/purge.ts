@@ -8,8 +8,14 @@ import type { Io } from '../command.ts';
 import { errors } from '../errors.ts';
 import type { ControlPlane } from './client.ts';
 
-/** A copy beside production; what was promoted is production's, and keeps what it replaced. */
-const COPIES: readonly RecoveryState['status'][] = ['ready', 'checks-failed', 'failed', 'undone'];
+/**
+ * A copy beside production, also one whose making or removal was cut; what was promoted is production's, and keeps what
+ * it replaced.
+ */
+const COPIES: readonly RecoveryState['status'][] = [
+  ...(['recovering', 'ready', 'checks-failed', 'failed'] as const),
+  ...(['undone', 'removing'] as const),
+];
 
 export type Left = { id: string; environment: string; stage: string; status: string };
 

@@ -360,6 +360,8 @@ export interface components {
                 urlFile?: string;
                 directory?: string;
                 replaced?: string;
+                /** @description Its content comes from the repository as it is touched */
+                isMounted?: boolean;
             }[];
             services: {
                 name: string;
@@ -377,6 +379,8 @@ export interface components {
                 tookMs: number;
             }[];
             bytesRead: number;
+            /** @description Why all data was written out before anything started, though it was to be mounted */
+            notMounted?: string;
             progress?: {
                 step: string;
                 doneBytes?: number;

@@ -11,6 +11,8 @@ export type ShownStore = Omit<StoreSelection, 'leftBehind' | 'position' | 'notes
   urlFile?: string | undefined;
   directory?: string | undefined;
   replaced?: string | undefined;
+  /** Its content comes from the repository as it is touched. */
+  isMounted?: boolean | undefined;
 };
 
 export type ShownRecovery = {
@@ -28,6 +30,8 @@ export type ShownRecovery = {
   checks: CheckOutcome[];
   phases: { phase: string; tookMs: number }[];
   bytesRead: number;
+  /** Why all data was written out before anything started, though it was to be mounted. */
+  notMounted?: string | undefined;
   error?: string | undefined;
 };
 
@@ -35,12 +39,15 @@ export function shownState(state: RecoveryState): ShownRecovery {
   const { stores, services, error, ...rest } = state;
   return {
     ...rest,
-    stores: Object.values(stores).map(({ selection, url, urlFile, directory, replaced }) => ({
-      ...selection,
-      ...{ url, directory },
-      ...(urlFile === undefined ? {} : { urlFile }),
-      ...(replaced === undefined ? {} : { replaced }),
-    })),
+    stores: Object.values(stores).map(
+      ({ selection, url, urlFile, directory, replaced, mounted }) => ({
+        ...selection,
+        ...{ url, directory },
+        ...(urlFile === undefined ? {} : { urlFile }),
+        ...(replaced === undefined ? {} : { replaced }),
+        ...(mounted && { isMounted: true }),
+      }),
+    ),
     services: services.map(({ name, url }) => ({ name, url })),
     ...(error === undefined ? {} : { error }),
   };

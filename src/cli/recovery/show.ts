@@ -46,11 +46,23 @@ export function noteLines(selections: readonly ShownStore[]): string[] {
 const VERDICT_MARKS = { pass: '✓', fail: '✗', unknown: '?' } as const;
 
 function phaseDetail(phase: string, state: ShownRecovery): string {
-  if (phase === 'data') return `${formatSize(state.bytesRead)} restored`;
+  if (phase === 'data') return dataDetail(state);
   if (phase === 'services') return `${state.services.length} started, side effects muted`;
   if (phase !== 'checks') return '';
   const passed = state.checks.filter(({ verdict }) => verdict === 'pass').length;
   return `${passed} of ${state.checks.length}`;
+}
+
+function dataDetail({ stores, bytesRead }: ShownRecovery): string {
+  const size = formatSize(bytesRead);
+  const isMounted = stores.some((store) => store.isMounted);
+  return isMounted ? `mounted; ${size} read so far, the rest as it is touched` : `${size} restored`;
+}
+
+/** Said once, before the next step: it took longer than it had to. */
+function notMountedLines({ notMounted }: ShownRecovery): string[] {
+  if (notMounted === undefined) return [];
+  return [`! Nothing could be mounted (${notMounted}): all data was written out first.`];
 }
 
 function failedChecks(checks: readonly CheckOutcome[]): string[] {
@@ -79,7 +91,7 @@ function objectiveText(tookMs: number, objectiveMs: number): string {
 export function outcomeLines(state: ShownRecovery, objectiveMs: number | undefined): string[] {
   const tookMs = state.phases.reduce((sum, { tookMs: one }) => sum + one, 0);
   const within = objectiveMs === undefined ? '' : objectiveText(tookMs, objectiveMs);
-  const lines = [...phaseLines(state), ...failedChecks(state.checks)];
+  const lines = [...phaseLines(state), ...failedChecks(state.checks), ...notMountedLines(state)];
   if (state.status === 'promoted') {
     lines.push(`In place in ${formatDuration(tookMs)}${within}. What it replaced is kept.`, '');
     lines.push(`  undo      holdfast recovery undo ${state.id}`);

@@ -18,6 +18,7 @@ export async function mountStore(
   state: RecoveryState,
   store: string,
   what: Pick<CloneRequest, 'snapshot' | 'tree' | 'root' | 'hasXattrs'>,
+  signal: AbortSignal,
 ): Promise<RestoreProblem[]> {
   const entry = state.stores[store] as Entry;
   const folder = path.dirname(entry.directory);
@@ -29,7 +30,7 @@ export async function mountStore(
   await saveState(state);
   const { files, pages } = entry.mounted;
   const request = { ...what, files, state: pages, mountPoint: entry.directory };
-  const { problems } = await mounts.clone(request);
+  const { problems } = await mounts.clone(request, signal);
   return problems;
 }
 
@@ -85,7 +86,13 @@ export async function unmountStores(state: RecoveryState): Promise<void> {
 async function unmountFolder(directory: string, service: string): Promise<void> {
   await mountControl(service).unmount(directory);
   // The service may be gone, and its guard with it.
-  if (await isMounted(directory)) await promisify(execFile)('umount', ['-f', '-l', directory]);
+  if (!(await isMounted(directory))) return;
+  try {
+    await promisify(execFile)('umount', ['-f', '-l', directory]);
+  } catch (error) {
+    // The guard may have been quicker.
+    if (await isMounted(directory)) throw error;
+  }
 }
 
 async function isMounted(directory: string): Promise<boolean> {

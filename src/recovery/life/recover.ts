@@ -18,7 +18,7 @@ import type { MountClient } from '../mount/index.ts';
 import type { Bindings, RecoveryPhase, RecoveryState } from '../request.ts';
 import { type RestoreProblem, restoreTree } from '../restore/index.ts';
 import type { Site } from '../site.ts';
-import { mountedBytesRead, mountStore } from './mounted-store.ts';
+import { mountedBytesRead, mountStore, unmountStores } from './mounted-store.ts';
 import { newRecoveryId, saveState } from './state.ts';
 
 export type RecoverOptions = {
@@ -34,6 +34,8 @@ export type RecoverOptions = {
   inPlace: boolean;
   /** Stores are mounted and come as they are touched; without this, all of them is written out first. */
   mounts?: MountClient;
+  /** Why it isn't mounted though it was to be, in words. */
+  notMounted?: string;
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
@@ -57,7 +59,23 @@ export async function recoverBeside(options: RecoverOptions): Promise<RecoverRes
     state.status = 'failed';
     state.error = messageOf(error);
     await saveState(state);
+    // Half an environment is of no use; one that is up stays for whoever looks for what its services lack.
+    if (!state.phases.some(({ phase }) => phase === 'journal')) await leaveStores(state, options);
     throw error;
+  }
+}
+
+/** Nothing of its stores goes on running; what they hold on disk stays. */
+async function leaveStores(state: RecoveryState, options: RecoverOptions): Promise<void> {
+  try {
+    for (const { store } of options.choice.stores) {
+      const { directory } = foldersOf(state, store.name);
+      await store.source.stop?.(directory, contextFor(state, store.name, options));
+    }
+    await unmountStores(state);
+  } catch (error) {
+    // What stopped the recovery is what is told; `removeRecovery` tries this again.
+    options.log.warn({ recovery: state.id, what: messageOf(error) }, 'not all of it was stopped');
   }
 }
 
@@ -83,6 +101,7 @@ async function begin(options: RecoverOptions): Promise<RecoveryState> {
     checks: [],
     phases: [],
     bytesRead: 0,
+    ...(options.notMounted === undefined ? {} : { notMounted: options.notMounted }),
   };
   // Noted before anything of them starts, so that whoever takes it away knows where to look.
   for (const { store, selection } of options.choice.stores) {
@@ -170,11 +189,13 @@ async function restoreStore(
   const { root } = chosen.capture;
   const what = { tree: snapshot.tree, ...(root && { root }) };
   const problems = options.mounts
-    ? await mountStore(options.mounts, state, name, {
-        ...what,
-        snapshot: snapshot.id,
-        hasXattrs: chosen.capture.kind === 'files',
-      })
+    ? await mountStore(
+        options.mounts,
+        state,
+        name,
+        { ...what, snapshot: snapshot.id, hasXattrs: chosen.capture.kind === 'files' },
+        options.signal,
+      )
     : await writeOut(state, chosen, what, options);
   return problems.map((problem) => ({ store: name, ...problem }));
 }

@@ -169,9 +169,10 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   }
   await refuseUnswitchable(options, Object.keys(state.stores));
   const begun = systemClock.monotonicMs();
+  // May take long, and touches nothing: given up here, the recovery is what it was.
+  await hydrateStores(state, options.progress, options.signal);
   state.status = 'promoting';
   await saveState(state);
-  await hydrateStores(state, options.progress, options.signal);
   await stopCopy(options);
   await leaveMounts(state);
   await stopProduction(options);

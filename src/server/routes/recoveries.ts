@@ -78,6 +78,10 @@ export const recoverySchema = z
         urlFile: z.string().optional(),
         directory: z.string().optional(),
         replaced: z.string().optional(),
+        isMounted: z
+          .boolean()
+          .optional()
+          .describe('Its content comes from the repository as it is touched'),
       }),
     ),
     services: z.array(z.object({ name: z.string(), url: z.string() })),
@@ -91,6 +95,12 @@ export const recoverySchema = z
     ),
     phases: z.array(z.object({ phase: z.string(), tookMs: z.number() })),
     bytesRead: z.number(),
+    notMounted: z
+      .string()
+      .optional()
+      .describe(
+        'Why all data was written out before anything started, though it was to be mounted',
+      ),
     progress: z
       .object({
         step: z.string(),

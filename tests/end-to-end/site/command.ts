@@ -73,3 +73,10 @@ export async function processesIn(folder: string): Promise<string[]> {
   }
   return found;
 }
+
+/** Places in this folder where something is mounted. */
+export async function mountsIn(folder: string): Promise<string[]> {
+  const lines = (await fs.readFile('/proc/self/mounts', 'utf8')).split('\n');
+  const places = lines.map((line) => line.split(' ')[1]?.replaceAll('\\040', ' ') ?? '');
+  return places.filter((place) => place.startsWith(`${folder}/`));
+}

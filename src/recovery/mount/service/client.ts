@@ -4,7 +4,15 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError, lockFile, type Secret, sleepMs, systemClock, systemCode } from '#base';
+import {
+  HoldfastError,
+  isHoldfastError,
+  lockFile,
+  type Secret,
+  sleepMs,
+  systemClock,
+  systemCode,
+} from '#base';
 import type { Repository, StorageOptions } from '#repository';
 import { errors } from '../../errors.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
@@ -49,8 +57,11 @@ export interface MountControl {
 export interface MountClient extends MountControl {
   /** Of the service: enough for `mountControl`. */
   readonly folder: string;
-  /** Lays out and mounts; resolves when every file shows. Idempotent, and brings back what a kill or reboot ended. */
-  clone(request: CloneRequest): Promise<CloneAnswer>;
+  /**
+   * Lays out and mounts; resolves when every file shows. Idempotent, and brings back what a kill or reboot ended. Rejects
+   * with the signal's reason, and is given up then.
+   */
+  clone(request: CloneRequest, signal?: AbortSignal): Promise<CloneAnswer>;
 }
 
 /** Every call throws what the service answers it with. `folder`: of the service. */
@@ -64,7 +75,11 @@ export function mountControl(folder: string): MountControl {
     },
     unmount: async (mountPoint) => {
       const connection = await connect(socket);
-      if (connection) await converse(connection, { ask: 'unmount', mountPoint });
+      if (!connection) return;
+      await converse(connection, { ask: 'unmount', mountPoint }).catch((error: unknown) => {
+        // Killed, or just ending by itself: it serves nothing any more.
+        if (!isSilence(error)) throw error;
+      });
     },
     list: async () => {
       const connection = await connect(socket);
@@ -80,11 +95,25 @@ export function mountClient(options: MountClientOptions): MountClient {
   return {
     folder,
     ...mountControl(folder),
-    clone: async (request) => {
-      const connection = (await connect(socket)) ?? (await startAndConnect(options, socket));
-      return (await converse(connection, { ask: 'clone', ...request })) as CloneAnswer;
+    clone: async (request, signal) => {
+      const ask = async () => {
+        const connection = (await connect(socket)) ?? (await startAndConnect(options, socket));
+        const words: ServiceRequest = { ask: 'clone', ...request };
+        return (await converse(connection, words, undefined, signal)) as CloneAnswer;
+      };
+      try {
+        return await ask();
+      } catch (error) {
+        // The service that was found was just ending; the next one is ours.
+        if (!isSilence(error)) throw error;
+        return await ask();
+      }
     },
   };
+}
+
+function isSilence(error: unknown): boolean {
+  return isHoldfastError(error, 'recovery/mount-service-silent');
 }
 
 function socketIn(folder: string): string {
@@ -114,14 +143,18 @@ async function converse(
   const giveUp = () => void connection.destroy();
   signal?.addEventListener('abort', giveUp, { once: true });
   try {
+    signal?.throwIfAborted();
     sendMessage(connection, request);
     for await (const message of messagesOf(connection) as AsyncIterable<ServiceMessage>) {
       if (message.kind === 'done') return message.answer;
       if (message.kind === 'failed') throw errorOf(message);
       onProgress?.(message.progress);
     }
-    signal?.throwIfAborted();
     throw errors.mountServiceSilent([]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // What else breaks a connection is the end of who was spoken to.
+    throw error instanceof HoldfastError ? error : errors.mountServiceSilent([], { cause: error });
   } finally {
     signal?.removeEventListener('abort', giveUp);
     connection.destroy();
@@ -192,7 +225,8 @@ async function startService(start: ServiceStart, logFile: string): Promise<void>
 
 async function lastWords(logFile: string): Promise<string> {
   const text = await fs.readFile(logFile, 'utf8');
-  return text.slice(-LAST_WORDS_BYTES).trim().split('\n').at(-1) ?? '';
+  const lines = text.slice(-LAST_WORDS_BYTES).trim().split('\n');
+  return lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '';
 }
 
 function plainOptions(s3: NonNullable<StorageOptions['s3']>): Record<string, unknown> {

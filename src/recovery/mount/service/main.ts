@@ -15,7 +15,7 @@ import {
 } from './protocol.ts';
 import { MountService } from './service.ts';
 
-const IDLE_MS = 30_000;
+const IDLE_MS = 5_000;
 
 process.once('message', (start) => {
   serve(start as ServiceStart).catch((error: unknown) => {
@@ -70,7 +70,7 @@ async function carryOut(
   signal: AbortSignal,
   say: (message: ServiceMessage) => void,
 ): Promise<unknown> {
-  if (request.ask === 'clone') return await service.clone(request);
+  if (request.ask === 'clone') return await service.clone(request, signal);
   if (request.ask === 'unmount') return await service.unmount(request.mountPoint);
   if (request.ask === 'list') return service.list();
   const { mountPoint } = request;

@@ -1,6 +1,6 @@
 /** All clones of one repository on this host: one process, one index, one cache, however many mounts. */
 import fs from 'node:fs/promises';
-import { messageOf } from '#base';
+import { messageOf, systemCode } from '#base';
 import type { Repository } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
@@ -14,12 +14,14 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 const FAILURES_KEPT = 100;
 
 type Held = { mounted: MountedFolder; failures: string[] };
+type UnderWay = { work: Promise<CloneAnswer>; stop: AbortController };
 
 export class MountService {
   readonly #repository: Repository;
   readonly #blobs: BlobCache;
   readonly #leases: MountLeases;
   readonly #mounts = new Map<string, Held>();
+  readonly #underWay = new Map<string, UnderWay>();
 
   constructor(repository: Repository) {
     this.#repository = repository;
@@ -28,7 +30,7 @@ export class MountService {
   }
 
   get isEmpty(): boolean {
-    return this.#mounts.size === 0;
+    return this.#mounts.size === 0 && this.#underWay.size === 0;
   }
 
   list(): MountShown[] {
@@ -39,16 +41,38 @@ export class MountService {
     }));
   }
 
-  /** May be called again after anything that ended the mount: what was written then is there again. */
-  async clone(request: CloneRequest): Promise<CloneAnswer> {
-    const { mountPoint, files, state, hasXattrs } = request;
+  /**
+   * May be called again after anything that ended the mount: what was written then is there again. Once the signal is
+   * aborted nothing is mounted any more, and the signal's reason is thrown.
+   */
+  async clone(request: CloneRequest, signal: AbortSignal): Promise<CloneAnswer> {
+    const { mountPoint } = request;
+    await this.#underWay.get(mountPoint)?.work.catch(() => {
+      // Told to whoever asked for it; this one tries by itself.
+    });
     if (this.#mounts.has(mountPoint)) return { problems: [] };
+    const stop = new AbortController();
+    const work = this.#clone(request, AbortSignal.any([signal, stop.signal]));
+    this.#underWay.set(mountPoint, { work, stop });
+    try {
+      return await work;
+    } catch (error) {
+      await this.#leases.end(mountPoint);
+      throw error;
+    } finally {
+      this.#underWay.delete(mountPoint);
+    }
+  }
+
+  async #clone(request: CloneRequest, signal: AbortSignal): Promise<CloneAnswer> {
+    const { mountPoint, files, state, hasXattrs } = request;
     const failures: string[] = [];
     const onFailure = (error: unknown) => {
       if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));
     };
     await this.#leases.take(mountPoint, request.snapshot, onFailure);
-    const problems = isLaidOut({ files, state }) ? [] : await this.#layOut(request);
+    const problems = isLaidOut({ files, state }) ? [] : await this.#layOut(request, signal);
+    signal.throwIfAborted();
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
     const mounted = await mountFolder({
       files,
@@ -60,6 +84,10 @@ export class MountService {
     });
     this.#mounts.set(mountPoint, { mounted, failures });
     this.#dropWhenEnded(mountPoint, mounted);
+    if (signal.aborted) {
+      await mounted.end();
+      throw signal.reason;
+    }
     return { problems };
   }
 
@@ -68,23 +96,33 @@ export class MountService {
     signal: AbortSignal,
     onProgress: (progress: HydrationProgress) => void,
   ): Promise<void> {
-    await this.#held(mountPoint).mounted.hydrate(signal, onProgress);
+    const { mounted } = this.#held(mountPoint);
+    await mounted.hydrate(signal, onProgress).catch((cause: unknown) => {
+      const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
+      throw isFull ? errors.noRoomToBringHere([mountPoint], { cause }) : cause;
+    });
   }
 
-  /** Nothing where it isn't mounted. */
+  /** Nothing where it isn't mounted; what is about to be is given up. */
   async unmount(mountPoint: string): Promise<void> {
+    const underWay = this.#underWay.get(mountPoint);
+    underWay?.stop.abort(new Error('it was unmounted before it showed'));
+    await underWay?.work.catch(() => {
+      // Told to whoever asked for it.
+    });
     await this.#mounts.get(mountPoint)?.mounted.end();
     this.#mounts.delete(mountPoint);
     await this.#leases.end(mountPoint);
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#mounts.keys()].map((mountPoint) => this.unmount(mountPoint)));
+    const all = [...this.#underWay.keys(), ...this.#mounts.keys()];
+    await Promise.all(all.map((mountPoint) => this.unmount(mountPoint)));
     this.#leases.close();
     await this.#repository.close();
   }
 
-  async #layOut({ files, state, tree, root, owner }: CloneRequest) {
+  async #layOut({ files, state, tree, root, owner }: CloneRequest, signal: AbortSignal) {
     // A half one from before is of no use, and its files would be in the way.
     await Promise.all(
       [files, state].map((folder) => fs.rm(folder, { recursive: true, force: true })),
@@ -92,7 +130,13 @@ export class MountService {
     await this.#repository.loadIndex();
     const repository = this.#repository;
     const result = await layOutTree(
-      { repository, tree, ...(root && { root }), ...(owner === undefined ? {} : { owner }) },
+      {
+        repository,
+        tree,
+        signal,
+        ...(root && { root }),
+        ...(owner === undefined ? {} : { owner }),
+      },
       { files, state },
     );
     return result.problems;

@@ -87,7 +87,7 @@ export async function stopPostmaster(
   mode: 'fast' | 'immediate' = 'fast',
 ): Promise<void> {
   const pid = await runningPostmaster(directory);
-  if (pid === undefined) return;
+  if (pid === undefined) return await stopStranded(directory);
   process.kill(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
   const deadlineMs = systemClock.monotonicMs() + FAST_STOP_MS;
   let isForced = mode === 'immediate';
@@ -98,6 +98,34 @@ export async function stopPostmaster(
     }
     await sleepMs(POLL_MS);
   }
+}
+
+/**
+ * Ends a server whose directory was taken away under it, as a mount is whose process was killed: it would go on for ever,
+ * and only its command line still says where it was at work.
+ */
+async function stopStranded(directory: string): Promise<void> {
+  const pid = await strandedPostmaster(directory);
+  if (pid === undefined) return;
+  process.kill(pid, 'SIGQUIT');
+  const deadlineMs = systemClock.monotonicMs() + FAST_STOP_MS;
+  while ((await strandedPostmaster(directory)) === pid) {
+    if (systemClock.monotonicMs() > deadlineMs) process.kill(pid, 'SIGKILL');
+    await sleepMs(POLL_MS);
+  }
+}
+
+async function strandedPostmaster(directory: string): Promise<number | undefined> {
+  const parent = await fs.realpath(path.dirname(directory)).catch(() => path.dirname(directory));
+  const named = path.join(parent, path.basename(directory));
+  const processes = await fs.readdir('/proc').catch(() => []);
+  for (const pid of processes.filter((name) => /^\d+$/.test(name))) {
+    const command = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const [program = '', option, where] = command.split('\0');
+    if (path.basename(program) !== 'postgres' || option !== '-D') continue;
+    if (where === named || where === directory) return Number(pid);
+  }
+  return undefined;
 }
 
 /** Applies changed configuration files. */
@@ -114,7 +142,8 @@ async function readPidFile(
     const pid = Number.parseInt(lines[0] ?? '', 10);
     return pid > 0 ? { pid, status: (lines[7] ?? '').trim() } : undefined;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
+    // ENOTCONN: mounted, and whoever served it is gone.
+    if (['ENOENT', 'ENOTCONN'].includes(systemCode(error) ?? '')) return undefined;
     throw error;
   }
 }
