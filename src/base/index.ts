@@ -23,3 +23,4 @@ export * from './postgres-binaries.ts';
 export * from './progress.ts';
 export * from './secret.ts';
 export * from './units.ts';
+export * from './whole-writes.ts';

@@ -113,6 +113,12 @@ export const errors = errorCatalogue('recovery', {
     guidance:
       'Free some space or name another place. What was restored so far lies there; restore again into an empty folder.',
   },
+  mountFull: {
+    kind: 'failed',
+    message: (folder: string, free: string) => `no space left in ${folder} (${free} free)`,
+    guidance:
+      'Free some space there, then run it again: it goes on where it stopped. What is mounted stays mounted, and can be read.',
+  },
   pathNotInSnapshot: {
     kind: 'not-found',
     message: (path: string) => `the snapshot holds no "${path}"`,

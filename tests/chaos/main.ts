@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
+import { diskFull } from './disk-full.ts';
 import { faults } from './faults.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
@@ -11,6 +12,7 @@ import { scale } from './scale.ts';
 /** A new campaign is one line here. */
 const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
+  'disk-full': diskFull,
   faults,
   fuzz,
   kill,

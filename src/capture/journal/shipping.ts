@@ -196,7 +196,13 @@ export class JournalShipping implements JournalSink {
 
   /** Resolves when everything appended so far is in the repository. Rejects with the first failure. */
   async shipAll(): Promise<void> {
-    await this.#spool.sync();
+    try {
+      await this.#spool.sync();
+    } catch (error) {
+      // Whoever asks `resumeFrom` next must find it known, also before the syncing behind the appends has told.
+      this.#failure ??= error;
+      throw error;
+    }
     await this.#head.noted;
     while (this.#shipper.unshipped().length > 0) await this.#shipper.round();
   }

@@ -59,7 +59,8 @@ export function isGrave(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(systemCode(error) ?? '');
 }
 
-async function freeSpace(target: string): Promise<string> {
+/** For messages: `12 MiB`, or why it isn't known. */
+export async function freeSpace(target: string): Promise<string> {
   try {
     const { bavail, bsize } = await fs.statfs(target);
     return formatSize(bavail * bsize);

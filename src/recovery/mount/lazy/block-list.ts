@@ -6,6 +6,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { writeWholeSync } from '#base';
 
 const BLOCK_RECORD = 40;
 const FILE_RECORD = 40;
@@ -26,6 +27,7 @@ export class BlockListWriter {
   readonly files: LazyFile[] = [];
   #pending: Buffer[] = [];
   #pendingBytes = 0;
+  #flushedBytes = 0;
   #written = 0;
 
   constructor(folder: string) {
@@ -74,7 +76,8 @@ export class BlockListWriter {
   }
 
   #flush(): void {
-    if (this.#pendingBytes > 0) fs.writevSync(this.#blocks, this.#pending);
+    writeWholeSync(this.#blocks, Buffer.concat(this.#pending), this.#flushedBytes);
+    this.#flushedBytes += this.#pendingBytes;
     this.#pending = [];
     this.#pendingBytes = 0;
   }

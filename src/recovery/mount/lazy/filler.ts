@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { promisify } from 'node:util';
-import { allocateRange } from '#base';
+import { allocateRange, writeWholeSync } from '#base';
 import type { BlobCache } from '../blob-cache.ts';
 import { encodeWritten } from '../fuse/change-requests.ts';
 import { type FuseAnswer, sendAnswer } from '../fuse/reply.ts';
@@ -167,7 +167,7 @@ export class Filler {
       const to = Math.min(run.end * PAGE_BYTES, pages.map.limitOf(file));
       const bytes = Buffer.alloc(to - from);
       copyParts(content, bytes, from, pages.map.limitOf(file));
-      fs.writeSync(descriptor, bytes, 0, bytes.length, from);
+      writeWholeSync(descriptor, bytes, from);
       pages.added(file, run.first, run.end);
       written += bytes.length;
     }

@@ -7,6 +7,7 @@ import type { RestoreRequest, RestoreResult } from '../../restore/request.ts';
 import { restoreTree } from '../../restore/restore-tree.ts';
 import { BlockListWriter } from './block-list.ts';
 import { createPageFiles } from './page-store.ts';
+import { tellingFull } from './telling-full.ts';
 
 export type LazyPlaces = {
   /** The files on disk: ordinary sparse files. Once all of them is here, an ordinary folder. */
@@ -17,9 +18,17 @@ export type LazyPlaces = {
 
 /**
  * Folders, links, metadata as a restore makes them, and of each file only its size. Both folders must be absent or
- * empty. Durable when it resolves, but for the files themselves, which hold nothing yet. Rejects as `restoreTree` does.
+ * empty. Durable when it resolves, but for the files themselves, which hold nothing yet. Rejects as `restoreTree` does, and
+ * with `recovery/mount-full`.
  */
 export async function layOutTree(
+  request: Omit<RestoreRequest, 'target' | 'existing'>,
+  places: LazyPlaces,
+): Promise<RestoreResult> {
+  return await tellingFull(places.state, () => layOut(request, places));
+}
+
+async function layOut(
   request: Omit<RestoreRequest, 'target' | 'existing'>,
   { files, state }: LazyPlaces,
 ): Promise<RestoreResult> {

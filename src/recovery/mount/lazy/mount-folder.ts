@@ -9,6 +9,7 @@ import { Filler } from './filler.ts';
 import type { LazyPlaces } from './lay-out.ts';
 import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { loadPageMap, PageStore } from './page-store.ts';
+import { tellingFull } from './telling-full.ts';
 
 export type MountFolderOptions = LazyPlaces & {
   mountPoint: string;
@@ -29,7 +30,10 @@ export type MountedFolder = {
   ended: Promise<void>;
   /** Unmounts; whoever still uses it sees errors. What was written is on disk, durable as far as it was synced. */
   end(): Promise<void>;
-  /** Brings everything here, and makes it durable. Rejects with the signal's reason; may be called again then. */
+  /**
+   * Brings everything here, and makes it durable. Rejects with the signal's reason, and `recovery/mount-full`; may be
+   * called again then.
+   */
   hydrate(signal: AbortSignal, onProgress?: (progress: HydrationProgress) => void): Promise<void>;
 };
 
@@ -81,7 +85,8 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
       await mount.unmount();
       await ended;
     },
-    hydrate: (signal, onProgress) => hydrate(folder, files, pages, filler, signal, onProgress),
+    hydrate: (signal, onProgress) =>
+      tellingFull(folder, () => hydrate(folder, files, pages, filler, signal, onProgress)),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * A process that lays a tree out and mounts it, as tests need one: nobody may look at a mount from the process that serves it,
  * and one must be killed. Words: repository, tree, folder (gets `files`, `state`, `mount`). Says `mounted`; `hydrate` on
- * its input is answered with `hydrated`; the end of its input unmounts.
+ * its input is answered with `hydrated`, or with what is wrong; the end of its input unmounts.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -30,8 +30,12 @@ const mounted = await mountFolder({
 process.stdout.write('mounted\n');
 for await (const line of readline.createInterface({ input: process.stdin })) {
   if (line !== 'hydrate') continue;
-  await mounted.hydrate(new AbortController().signal);
-  process.stdout.write('hydrated\n');
+  try {
+    await mounted.hydrate(new AbortController().signal);
+    process.stdout.write('hydrated\n');
+  } catch (error) {
+    process.stdout.write(`${messageOf(error)}\n`);
+  }
 }
 await mounted.end();
 await repository.close();

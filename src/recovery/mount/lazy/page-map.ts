@@ -123,6 +123,11 @@ export class PageMap {
     return Atomics.exchange(this.#changed, file, 0) === 1;
   }
 
+  /** After what was taken as changed couldn't be made durable. */
+  noteChanged(file: number): void {
+    Atomics.store(this.#changed, file, 1);
+  }
+
   /** Bytes of `shared` that hold a file's bits. */
   bitsOf(file: number): Uint8Array {
     const words = wordsFor((this.#pages[file] as number) * PAGE_BYTES);

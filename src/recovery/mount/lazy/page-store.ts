@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { writeWholeSync } from '#base';
 import { PageMap, pageMapBytes } from './page-map.ts';
 
 const NOW = 'pages.now';
@@ -28,7 +29,7 @@ export class PageStore {
   /** After the bytes of these pages were written, and under the lock. */
   added(file: number, first: number, end: number): void {
     const { start, end: stop } = this.map.markPresent(file, first, end);
-    if (stop > start) fs.writeSync(this.#now, this.#bytes, start, stop - start, start);
+    writeWholeSync(this.#now, this.#bytes.subarray(start, stop), start);
   }
 
   /** Durable when it returns: before the file itself is cut, else bytes of before could show again behind the cut. */
@@ -47,9 +48,17 @@ export class PageStore {
   async made(file: number, syncFile: () => Promise<void>): Promise<void> {
     const changed = this.map.takeChanged(file);
     const bits = changed ? Buffer.from(this.map.bitsOf(file)) : undefined;
-    await syncFile();
-    if (!bits) return;
-    fs.writeSync(this.#durable, bits, 0, bits.length, this.map.startOf(file));
+    try {
+      await syncFile();
+      if (bits) await this.#storeDurably(bits, this.map.startOf(file));
+    } catch (error) {
+      if (bits) this.map.noteChanged(file);
+      throw error;
+    }
+  }
+
+  async #storeDurably(bits: Uint8Array, place: number): Promise<void> {
+    writeWholeSync(this.#durable, bits, place);
     await new Promise<void>((resolve, reject) => {
       fs.fdatasync(this.#durable, (error) => (error ? reject(error) : resolve()));
     });

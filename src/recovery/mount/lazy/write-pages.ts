@@ -1,5 +1,5 @@
 /** Writing into a file of which not every page is here: a page counts as here when all of it was written. */
-import fs from 'node:fs';
+import { writeWholeSync } from '#base';
 import { PAGE_BYTES, type PageMap } from './page-map.ts';
 import type { PageStore } from './page-store.ts';
 
@@ -44,9 +44,7 @@ export function writePages(
 ): void {
   const end = offset + data.length;
   store.map.locked(() => {
-    for (let at = 0; at < data.length; ) {
-      at += fs.writeSync(descriptor, data, at, data.length - at, offset + at);
-    }
+    writeWholeSync(descriptor, data, offset);
     store.added(file, Math.floor(offset / PAGE_BYTES), Math.ceil(end / PAGE_BYTES));
   });
 }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { writeWhole } from '#base';
 import { CRC32C_START, crc32cEnd, crc32cUpdate } from '../wal/crc32c.ts';
 import { LONG_HEADER_BYTES, SHORT_HEADER_BYTES, WAL_PAGE_SIZE_BYTES } from '../wal/page.ts';
 import { mainDataStart, RECORD_HEADER_BYTES, recordLength } from '../wal/record.ts';
@@ -49,7 +50,7 @@ async function transfer(
     const length = Math.min(WAL_PAGE_SIZE_BYTES - inPage, record.length - done);
     const file = await wal.fileAt(lsn);
     if (way === 'read') await file.read(record, done, length, inSegment);
-    else await file.write(record, done, length, inSegment);
+    else await writeWhole(file, record.subarray(done, done + length), inSegment);
     done += length;
     lsn += BigInt(length);
   }

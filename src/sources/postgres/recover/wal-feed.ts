@@ -1,6 +1,6 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { sleepMs } from '#base';
+import { sleepMs, writeWhole } from '#base';
 import type { JournalAccess } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
@@ -106,7 +106,7 @@ class WalFeed {
         let at = Number(piece.start - segment.start);
         for await (const bytes of this.#bytesOf(piece)) {
           this.#request.signal.throwIfAborted();
-          await handle.write(bytes, 0, bytes.length, at);
+          await writeWhole(handle, bytes, at);
           this.#decoder.push(bytes);
           at += bytes.length;
           this.#doneBytes += bytes.length;
