@@ -126,6 +126,23 @@ describe('backup of paths', () => {
     for (const name of ['x/inner/f', 'g']) expect(listed).toContain(path.join(folder, name));
   });
 
+  it('stops when it is told to, in the midst of one huge file too', async () => {
+    const huge = path.join(folder, 'huge');
+    await fs.writeFile(huge, '');
+    await fs.truncate(huge, 2 ** 40);
+    const before = await repository.snapshots.ids();
+    const stop = new AbortController();
+    const cut = backupPaths(repository, [huge], {
+      signal: stop.signal,
+      onWait: () => expect.fail('nobody else is there'),
+      writer: { workers: 1 },
+    });
+    setTimeout(() => stop.abort(new Error('interrupted')), 300);
+    await expect(cut).rejects.toThrow('interrupted');
+    expect(await repository.snapshots.ids()).toEqual(before);
+    expect(restic('list', 'locks').trim()).toBe('');
+  });
+
   it('says so when nothing is there, and stores no snapshot', async () => {
     const before = await repository.snapshots.ids();
     await expect(backupPaths(repository, [path.join(folder, 'nowhere')])).rejects.toMatchObject({

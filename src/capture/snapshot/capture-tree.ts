@@ -239,7 +239,7 @@ class TreeCapture {
   }
 
   async finish(): Promise<CapturedTree> {
-    const tree = await this.#builder.finish();
+    const tree = await unlessAborted(this.#builder.finish(), this.#options.signal);
     return {
       tree,
       root: this.#root,
@@ -248,5 +248,18 @@ class TreeCapture {
       problems: this.#problems,
       chunkSizeBytes: this.#chunkSizeBytes,
     };
+  }
+}
+
+/** A file that is read for hours must not keep an interruption waiting. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
