@@ -164,11 +164,6 @@ export const errors = errorCatalogue('recovery', {
     guidance:
       'What wrote to it is on disk, but not all of it was here: remove this recovery, and recover again.',
   },
-  noRoomToBringHere: {
-    kind: 'failed',
-    message: (folder: string) => `no space left for all that ${folder} shows`,
-    guidance: 'Free some space and do the same again: it goes on where it stopped.',
-  },
   mountServiceFailed: {
     kind: 'failed',
     message: (why: string, log: string) =>

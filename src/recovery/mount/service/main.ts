@@ -53,13 +53,12 @@ async function answer(service: MountService, connection: net.Socket): Promise<vo
   connection.once('close', () => gone.abort(new Error('whoever asked has gone')));
   try {
     for await (const request of messagesOf(connection)) {
-      say({
-        kind: 'done',
-        answer: await carryOut(service, request as ServiceRequest, gone.signal, say),
-      });
+      // Here and not outside: leaving the loop by an error closes the connection before it could be told.
+      const work = carryOut(service, request as ServiceRequest, gone.signal, say);
+      say(await work.then((answer) => ({ kind: 'done', answer }), failureMessage));
     }
-  } catch (error) {
-    say(failureMessage(error));
+  } catch {
+    // What came was no message, or whoever spoke has gone: there is nobody to be told.
   }
   connection.end();
 }

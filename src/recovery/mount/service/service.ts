@@ -1,6 +1,6 @@
 /** All clones of one repository on this host: one process, one index, one cache, however many mounts. */
 import fs from 'node:fs/promises';
-import { messageOf, systemCode } from '#base';
+import { messageOf } from '#base';
 import type { Repository } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
@@ -96,11 +96,7 @@ export class MountService {
     signal: AbortSignal,
     onProgress: (progress: HydrationProgress) => void,
   ): Promise<void> {
-    const { mounted } = this.#held(mountPoint);
-    await mounted.hydrate(signal, onProgress).catch((cause: unknown) => {
-      const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
-      throw isFull ? errors.noRoomToBringHere([mountPoint], { cause }) : cause;
-    });
+    await this.#held(mountPoint).mounted.hydrate(signal, onProgress);
   }
 
   /** Nothing where it isn't mounted; what is about to be is given up. */
