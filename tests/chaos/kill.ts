@@ -6,6 +6,7 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { systemClock } from '#base';
 import { inLanes } from '../../src/repository/in-lanes.ts';
 import {
   type S3TestServer,
@@ -18,7 +19,7 @@ import { manifestOf } from './kill/tree.ts';
 import { type Ended, killAfter, start } from './kill/victim.ts';
 import { BESIDE, World } from './kill/world.ts';
 
-const LANES = 3;
+const LANES = 4;
 /** Of three kills one lands on a bucket, for everything takes longer there. */
 const PLACES = ['a folder', 'a folder', 'a bucket'] as const;
 const WITH_ANOTHER_WRITER = 0.4;
@@ -37,57 +38,61 @@ export const kill: Campaign = {
 };
 
 type Place = (typeof PLACES)[number];
-type Slot = { name: string; place: Place; kills: number };
+type Slot = { name: string; place: Place };
 
 /** `only`: part of the name of an operation or a place. */
 export async function runKill(options: CampaignOptions): Promise<CampaignReport> {
-  const { count, seed, only, note } = options;
+  const { seed, note } = options;
   const figures = new Figures();
   const failures: string[] = [];
   const scratch = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-kill-'));
-  const slots = share(count, seed, only);
+  const slots = slotsOf(options.only);
   const restoreEnv = changeEnv({ XDG_STATE_HOME: path.join(scratch, 'state') });
   let server: S3TestServer | undefined;
-  let done = 0;
   try {
     if (slots.some(({ place }) => place === 'a bucket')) {
       server = await startS3TestServer();
       Object.assign(process.env, server.env);
     }
-    await inLanes(slots.entries(), LANES, async ([number, slot]) => {
-      const place = await makePlace(slot.place, server, path.join(scratch, `${number}`), number);
-      const series = new Series(slot, seed * 1_000_003 + number, place, figures);
-      await series.run((failure) => {
-        done += 1;
-        if (failure !== undefined) failures.push(failure);
-        if (failure !== undefined || done % 20 === 0) {
-          note(`${done} of ${count}, ${failures.length} failures ${failure ?? ''}`);
-        }
-      });
+    const series = slots.map((slot, number) => {
+      const make = () => makePlace(slot.place, server, path.join(scratch, `${number}`), number);
+      return new Series(slot, seed * 1_000_003 + number, make, figures);
+    });
+    await inLanes(numbers(options), LANES, async (number) => {
+      const failure = await (series[(number + seed) % series.length] as Series).next();
+      figures.add('kills');
+      if (failure !== undefined) failures.push(failure);
+      const done = figures.get('kills');
+      if (failure !== undefined || done % 20 === 0) {
+        note(`${done} kills, ${failures.length} failures ${failure ?? ''}`);
+      }
     });
   } finally {
     await server?.stop();
     restoreEnv();
     await fs.rm(scratch, { recursive: true, force: true });
   }
-  return { figures: { kills: count, ...figures.toJSON() }, failures };
+  return { figures: figures.toJSON(), failures };
 }
 
-/** How many kills for each operation at each place. */
-function share(count: number, seed: number, only = ''): Slot[] {
-  const all = PLACES.flatMap((place) => Object.keys(OPERATIONS).map((name) => ({ name, place })));
-  const chosen = all.filter(({ name, place }) => `${name} ${place}`.includes(only));
-  const slots = new Map<string, Slot>();
-  for (let number = 0; number < count; number += 1) {
-    const { name, place } = chosen[(number + seed) % chosen.length] as {
-      name: string;
-      place: Place;
-    };
-    const slot = slots.get(name + place) ?? { name, place, kills: 0 };
-    slots.set(name + place, { ...slot, kills: slot.kills + 1 });
-  }
-  return [...slots.values()];
+function* numbers({ count, minutes }: CampaignOptions): Iterable<number> {
+  const beganMs = systemClock.monotonicMs();
+  const isOver = (number: number) =>
+    minutes === undefined
+      ? number >= count
+      : systemClock.monotonicMs() - beganMs > minutes * 60_000;
+  for (let number = 0; !isOver(number); number += 1) yield number;
 }
+
+/** Operations at places, which take turns. */
+function slotsOf(only = ''): Slot[] {
+  const all = PLACES.flatMap((place) => Object.keys(OPERATIONS).map((name) => ({ name, place })));
+  const chosen = all.filter((slot) => nameOf(slot).includes(only));
+  if (chosen.length > 0) return chosen;
+  throw new Error(`"${only}" is in none of: ${[...new Set(all.map(nameOf))].join(', ')}`);
+}
+
+const nameOf = ({ name, place }: { name: string; place: Place }) => `${name} on ${place}`;
 
 type Prepared = { location: string; scratch: string };
 
@@ -111,38 +116,58 @@ class Series {
   readonly #operation: Operation;
   readonly #seed: number;
   readonly #chance: Chance;
-  readonly #place: Prepared;
+  readonly #makePlace: () => Promise<Prepared>;
   readonly #figures: Figures;
   readonly #tookMs: number[] = [];
+  #world: World | undefined;
+  #number = 0;
+  #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(slot: Slot, seed: number, place: Prepared, figures: Figures) {
+  constructor(slot: Slot, seed: number, makePlace: () => Promise<Prepared>, figures: Figures) {
     this.#slot = slot;
     this.#operation = OPERATIONS[slot.name] as Operation;
     this.#seed = seed;
     this.#chance = new Chance(seed);
-    this.#place = place;
+    this.#makePlace = makePlace;
     this.#figures = figures;
   }
 
-  async run(done: (failure: string | undefined) => void): Promise<void> {
-    const { location, scratch } = this.#place;
+  /** Kills once more, after whoever is at it. Resolves to what failed. */
+  next(): Promise<string | undefined> {
+    const turn = this.#turn.then(() => this.#next());
+    this.#turn = turn;
+    return turn;
+  }
+
+  async #next(): Promise<string | undefined> {
+    const number = this.#number;
+    this.#number += 1;
+    const failures: string[] = [];
+    let delay = 'at the start';
+    try {
+      const world = this.#world ?? (await this.#begin());
+      const delayMs = this.#drawDelayMs();
+      delay = `after ${Math.round(delayMs)} of ${Math.round(this.#durationMs)} ms`;
+      await this.#killOnce(world, number, delayMs);
+    } catch (error) {
+      failures.push(error instanceof Error ? (error.stack ?? error.message) : `${error}`);
+    }
+    failures.push(...(this.#world?.failures.splice(0) ?? []));
+    if (failures.length === 0) return undefined;
+    return `${nameOf(this.#slot)}, kill ${number} ${delay}: ${failures.join('; ')}`;
+  }
+
+  /** Measures how long it takes. */
+  async #begin(): Promise<World> {
+    const { location, scratch } = await this.#makePlace();
     const world = await World.make(location, scratch, new Chance(this.#seed + 1));
     await this.#operation.prepare(world);
     await this.#undisturbed(world, this.#operation.program(world));
-    for (let number = 0; number < this.#slot.kills; number += 1) {
-      const told: string[] = [];
-      try {
-        await this.#killOnce(world, number, told);
-      } catch (error) {
-        world.failures.push(error instanceof Error ? (error.stack ?? error.message) : `${error}`);
-      }
-      const name = `${this.#slot.name} on ${this.#slot.place}, kill ${number} (${told.join(', ')})`;
-      const failures = world.failures.splice(0);
-      done(failures.length > 0 ? `${name}: ${failures.join('; ')}` : undefined);
-    }
+    this.#world = world;
+    return world;
   }
 
-  async #killOnce(world: World, number: number, told: string[]): Promise<void> {
+  async #killOnce(world: World, number: number, delayMs: number): Promise<void> {
     const operation = this.#operation;
     await operation.prepare(world);
     const before = await this.#traces(world);
@@ -151,9 +176,7 @@ class Series {
     const program = operation.program(world);
     const other = hasOther ? start(world.backupProgram(BESIDE)) : undefined;
     const otherDies = this.#chance.fraction() < OTHER_WRITER_KILLED_TOO;
-    const delayMs = this.#drawDelayMs();
     const otherDelayMs = otherDies ? this.#drawDelayMs() : 120_000;
-    told.push(`after ${Math.round(delayMs)} of ${Math.round(this.#durationMs)} ms`);
     const [ended, otherEnded] = await Promise.all([
       killAfter(start(program), delayMs),
       other && killAfter(other, otherDelayMs),
@@ -176,16 +199,19 @@ class Series {
   ): Promise<void> {
     const landed = await this.#landing(world, ended, otherEnded !== undefined, before);
     this.#figures.add(`landed ${landed}`);
-    this.#figures.add(`${this.#slot.name} on ${this.#slot.place}`);
-    if (otherEnded) {
-      const isKilled = otherEnded.code === null;
-      this.#figures.add(`with another writer${isKilled ? ', killed too' : ' that went on'}`);
-      if (otherEnded.code !== null && otherEnded.code !== 0) {
-        world.failures.push(`the other writer: ${lastWords(otherEnded)}`);
-      }
-      world.hearBackup(BESIDE, otherEnded);
-    }
+    this.#figures.add(nameOf(this.#slot));
+    if (otherEnded) this.#hearOther(world, otherEnded);
     await this.#operation.after?.(world, ended);
+  }
+
+  #hearOther(world: World, ended: Ended): void {
+    const { refuses } = this.#operation;
+    if (ended.code === null) this.#figures.add('with another writer, killed too');
+    else if (ended.code === 0) this.#figures.add('with another writer that went on');
+    else if (refuses !== undefined && ended.stdout.includes(refuses)) {
+      this.#figures.add('with another writer, rightly refused');
+    } else world.failures.push(`the other writer: ${lastWords(ended)}`);
+    world.hearBackup(BESIDE, ended);
   }
 
   async #landing(world: World, ended: Ended, hadOther: boolean, before: string): Promise<string> {

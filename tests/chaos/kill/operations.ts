@@ -17,6 +17,8 @@ export type Operation = {
   after?(world: World, ended: Ended): Promise<void>;
   /** After the run that nobody killed. */
   done?(world: World, ended: Ended): Promise<void>;
+  /** With what another writer may be refused because of it. */
+  refuses?: string;
   /** What it changes beside the repository. */
   folder?(world: World): string;
 };
@@ -71,7 +73,7 @@ const journal: Operation = {
 
 const forgetting: Operation = {
   async prepare(world) {
-    for (let number = 0; number < 4; number += 1) await world.backup(MAIN);
+    for (let number = 0; number < 3; number += 1) await world.backup(MAIN);
   },
   program(world) {
     // From here on only what the policy keeps was promised. A backup that runs beside may be one more of its group.
@@ -79,10 +81,10 @@ const forgetting: Operation = {
       [MAIN, KEEP_LAST],
       [BESIDE, KEEP_LAST - 1],
     ]);
-    world.known = world.known.filter(({ host }, at, all) => {
-      const later = all.slice(at + 1).filter((other) => other.host === host);
-      return later.length < (kept.get(host) ?? 0);
-    });
+    for (const [at, known] of world.known.entries()) {
+      const later = world.known.slice(at + 1).filter(({ host }) => host === known.host);
+      known.mayGo = later.length >= (kept.get(known.host) ?? 0);
+    }
     return world.program('forget', '--keep-last', String(KEEP_LAST));
   },
   async done(world) {
@@ -106,6 +108,8 @@ const pruning = (...words: string[]): Operation => ({
 
 const keys: Operation = {
   async prepare() {},
+  // Who comes with the former password when it is gone.
+  refuses: 'repository/wrong-password',
   program(world) {
     world.passwords += 1;
     return {
