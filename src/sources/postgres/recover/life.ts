@@ -41,9 +41,15 @@ export async function startCopy(
   return recoveredStore(moved, pid, undefined);
 }
 
-/** Stops a copy, if it runs. */
-export async function stopCopy(directory: string): Promise<void> {
+/** Stops a copy, if it runs. What it had outside of its scratch folder, where that is named, goes with it. */
+export async function stopCopy(
+  directory: string,
+  context?: Pick<SourceContext, 'stateFolder'>,
+): Promise<void> {
   await stopPostmaster(directory);
+  const state = context && (await loadCopyState(context.stateFolder));
+  // In the system's folder for such things where its own path was too long. Made again by a start.
+  if (state) await fs.rm(state.socketFolder, { recursive: true, force: true });
 }
 
 /**

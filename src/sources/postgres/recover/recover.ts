@@ -44,6 +44,8 @@ export async function recoverPostgres(
   const directory = await fs.realpath(request.directory);
   const folders = copyFolders(request.scratch);
   const state = await planCopy({ ...request, directory }, facts);
+  // Before anything else: whoever takes away what was cut must know where it lies.
+  await saveCopyState(request.scratch, state);
   const plan = await planWal({
     baseStart: request.capture.start,
     baseEnd: request.capture.end,
@@ -87,7 +89,6 @@ export async function recoverPostgres(
   reloadPostmaster(pid);
   await fs.rm(folders.wal, { recursive: true, force: true });
   await fs.rm(folders.baseWal, { recursive: true, force: true });
-  await saveCopyState(request.scratch, state);
   return { ...recoveredStore(state, pid, request.own), pid };
 }
 
