@@ -59,7 +59,7 @@ type Status = {
   maintenance: { check: { verdict: string; failing?: unknown }; findings: string[] };
 };
 
-test('it is protected, checked, locked, and comes back', async () => {
+test('it is protected, checked, locked, and comes back', { timeout: 240_000 }, async () => {
   const file = path.join(folder, 'holdfast.yaml');
   expect(await holdfast('up', '-d', '--wait', '--file', file)).toMatchObject({
     code: 0,

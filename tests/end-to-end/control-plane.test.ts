@@ -137,7 +137,7 @@ afterAll(async () => {
   await fs.rm(folder, { recursive: true, force: true });
 });
 
-describe('a control plane', () => {
+describe('a control plane', { timeout: 240_000 }, () => {
   test('protects what is declared, and says so', async () => {
     const up = await holdfast(['up', '--detach', '--wait']);
     expect(up.errors).toBe('');

@@ -16,6 +16,7 @@ afterEach(async () => {
 
 test.runIf(process.getuid?.() === 0)(
   'an ordinary user protects a folder, with all state in their own',
+  { timeout: 240_000 },
   async () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast ordinary-'));
     await fs.mkdir(path.join(folder, 'notes'));
