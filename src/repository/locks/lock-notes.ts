@@ -9,22 +9,26 @@ import path from 'node:path';
 import { type FileLock, lockFile, systemCode } from '#base';
 
 export class LockNotes {
-  readonly #folder: string;
+  readonly #given: string | undefined;
   readonly #held = new Map<string, FileLock>();
 
   /** Default: `holdfast/locks` below XDG_STATE_HOME or `~/.local/state`. */
-  constructor(folder = defaultFolder()) {
-    this.#folder = folder;
+  constructor(folder?: string) {
+    this.#given = folder;
   }
 
   /** To be called before the lock is written. Where nothing can be noted, a person must remove what a kill leaves. */
   async hold(lockId: string): Promise<void> {
+    let file: string | undefined;
     try {
-      await fs.mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      const held = await lockFile(this.#file(lockId));
+      file = this.#file(lockId);
+      await fs.mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+      const held = await lockFile(file);
       if (held) this.#held.set(lockId, held);
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
+      // A note that nobody holds would say that its owner is dead.
+      if (file !== undefined) await fs.rm(file, { force: true }).catch(() => {});
     }
   }
 
@@ -33,8 +37,11 @@ export class LockNotes {
     const held = this.#held.get(lockId);
     if (!held) return;
     this.#held.delete(lockId);
-    await fs.rm(this.#file(lockId), { force: true });
-    await held.release();
+    try {
+      await fs.rm(this.#file(lockId), { force: true });
+    } finally {
+      await held.release();
+    }
   }
 
   /**
@@ -45,9 +52,10 @@ export class LockNotes {
     lockId: string,
     remove: (lockId: string) => Promise<void>,
   ): Promise<'removed' | 'held' | 'unknown'> {
-    const file = this.#file(lockId);
+    let file: string;
     let found: FileLock | undefined;
     try {
+      file = this.#file(lockId);
       await fs.access(file);
       found = await lockFile(file);
     } catch (error) {
@@ -64,8 +72,9 @@ export class LockNotes {
     return 'removed';
   }
 
+  /** Throws where the user has no home. */
   #file(lockId: string): string {
-    return path.join(this.#folder, lockId);
+    return path.join(this.#given ?? defaultFolder(), lockId);
   }
 }
 

@@ -110,12 +110,11 @@ describe('locks', () => {
     leaveLock();
     // On a machine where it wasn't noted nothing but its number tells that it is gone.
     vi.stubEnv('XDG_STATE_HOME', await newFolder());
-    const elsewhere = await open(folder, QUICK);
-    vi.unstubAllEnvs();
-    await expect(elsewhere.lock('shared')).rejects.toMatchObject({
+    await expect(repository.lock('shared')).rejects.toMatchObject({
       code: 'repository/locked',
       facts: { stale: true },
     });
+    vi.unstubAllEnvs();
     await (await repository.lock('shared')).release();
   });
 
