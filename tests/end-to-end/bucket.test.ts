@@ -50,7 +50,7 @@ stores:
 });
 
 afterAll(async () => {
-  await holdfast('down');
+  await holdfast('down', '--purge', '--recoveries', '--yes');
   await server?.stop();
   await fs.rm(folder, { recursive: true, force: true });
 });
