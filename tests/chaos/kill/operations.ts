@@ -1,7 +1,7 @@
 /** What is killed. Each operation says what to do before, what is run, and what must hold after the kill and in the end. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { checkRepository, forget, listPieces, openJournalReader } from '#repository';
+import { checkRepository, forget, openJournalReader } from '#repository';
 import { journalBytes } from '../../../src/capture/journal/shipping.fixture.ts';
 import { difference, manifestOf } from './tree.ts';
 import type { Ended, Program } from './victim.ts';
@@ -67,7 +67,6 @@ const journal: Operation = {
     if (stdout.trim().split('\n').at(-1) !== `${world.journalEnd}`) {
       world.failures.push(`the journal was not shipped to its end: ${stdout.slice(-60)}`);
     }
-    await world.open((repository) => listPieces(repository, ADDRESS));
   },
 };
 
