@@ -144,6 +144,8 @@ async function untoldPacks(
     doneItems += 1;
     progress({ step: 'reading headers of packs', doneItems, totalItems: doubtful.length });
   });
+  repair.found.sort();
+  repair.damaged.sort();
   return fresh;
 }
 

@@ -87,7 +87,9 @@ async function findDamaged(
     doneItems += 1;
     progress({ step: 'reading packs', doneItems, totalItems: packIds.length });
   });
-  return found;
+  // They come as they were read; what is told has an order of its own.
+  repair.mended.sort();
+  return found.sort((a, b) => (a.packId < b.packId ? -1 : 1));
 }
 
 async function isMended({ parity }: Repository, packId: string, dryRun: boolean): Promise<boolean> {
@@ -133,7 +135,7 @@ function lostBlobs({ index }: Repository, damaged: readonly DamagedPack[]): Pack
       if (!isWhole) lost.set(blobKey(type, hex), { type, id: hex });
     }
   }
-  return [...lost.values()];
+  return [...lost.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 async function replace(

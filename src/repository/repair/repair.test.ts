@@ -78,10 +78,7 @@ describe('repair index', () => {
     expect(planned).toMatchObject({ dryRun: true, unreadable: [first], missing: [] });
     expect(await filesIn(path.join(folder, 'index'))).toEqual([first]);
     const repair = await repairIndex(repository);
-    expect({ ...repair, dryRun: true, found: repair.found.sort() }).toEqual({
-      ...planned,
-      found: planned.found.sort(),
-    });
+    expect({ ...repair, dryRun: true }).toEqual(planned);
     await expectClean(folder);
     expect(await checkRepository(repository, { readData: true })).toMatchObject({
       verdict: 'pass',
