@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { benchFiles } from './files.ts';
+import { benchImage } from './image.ts';
 import { benchPostgres } from './postgres.ts';
 import { type BenchTable, showTable } from './table.ts';
 
@@ -38,7 +39,24 @@ test('files, against restic and borg', async () => {
     'first backup, peak memory',
     'stored',
     'unchanged backup, wall',
+    'unchanged backup, processor',
+    'unchanged backup, peak memory',
     'restore, wall',
+    'restore, processor',
+    'restore, peak memory',
+  ]);
+}, 300_000);
+
+test('an image whose pages change, against restic and borg', async () => {
+  const table = await benchImage(folder, 8 * 2 ** 20, 1);
+  expectNumbers(table, [
+    'first backup, wall',
+    'first backup, processor',
+    'stored',
+    'after the change, wall',
+    'after the change, processor',
+    'after the change, peak memory',
+    'after the change, new bytes',
   ]);
 }, 300_000);
 

@@ -42,21 +42,28 @@ export async function benchFiles(folder: string, bytes: number, runs: number): P
     values: PEERS.map(({ name }) => pick(jobs.get(name) as Jobs)),
     ratios: PEERS.slice(1).map(({ name }) => ratio(pick(jobs.get(name) as Jobs), pick(ours))),
   });
-  const wall = (kind: 'first' | 'unchanged' | 'restore') => (of: Jobs) =>
-    medianOf(of[kind]).wallMs / 1000;
+  type Kind = 'first' | 'unchanged' | 'restore';
+  const titles: Record<Kind, string> = {
+    first: 'first backup',
+    unchanged: 'unchanged backup',
+    restore: 'restore',
+  };
+  const rowsOf = (kind: Kind) => [
+    { unit: 's', ...row(`${titles[kind]}, wall`, (of) => medianOf(of[kind]).wallMs / 1000) },
+    { unit: 's', ...row(`${titles[kind]}, processor`, (of) => medianOf(of[kind]).cpuMs / 1000) },
+    {
+      unit: 'MiB',
+      ...row(`${titles[kind]}, peak memory`, (of) => medianOf(of[kind]).peakBytes / 2 ** 20),
+    },
+  ];
   return {
     title: `${input.files} files, ${Math.round(input.bytes / 2 ** 20)} MiB, zstd level 3, medians of ${runs}`,
     columns: PEERS.map(({ name }) => name),
     rows: [
-      { unit: 's', ...row('first backup, wall', wall('first')) },
-      { unit: 's', ...row('first backup, processor', (of) => medianOf(of.first).cpuMs / 1000) },
-      {
-        unit: 'MiB',
-        ...row('first backup, peak memory', (of) => medianOf(of.first).peakBytes / 2 ** 20),
-      },
+      ...rowsOf('first'),
       { unit: 'MiB', ...row('stored', (of) => median(of.storedBytes) / 2 ** 20) },
-      { unit: 's', ...row('unchanged backup, wall', wall('unchanged')) },
-      { unit: 's', ...row('restore, wall', wall('restore')) },
+      ...rowsOf('unchanged'),
+      ...rowsOf('restore'),
     ],
   };
 }

@@ -12,11 +12,17 @@ const ORIGINS = [
 
 export type Input = { folder: string; files: number; bytes: number };
 
-/** Copies regular files until the wanted size is reached, in the order of their paths; the same on the same machine. */
+/**
+ * Copies regular files until the wanted size is reached, in the order of their paths; the same on the same machine. Each
+ * origin gives its share first, and what some of them lack comes from the others.
+ */
 export function makeMixedTree(folder: string, wantedBytes: number): Input {
   const input: Input = { folder, files: 0, bytes: 0 };
   const share = wantedBytes / ORIGINS.length;
-  for (const [turn, origin] of ORIGINS.entries()) copyFrom(origin, share * (turn + 1), input);
+  for (const origin of ORIGINS) {
+    copyFrom(origin, Math.min(wantedBytes, input.bytes + share), input);
+  }
+  for (const origin of ORIGINS) copyFrom(origin, wantedBytes, input);
   return input;
 }
 
@@ -28,8 +34,8 @@ function copyFrom(origin: string, untilBytes: number, input: Input): void {
     if (input.bytes >= untilBytes) return;
     const from = path.join(origin, entry.name);
     if (entry.isDirectory()) copyFrom(from, untilBytes, input);
-    if (!entry.isFile()) continue;
     const to = path.join(input.folder, from);
+    if (!entry.isFile() || fs.existsSync(to)) continue;
     fs.mkdirSync(path.dirname(to), { recursive: true });
     fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE);
     input.files += 1;

@@ -1,12 +1,13 @@
 /**
  * Side by side with restic, borg and Postgres' own tools, on the same input in one run; prints medians and ratios.
- *   npm run bench [-- files|postgres|journal|index] [--mib 1024] [--blobs 10000000] [--runs 3] [--seconds 30] [--folder /dev/shm]
+ *   npm run bench [-- files|image|postgres|journal|index] [--mib 1024] [--blobs 10000000] [--runs 3] [--seconds 30] [--folder /dev/shm]
  */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchFiles } from './files.ts';
+import { benchImage } from './image.ts';
 import { benchIndex } from './index.ts';
 import { benchJournalLag } from './journal-lag.ts';
 import { benchPostgres } from './postgres.ts';
@@ -15,7 +16,7 @@ import { showTable } from './table.ts';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    mib: { type: 'string', default: '1024' },
+    mib: { type: 'string' },
     blobs: { type: 'string', default: '10000000' },
     seconds: { type: 'string', default: '30' },
     runs: { type: 'string', default: '3' },
@@ -29,14 +30,16 @@ fs.chmodSync(folder, 0o755);
 try {
   const wanted = positionals.length === 0 ? ['files', 'postgres'] : positionals;
   const tables = [];
-  const bytes = Number(values.mib) * 2 ** 20;
-  if (wanted.includes('files')) tables.push(await benchFiles(folder, bytes, Number(values.runs)));
-  if (wanted.includes('postgres'))
-    tables.push(...(await benchPostgres(folder, bytes, Number(values.runs))));
+  const mib = (fallback: number) => Number(values.mib ?? fallback) * 2 ** 20;
+  const bytes = mib(1024);
+  const runs = Number(values.runs);
+  if (wanted.includes('files')) tables.push(await benchFiles(folder, mib(2048), runs));
+  if (wanted.includes('image')) tables.push(await benchImage(folder, mib(6144), runs));
+  if (wanted.includes('postgres')) tables.push(...(await benchPostgres(folder, bytes, runs)));
   if (wanted.includes('journal'))
     tables.push(await benchJournalLag(folder, bytes, Number(values.seconds)));
   if (wanted.includes('index'))
-    tables.push(...(await benchIndex(folder, Number(values.blobs), Number(values.runs))));
+    tables.push(...(await benchIndex(folder, Number(values.blobs), runs)));
   if (values.json) process.stdout.write(`${JSON.stringify(tables)}\n`);
   else for (const table of tables) process.stdout.write(`${showTable(table)}\n`);
 } finally {

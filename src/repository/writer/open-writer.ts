@@ -94,7 +94,7 @@ class SessionWriter implements RepositoryWriter {
       known: repository.index.share(),
       claims: createClaimMemory(),
       packsInFlight: this.#packsInFlight.buffer as SharedArrayBuffer,
-      maxPacksInFlight: Math.min(Math.max(repository.storage.concurrency, 2), MAX_PACKS_IN_FLIGHT),
+      maxPacksInFlight: packsInFlight(repository.storage.concurrency),
       packSizeBytes: this.#packSizeBytes,
       cutting,
     };
@@ -197,6 +197,11 @@ class SessionWriter implements RepositoryWriter {
     await this.#packStore.settled();
     await this.#lock.release();
   }
+}
+
+/** Half of what the storage takes at once: as long as one is always on its way, more of them are only memory. */
+function packsInFlight(concurrency: number): number {
+  return Math.min(Math.max(Math.floor(concurrency / 2), 2), MAX_PACKS_IN_FLIGHT);
 }
 
 function unfinishedPacks(result: JobResult): UnfinishedPack[] {
