@@ -273,7 +273,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
       'a window that moves on',
       (store) => store.verdict === 'met' && (store.windows.at(-1)?.toMs ?? 0) > laterMs,
     );
-    expect(gaps).toHaveLength(before.gaps.length);
+    expect(gaps, JSON.stringify(gaps)).toHaveLength(before.gaps.length);
     expect(windows.at(-1)?.fromMs).toBeGreaterThan(leftMs);
     expect(windows.at(-2)?.toMs).toBeLessThanOrEqual(leftMs);
     expect((await numbersAt(instant(laterMs))).slice(-2)).toEqual([2001, 3001]);
