@@ -156,7 +156,7 @@ class Trial {
 }
 
 /** Tries again as often as ever, but without long pauses. */
-function openImpatiently(inner: Storage): Promise<Repository> {
+export function openImpatiently(inner: Storage): Promise<Repository> {
   const storage: Storage = {
     patience: { firstPauseMs: 1, longestPauseMs: 4 },
     ...{ location: inner.location, concurrency: inner.concurrency },
@@ -172,7 +172,7 @@ function openImpatiently(inner: Storage): Promise<Repository> {
 
 const NAMES = [/./, /^data\//, /^index\//, /^snapshots\//, /^keys\//, /^config/, /^holdfast\//];
 
-function ruleByChance(chance: Chance): FaultRule {
+export function ruleByChance(chance: Chance): FaultRule {
   const fault = chance.oneOf<() => Fault>([
     () => ({ kind: 'error' }),
     () => ({ kind: 'timeout', afterMs: 1 }),

@@ -8,6 +8,7 @@ import { faults } from './faults.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
 import { scale } from './scale.ts';
+import { sequences } from './sequences.ts';
 
 /** A new campaign is one line here. */
 const campaigns: Readonly<Record<string, Campaign>> = {
@@ -17,6 +18,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   fuzz,
   kill,
   scale,
+  sequences,
 };
 
 const { values, positionals } = parseArgs({

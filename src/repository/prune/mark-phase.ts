@@ -3,6 +3,7 @@ import { errors } from '../errors.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
 import { type EntrySet, reachableBlobs } from '../reachable-blobs.ts';
 import type { Repository } from '../repository.ts';
+import { allSnapshots } from './all-snapshots.ts';
 import { readIndexFiles, smallFiles } from './index-files.ts';
 import { packsInStorage } from './pack-use.ts';
 import type { PhaseContext } from './phases.ts';
@@ -29,7 +30,7 @@ export async function markPhase(context: PhaseContext): Promise<MarkSummary | un
   const signal = context.signal ? AbortSignal.any([context.signal, lock.signal]) : lock.signal;
   try {
     progress({ step: 'finding what snapshots need' });
-    const snapshots = await repository.snapshots.list();
+    const snapshots = await allSnapshots(repository);
     await repository.loadIndex();
     const { index } = repository;
     const roots = new Set(snapshots.map(({ tree }) => tree));

@@ -9,6 +9,7 @@ import type { BlobIndex } from '../index/blob-index.ts';
 import type { PackedBlob } from '../pack/header.ts';
 import { EntrySet, reachableBlobs } from '../reachable-blobs.ts';
 import type { Repository } from '../repository.ts';
+import { allSnapshots } from './all-snapshots.ts';
 import {
   type IndexFile,
   outdatedFiles,
@@ -77,7 +78,7 @@ async function pruneLocked(
 ): Promise<PruneResult> {
   const progress = options.progress ?? silent;
   progress({ step: 'finding what snapshots need' });
-  const snapshots = await repository.snapshots.list();
+  const snapshots = await allSnapshots(repository);
   repository.dropIndex();
   // Marked packs are taken in too: one that is needed after all stays, the others go like any unused pack.
   const indexFiles = await readIndexFiles(repository, repository.index);

@@ -10,6 +10,7 @@ import type { BlobIndex } from '../index/blob-index.ts';
 import type { IndexedPack } from '../pack/header.ts';
 import { EntrySet, reachableBlobs } from '../reachable-blobs.ts';
 import type { Repository } from '../repository.ts';
+import { allSnapshotIds } from './all-snapshots.ts';
 import { goingPacks, movesOf, neededEntries } from './going-packs.ts';
 import { outdatedFiles, readIndexFiles, smallFiles, writeReplacements } from './index-files.ts';
 import type { PhaseContext } from './phases.ts';
@@ -164,7 +165,7 @@ async function snapshotsSince(
   repository: Repository,
   known: ReadonlySet<string>,
 ): Promise<{ ids: string[]; roots: Set<string> }> {
-  const ids = await repository.snapshots.ids();
+  const ids = await allSnapshotIds(repository);
   const roots = new Set<string>();
   for (const id of ids) {
     if (!known.has(id)) roots.add((await repository.snapshots.load(id)).tree);
