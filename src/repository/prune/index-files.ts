@@ -28,8 +28,9 @@ export type IndexFile = {
 };
 
 /**
- * `into`: takes in what the files tell, packs that wait for deletion too. Else only known packs are noted. `except`: ids
- * of files to pass over.
+ * `into`: takes in what the files tell, packs that wait for deletion too. Else only known packs are noted, and a file
+ * that a backup has written since the index was loaded is passed over: what it tells is nobody's to replace. `except`:
+ * ids of files to pass over.
  */
 export async function readIndexFiles(
   repository: Repository,
@@ -44,11 +45,12 @@ export async function readIndexFiles(
     const index = into ?? repository.index;
     const packs = new Uint32Array(entries.counts.length);
     let known = 0;
-    for (let at = 0; at < entries.packIds.length; at += ID_BYTES) {
-      const number = index.packNumberAt(entries.packIds, at);
-      if (number < 0) continue;
-      packs[known] = number;
-      known += 1;
+    for (let pack = 0; pack < entries.counts.length; pack += 1) {
+      const number = index.packNumberAt(entries.packIds, pack * ID_BYTES);
+      if (number >= 0) {
+        packs[known] = number;
+        known += 1;
+      } else if (!entries.marked[pack]) return;
     }
     const blobs = entries.counts.reduce((sum, count) => sum + count, 0);
     files.push({ id, packs: packs.slice(0, known), blobs, marked: entries.marked.includes(1) });

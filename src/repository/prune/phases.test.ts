@@ -41,6 +41,20 @@ class LockedPacks extends LocalStorage {
   }
 }
 
+/** Lets another client work right before the next look at the indexes. */
+class Interrupted extends LocalStorage {
+  before: (() => Promise<unknown>) | undefined;
+
+  override async *list(prefix: string): ReturnType<LocalStorage['list']> {
+    const { before } = this;
+    if (prefix === 'index/' && before) {
+      this.before = undefined;
+      await before();
+    }
+    yield* super.list(prefix);
+  }
+}
+
 /** This clock, so many ms later. */
 function later(ms: number): Clock {
   return {
@@ -126,6 +140,28 @@ describe('pruning in two phases', () => {
     );
     const { swept } = await pruneInPhases(repository, { clock: later(24 * HOUR_MS) });
     expect(swept).toMatchObject({ newSnapshots: 1 });
+    await expectClean(folder);
+    await expectSameFiles(folder, content);
+  });
+
+  test('leaves an index alone that a backup writes while a sweep is being prepared', async () => {
+    const { folder, content } = await withUnused();
+    const storage = new Interrupted(folder);
+    const repository = await openRepository({ storage, password: new Secret(QUICK), cache: false });
+    onTestFinished(() => repository.close());
+    await pruneInPhases(repository);
+    const { swept } = await pruneInPhases(repository, {
+      clock: later(24 * HOUR_MS),
+      crashPoint(name) {
+        if (name !== 'prune/packs-copied') return;
+        storage.before = async () => {
+          await fs.writeFile(path.join(content, 'new'), randomBytes(9_000));
+          await restic(folder, QUICK, ['backup', content]);
+        };
+      },
+    });
+    expect(swept?.packsRemoved).toBeGreaterThan(0);
+    expect(storage.before).toBeUndefined();
     await expectClean(folder);
     await expectSameFiles(folder, content);
   });
