@@ -201,12 +201,15 @@ class Sequence {
         this.failures.push(`not clean: ${report.problems[0]?.what}`);
       }
       const isTold = report.problems.length + report.mended.length + report.notes.length > 0;
-      const lost = (await this.#lostSnapshots(repository)) + (await this.#lostJournal(repository));
+      const snapshots = await this.#lostSnapshots(repository);
+      // Nothing refers to a piece of the journal: whoever reads is told of the gap.
+      const pieces = await this.#lostJournal(repository);
+      const lost = snapshots + pieces;
       if (lost > 0 && !this.#hasFalseWord) this.failures.push(`${lost} acknowledged are lost`);
-      if (lost > 0 && this.#hasFalseWord) {
-        if (!isTold) this.failures.push('lost by a false word of the storage, and check is silent');
-        this.#figures.add('afterwards: lost by a false word of the storage, found by check');
-      } else this.#figures.add('afterwards: all that was acknowledged is there');
+      if (snapshots > 0 && !isTold) this.failures.push('snapshots are lost, and check is silent');
+      if (lost === 0) this.#figures.add('afterwards: all that was acknowledged is there');
+      if (snapshots > 0) this.#figures.add('afterwards: lost by a false word, found by check');
+      if (pieces > 0) this.#figures.add('afterwards: a gap in the journal by a false word, named');
       if (this.isClean) await prune(repository, { maxUnused: 0 });
     } finally {
       await repository.close();
