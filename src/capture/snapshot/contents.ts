@@ -1,9 +1,10 @@
 /** The contents of files on this host: taken over where nothing changed, read once where names share an inode. */
-import fs from 'node:fs';
 import { type FileMetadata, systemCode } from '#base';
 import type { Repository, RepositoryWriter, TreeNode } from '#repository';
 import { describeFailure } from '#sources';
 import type { Problems } from '../problems.ts';
+
+const NS_PER_S = 1_000_000_000n;
 
 export type Content = { ids: Buffer; sizeBytes: number };
 
@@ -97,10 +98,10 @@ export class FileContents {
     const { writer, problems, onRead } = this.#options;
     this.#inFlight += 1;
     try {
-      const saved = await writer.saveFile(absolutePath, Number(metadata.sizeBytes));
+      const { sizeBytes, mtimeNs } = metadata;
+      const saved = await writer.saveFile(absolutePath, Number(sizeBytes), milliseconds(mtimeNs));
       onRead(saved.sizeBytes);
-      if (BigInt(saved.sizeBytes) !== metadata.sizeBytes || changedSince(absolutePath, metadata))
-        problems.add(path, 'changed while it was captured');
+      if (saved.isChanged) problems.add(path, 'changed while it was captured');
       return saved;
     } catch (error) {
       if (isFatal(error)) {
@@ -132,8 +133,8 @@ function sameFile(node: TreeNode, metadata: FileMetadata): boolean {
   );
 }
 
-/** One that has gone meanwhile was read whole before: no change. */
-function changedSince(absolutePath: Buffer, metadata: FileMetadata): boolean {
-  const now = fs.lstatSync(absolutePath, { bigint: true, throwIfNoEntry: false });
-  return now !== undefined && (now.mtimeNs !== metadata.mtimeNs || now.size !== metadata.sizeBytes);
+/** As Node's `Stats` have it. */
+function milliseconds(ns: bigint): number {
+  const nanoseconds = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+  return Number((ns - nanoseconds) / NS_PER_S) * 1000 + Number(nanoseconds) / 1e6;
 }

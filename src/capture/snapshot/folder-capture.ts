@@ -91,7 +91,9 @@ export class FolderCapture {
       builder.addDirectory(path, metadata);
     } else if (metadata.kind === 'file') {
       const taken = await contents.take(path, entries.path(entry), metadata, before);
-      builder.addEntry(path, metadata, taken.content);
+      // Attributes come behind what the text tells.
+      if (metadata.xattrs.length > 0) builder.addEntry(path, metadata, taken.content);
+      else builder.addFile(directory, name, entryText(entries, entry), taken.content);
     } else builder.addEntry(path, metadata);
   }
 }

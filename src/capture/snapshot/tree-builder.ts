@@ -4,12 +4,14 @@
  */
 import { type FileKind, type FileMetadata, madeMetadata } from '#base';
 import {
+  type EntryText,
   encodeTree,
   type KnownNode,
   type KnownTree,
   type RepositoryWriter,
   type TreeNode,
   type WrittenNode,
+  wholeText,
 } from '#repository';
 import { errors } from '../errors.ts';
 import type { RecentTrees } from './recent-trees.ts';
@@ -75,6 +77,21 @@ export class TreeBuilder {
     directory.same.push({ name, node });
   }
 
+  /** A file by what a tree says of it; undefined content means that it has none. */
+  addFile(
+    directory: Directory,
+    name: string,
+    text: EntryText,
+    content: Promise<{ ids: Buffer; sizeBytes: number } | undefined>,
+  ): void {
+    this.#await(directory, content, ({ ids, sizeBytes }) => {
+      this.totals.files += 1;
+      this.totals.bytes += sizeBytes;
+      const written = wholeText(text, sizeBytes);
+      directory.nodes.push({ name: Buffer.from(name, 'latin1'), text: written, content: ids });
+    });
+  }
+
   /** A directory's own entry; may come before or after what is in it. */
   addDirectory(path: string, metadata: FileMetadata): void {
     this.totals.directories += 1;
@@ -97,16 +114,24 @@ export class TreeBuilder {
       this.#count(node);
       return;
     }
+    this.#await(directory, content, ({ ids, sizeBytes }) => {
+      node.content = ids;
+      node.sizeBytes = BigInt(sizeBytes);
+      directory.nodes.push(node);
+      this.#count(node);
+    });
+  }
+
+  #await<T>(
+    directory: Directory,
+    content: Promise<T | undefined>,
+    add: (content: T) => void,
+  ): void {
     directory.awaited += 1;
     content.then(
       (saved) => {
         directory.awaited -= 1;
-        if (saved) {
-          node.content = saved.ids;
-          node.sizeBytes = BigInt(saved.sizeBytes);
-          directory.nodes.push(node);
-          this.#count(node);
-        }
+        if (saved) add(saved);
         this.#sealIfDone(directory);
       },
       (error) => this.#sealed.reject(error),

@@ -56,7 +56,10 @@ export type JobResult =
   | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array; spent: ArrayBuffer }
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
-/** `numbers`: for each file its count of ids, the bytes read and the plain bytes of new blobs; see `FILE_NUMBERS`. */
+/**
+ * `numbers`: for each file its count of ids, the bytes read, the plain bytes of new blobs and 1 where it changed; see
+ * `FILE_NUMBERS`.
+ */
 export type FilesResult = {
   kind: 'files';
   numbers: Float64Array;
@@ -66,7 +69,7 @@ export type FilesResult = {
 };
 
 /** Numbers and not objects: thousands of small objects are dear to send. */
-export const FILE_NUMBERS = 3;
+export const FILE_NUMBERS = 4;
 
 export type SystemErrorFacts = {
   message: string;
@@ -106,9 +109,10 @@ export function systemError(facts: SystemErrorFacts): Error {
   return Object.assign(new Error(facts.message), facts);
 }
 
-export type ListedFile = { path: Buffer; expectedSizeBytes: number };
+/** `expectedMtimeMs`: NaN where any will do. */
+export type ListedFile = { path: Buffer; expectedSizeBytes: number; expectedMtimeMs: number };
 
-const ENTRY_HEADER_BYTES = 12;
+const ENTRY_HEADER_BYTES = 20;
 
 /** Paths and sizes in one buffer. */
 export function encodeFileList(files: readonly ListedFile[]): Uint8Array<ArrayBuffer> {
@@ -116,9 +120,10 @@ export function encodeFileList(files: readonly ListedFile[]): Uint8Array<ArrayBu
   for (const { path } of files) length += ENTRY_HEADER_BYTES + path.length;
   const list = Buffer.allocUnsafeSlow(length);
   let at = 0;
-  for (const { path, expectedSizeBytes } of files) {
+  for (const { path, expectedSizeBytes, expectedMtimeMs } of files) {
     list.writeUInt32LE(path.length, at);
     list.writeDoubleLE(expectedSizeBytes, at + 4);
+    list.writeDoubleLE(expectedMtimeMs, at + 12);
     path.copy(list, at + ENTRY_HEADER_BYTES);
     at += ENTRY_HEADER_BYTES + path.length;
   }
@@ -130,7 +135,8 @@ export function* decodeFileList(list: Uint8Array): Generator<ListedFile> {
   for (let at = 0; at < bytes.length; ) {
     const pathStart = at + ENTRY_HEADER_BYTES;
     const path = bytes.subarray(pathStart, pathStart + bytes.readUInt32LE(at));
-    yield { path, expectedSizeBytes: bytes.readDoubleLE(at + 4) };
+    const expectedSizeBytes = bytes.readDoubleLE(at + 4);
+    yield { path, expectedSizeBytes, expectedMtimeMs: bytes.readDoubleLE(at + 12) };
     at = pathStart + path.length;
   }
 }

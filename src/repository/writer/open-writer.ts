@@ -11,7 +11,7 @@ import { BodySaver } from './save-body.ts';
 import { SealingPool } from './sealing-pool.ts';
 import { SlabMemory } from './slab.ts';
 import { WorkQueue } from './work-queue.ts';
-import type { Chunking, RepositoryWriter, SavedContent, WriterStats } from './writer.ts';
+import type { Chunking, RepositoryWriter, SavedContent, SavedFile, WriterStats } from './writer.ts';
 
 export type WriterOptions = {
   /** Worker threads. Default: one for each core. */
@@ -119,10 +119,16 @@ class SessionWriter implements RepositoryWriter {
     if (lock.signal.aborted) this.#onLockLost();
   }
 
-  async saveFile(absolutePath: Buffer, expectedSizeBytes: number): Promise<SavedContent> {
+  async saveFile(
+    path: Buffer,
+    expectedSizeBytes: number,
+    expectedMtimeMs = Number.NaN,
+  ): Promise<SavedFile> {
     this.#requireOpen();
-    if (expectedSizeBytes >= LARGE_FILE_BYTES) return this.#bodies.saveLargeFile(absolutePath);
-    const saved = this.#queue.addFile({ path: absolutePath, expectedSizeBytes });
+    if (expectedSizeBytes >= LARGE_FILE_BYTES) {
+      return this.#bodies.saveLargeFile(path, expectedSizeBytes, expectedMtimeMs);
+    }
+    const saved = this.#queue.addFile({ path, expectedSizeBytes, expectedMtimeMs });
     this.#pool.wake();
     return saved;
   }

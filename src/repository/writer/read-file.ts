@@ -1,6 +1,7 @@
 /** Reading one regular file in a worker thread, synchronously, into the window of a cutter. */
 import fs from 'node:fs';
 import type { ChunkWindow } from '../chunking/chunk-window.ts';
+import type { ListedFile } from './messages.ts';
 
 /** Small enough to stay in the processor's cache until it is hashed. */
 const READ_BYTES = 1024 * 1024;
@@ -11,23 +12,31 @@ export const READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /**
  * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. `windowFor`: by what the open file is.
- * Returns the bytes that were read, to the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
+ * Returns how many bytes were read, to the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
  * that is no regular file any more.
  */
 export function readFileInChunks(
-  path: Buffer,
-  expectedSizeBytes: number,
+  { path, expectedSizeBytes, expectedMtimeMs }: ListedFile,
   windowFor: (file: number) => ChunkWindow,
   onChunk: (chunk: Buffer) => void,
-): number {
+): { sizeBytes: number; isChanged: boolean } {
   const file = openWithoutTrace(path);
   try {
     const sizeBytes = readToEnd(file, expectedSizeBytes, windowFor(file), onChunk);
-    if (sizeBytes !== expectedSizeBytes) requireRegularFile(fs.fstatSync(file), path);
-    return sizeBytes;
+    const isTimed = !Number.isNaN(expectedMtimeMs);
+    const isOtherSize = sizeBytes !== expectedSizeBytes;
+    if (!isTimed && !isOtherSize) return { sizeBytes, isChanged: false };
+    const stat = fs.fstatSync(file);
+    if (isOtherSize) requireRegularFile(stat, path);
+    return { sizeBytes, isChanged: isOtherSize || hasChanged(stat, expectedMtimeMs) };
   } finally {
     fs.closeSync(file);
   }
+}
+
+/** `expectedMtimeMs`: NaN where any will do. */
+export function hasChanged({ mtimeMs }: { mtimeMs: number }, expectedMtimeMs: number): boolean {
+  return !Number.isNaN(expectedMtimeMs) && mtimeMs !== expectedMtimeMs;
 }
 
 /** Leaves the access time alone where the file's owner or root asks for that. */

@@ -5,10 +5,10 @@ import { createCutter } from '../chunking/cutter.ts';
 import type { Cutting } from '../chunking/cutting.ts';
 import { chunkingOfFile } from '../chunking/paged-file.ts';
 import { IdList } from './id-list.ts';
-import { READ_FLAGS, requireRegularFile } from './read-file.ts';
+import { hasChanged, READ_FLAGS, requireRegularFile } from './read-file.ts';
 import { SLAB_BYTES, Slab, type SlabMemory } from './slab.ts';
 import type { WorkQueue } from './work-queue.ts';
-import type { Chunking, SavedContent } from './writer.ts';
+import type { Chunking, SavedContent, SavedFile } from './writer.ts';
 
 const READ_BYTES = 1024 * 1024;
 /** Some milliseconds of a worker. */
@@ -52,24 +52,35 @@ export class BodySaver {
   }
 
   /** A few at once, each of which all workers work on: more would only take memory. */
-  async saveLargeFile(path: Buffer): Promise<SavedContent> {
+  async saveLargeFile(
+    path: Buffer,
+    expectedSizeBytes: number,
+    expectedMtimeMs: number,
+  ): Promise<SavedFile> {
     await this.#largeFiles.enter();
     try {
-      return await this.#readLargeFile(path);
+      return await this.#readLargeFile(path, expectedSizeBytes, expectedMtimeMs);
     } finally {
       this.#largeFiles.leave();
     }
   }
 
-  async #readLargeFile(path: Buffer): Promise<SavedContent> {
+  async #readLargeFile(
+    path: Buffer,
+    expectedSizeBytes: number,
+    expectedMtimeMs: number,
+  ): Promise<SavedFile> {
     const file = await fs.open(path, READ_FLAGS);
     try {
       const stat = await file.stat();
       requireRegularFile(stat, path);
       const chunking = chunkingOfFile(file.fd, stat.size, this.#cutting);
-      return chunking.kind === 'fixed'
-        ? await this.#saveRanges(path, stat.size, chunking.sizeBytes)
-        : await this.#saveByContent(partsOf(file));
+      const saved =
+        chunking.kind === 'fixed'
+          ? await this.#saveRanges(path, stat.size, chunking.sizeBytes)
+          : await this.#saveByContent(partsOf(file));
+      const isOtherSize = saved.sizeBytes !== expectedSizeBytes;
+      return { ...saved, isChanged: isOtherSize || hasChanged(await file.stat(), expectedMtimeMs) };
     } finally {
       await file.close();
     }

@@ -27,7 +27,7 @@ import type { Chunking } from './writer.ts';
 
 /** Stays in the processor's cache until it is hashed. */
 const RANGE_READ_BYTES = 1024 * 1024;
-const NOTHING = { sizeBytes: 0, newBytes: 0 };
+const NOTHING = { sizeBytes: 0, newBytes: 0, isChanged: false };
 
 /** Serves one session after another; what is dear to make lasts over all of them. */
 export class SealingJobs {
@@ -75,27 +75,27 @@ export class SealingJobs {
       const before = ids.count;
       const saved = this.#saveFile(saver, file, ids);
       if ('code' in saved) failed.set(numbers.length / FILE_NUMBERS, saved);
-      const { sizeBytes, newBytes } = 'code' in saved ? NOTHING : saved;
-      numbers.push(ids.count - before, sizeBytes, newBytes);
+      const { sizeBytes, newBytes, isChanged } = 'code' in saved ? NOTHING : saved;
+      numbers.push(ids.count - before, sizeBytes, newBytes, isChanged ? 1 : 0);
     }
     return { kind: 'files', numbers: Float64Array.from(numbers), ids: ids.bytes(), failed };
   }
 
   #saveFile(
     saver: BlobSaver,
-    { path, expectedSizeBytes }: ListedFile,
+    file: ListedFile,
     ids: IdList,
-  ): { sizeBytes: number; newBytes: number } | SystemErrorFacts {
+  ): { sizeBytes: number; newBytes: number; isChanged: boolean } | SystemErrorFacts {
     let newBytes = 0;
-    const windowFor = (file: number) =>
-      this.#windowFor(chunkingOfFile(file, expectedSizeBytes, this.#cutting));
+    const windowFor = (handle: number) =>
+      this.#windowFor(chunkingOfFile(handle, file.expectedSizeBytes, this.#cutting));
     try {
-      const sizeBytes = readFileInChunks(path, expectedSizeBytes, windowFor, (chunk) => {
+      const read = readFileInChunks(file, windowFor, (chunk) => {
         const { id, isNew } = saver.save('data', chunk);
         ids.push(id);
         if (isNew) newBytes += chunk.length;
       });
-      return { sizeBytes, newBytes };
+      return { ...read, newBytes };
     } catch (error) {
       const facts = systemErrorFacts(error);
       if (!facts) throw error;

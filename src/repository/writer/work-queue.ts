@@ -7,7 +7,7 @@ import {
   systemError,
 } from './messages.ts';
 import type { PooledJob } from './sealing-pool.ts';
-import type { SavedContent } from './writer.ts';
+import type { SavedContent, SavedFile } from './writer.ts';
 
 /** A batch is worth some milliseconds of a worker: talking costs little against it, and the ends come out even. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -18,7 +18,7 @@ const FILE_WEIGHT_BYTES = 16 * 1024;
 const BLOB_WEIGHT_BYTES = 4 * 1024;
 
 type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => void };
-type WaitingFile = ListedFile & Settled<SavedContent>;
+type WaitingFile = ListedFile & Settled<SavedFile>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
 type WaitingRange = { range: FileRange } & Settled<SavedContent>;
 type WaitingChunks = { bytes: Buffer; lengths: readonly number[] } & Settled<SavedContent>;
@@ -70,7 +70,7 @@ export class WorkQueue {
     this.#onSpent = onSpent;
   }
 
-  addFile(file: ListedFile): Promise<SavedContent> {
+  addFile(file: ListedFile): Promise<SavedFile> {
     return this.#add((settled) => this.#files.push({ ...file, ...settled }));
   }
 
@@ -212,14 +212,17 @@ function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
   const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
   let at = 0;
   for (const [place, file] of batch.entries()) {
-    const [blobs = 0, sizeBytes = 0, newBytes = 0] = result.numbers.subarray(
+    const [blobs = 0, sizeBytes = 0, newBytes = 0, changed] = result.numbers.subarray(
       place * FILE_NUMBERS,
       (place + 1) * FILE_NUMBERS,
     );
     const end = at + blobs * ID_BYTES;
     const failure = result.failed.get(place);
     if (failure) file.reject(systemError(failure));
-    else file.resolve({ ids: Buffer.from(ids.subarray(at, end)), sizeBytes, newBytes });
+    else {
+      const own = Buffer.from(ids.subarray(at, end));
+      file.resolve({ ids: own, sizeBytes, newBytes, isChanged: changed === 1 });
+    }
     at = end;
   }
 }

@@ -15,6 +15,11 @@ export type SavedContent = {
   newBytes: number;
 };
 
+export type SavedFile = SavedContent & {
+  /** When it was read to its end, it had another size than expected, or another time where one was. */
+  isChanged: boolean;
+};
+
 export type WriterStats = {
   dataBlobs: number;
   treeBlobs: number;
@@ -27,9 +32,13 @@ export type WriterStats = {
 export interface RepositoryWriter {
   /**
    * Reads, cuts, hashes, compresses and seals a regular file in a worker thread. Many calls may be under way; calls
-   * are handed over in batches. Rejects with Node's own system error (ENOENT, EACCES, EIO) where the file can't be read.
+   * are handed over in batches. `expectedMtimeMs`: as Node's `Stats` have it. Rejects with Node's own system error (ENOENT, EACCES, EIO) where the file can't be read.
    */
-  saveFile(absolutePath: Buffer, expectedSizeBytes: number): Promise<SavedContent>;
+  saveFile(
+    absolutePath: Buffer,
+    expectedSizeBytes: number,
+    expectedMtimeMs?: number,
+  ): Promise<SavedFile>;
   /** The same for bytes that arrive as a stream; pulls no faster than the workers keep up. */
   saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent>;
   /** Saves an encoded tree (see `encodeTree`); resolves to its hex id. */
