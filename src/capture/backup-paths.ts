@@ -64,6 +64,11 @@ export async function backupPaths(
   const startedAtMs = systemClock.nowMs();
   const absolute = withoutNested(paths.map((given) => path.resolve(given)));
   const host = options.host ?? os.hostname();
+  // While others are given time to see our lock. What an index lacks by then is read under the lock.
+  const looking = options.force ? undefined : findParent(repository, absolute, host);
+  const ahead = Promise.all([looking, repository.loadIndex(), repository.cuttingStyle()]);
+  // Whoever awaits it below is told; where the lock is refused, that is what is told.
+  ahead.catch(() => {});
   const lock = await repository.lock('shared', {
     ...LOCK,
     ...(options.onWait && { onWait: options.onWait }),
@@ -71,7 +76,7 @@ export async function backupPaths(
   });
   try {
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
-    const parent = options.force ? undefined : await findParent(repository, absolute, host);
+    const [parent] = await ahead;
     const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
     let captured: CapturedTree;
     let stats: WriterStats;

@@ -1,3 +1,4 @@
+import type { Repository } from '#repository';
 import type { CommandSpec, Io } from '../command.ts';
 import {
   listOf,
@@ -32,10 +33,10 @@ export const command: CommandSpec = {
   async run([paths], options, io) {
     await requireEither(listOf(paths), options.stdin === true);
     if (options.stdin === true) return await backupStdin(options, io);
-    const { backupPaths } = await import('#capture');
     const { formatCount, formatCounted, formatDuration, formatSize } = await import('#base');
     const fixedChunkBytes = await fixedChunksFrom(options.fixedChunks);
-    return await withRepository(options, async (repository) => {
+    const work = async (repository: Repository): Promise<0 | 3> => {
+      const { backupPaths } = await import('#capture');
       const result = await backupPaths(repository, listOf(paths), {
         exclude: listOf(options.exclude),
         tags: listOf(options.tag),
@@ -65,7 +66,8 @@ export const command: CommandSpec = {
         tookMs: Math.round(result.tookMs),
       });
       return problemCount > 0 ? 3 : 0;
-    });
+    };
+    return await withRepository(options, work, () => import('#capture'));
   },
 };
 

@@ -55,12 +55,17 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
   throw errors.passwordUnnamed([]);
 }
 
-/** Opens, hands over, and closes whatever happens. */
+/**
+ * Opens, hands over, and closes whatever happens. `meanwhile` is begun while the key is derived from the password, in
+ * another thread: what is loaded then takes no time.
+ */
 export async function withRepository<T>(
   options: Record<string, unknown>,
   work: (repository: Repository) => Promise<T>,
+  meanwhile?: () => Promise<unknown>,
 ): Promise<T> {
-  return await withRepositoryAt(locationFrom(options), await passwordFrom(options), work, options);
+  const location = locationFrom(options);
+  return await withRepositoryAt(location, await passwordFrom(options), work, options, meanwhile);
 }
 
 /** The same for one that other options name. */
@@ -69,13 +74,17 @@ export async function withRepositoryAt<T>(
   password: Secret,
   work: (repository: Repository) => Promise<T>,
   options: Record<string, unknown> = {},
+  meanwhile?: () => Promise<unknown>,
 ): Promise<T> {
   const { openRepository } = await import('#repository');
-  const repository = await openRepository({
+  const opening = openRepository({
     storage: await storageFrom(location, options),
     password,
     ...(options.cache === false && { cache: false }),
   });
+  // Its failure is told by whoever needs it.
+  meanwhile?.().catch(() => {});
+  const repository = await opening;
   try {
     return await work(repository);
   } finally {

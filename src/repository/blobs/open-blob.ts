@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { messageOf } from '#base';
 import { decompress } from '../crypto/compression.ts';
-import type { Sealer } from '../crypto/sealer.ts';
+import { freeLarge, type Sealer } from '../crypto/sealer.ts';
 import type { Decompressor } from '../crypto/zstd-context.ts';
 import { errors } from '../errors.ts';
 import type { PackedBlob } from '../pack/header.ts';
@@ -24,7 +24,9 @@ export function openBlob(
   sealed: Uint8Array,
   decompressor?: Decompressor,
 ): Buffer {
-  return openPacked(sealer, blob, packId, sealed, decompressor).plain;
+  const { payload, plain } = openPacked(sealer, blob, packId, sealed, decompressor);
+  if (payload !== plain) freeLarge(payload);
+  return plain;
 }
 
 /** The same, with what lay under the seal: to be packed again without being compressed again. */

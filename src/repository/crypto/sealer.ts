@@ -11,7 +11,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import sodium from 'sodium-native';
-import { randomBytes } from '#base';
+import { freeNow, randomBytes } from '#base';
 import { errors } from '../errors.ts';
 import type { MasterKey } from './master-key.ts';
 
@@ -65,6 +65,7 @@ export class Sealer {
       ciphertext,
       this.#keyForIv(iv),
     );
+    freeLarge(ciphertext);
     return plain.length + SEAL_OVERHEAD_BYTES;
   }
 
@@ -95,6 +96,16 @@ export class Sealer {
   #skipBlock(): void {
     this.#stream.update(PADDING);
     advance(this.#counter, 1);
+  }
+}
+
+/** What Node allocates for each answer of a cipher would lie about until the garbage collector comes. */
+const LARGE_BYTES = 16 * 1024;
+
+/** Frees what a cipher gave; the bytes are empty afterwards, unless they were few. */
+export function freeLarge(bytes: Buffer): void {
+  if (bytes.length >= LARGE_BYTES && bytes.length === bytes.buffer.byteLength) {
+    freeNow(bytes.buffer);
   }
 }
 
