@@ -24,10 +24,16 @@ function expectNumbers(table: BenchTable, rows: readonly string[]): void {
     expect(values).toHaveLength(table.columns.length);
     expect(ratios).toHaveLength(table.columns.length - 1);
     // Processor time is counted in ticks, and the smallest programs need none.
-    const least = title.endsWith('processor') ? -1 : 0;
+    const least = leastOf(title);
     for (const number of [...values, ...ratios]) expect(number, title).toBeGreaterThan(least);
   }
   expect(showTable(table).split('\n')).toHaveLength(rows.length + 3);
+}
+
+function leastOf(title: string): number {
+  // So little changes at this size that a peer may free more, by clearing up, than it adds.
+  if (title.startsWith('again') && title.endsWith('stored')) return Number.NEGATIVE_INFINITY;
+  return title.endsWith('processor') ? -1 : 0;
 }
 
 test('files, against restic and borg', async () => {
