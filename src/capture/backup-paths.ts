@@ -19,7 +19,9 @@ import {
 import { type CaptureEvent, compileExclusion, describeFailure, walkFolders } from '#sources';
 import { errors } from './errors.ts';
 import type { Problem } from './problems.ts';
+import { type ReadAhead, readAhead } from './read-ahead.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
+import { PreviousTrees } from './snapshot/previous-trees.ts';
 
 export type BackupPathsOptions = {
   /** In the syntax of .gitignore, relative to each path. */
@@ -34,7 +36,38 @@ export type BackupPathsOptions = {
   progress?: ProgressListener;
   signal?: AbortSignal;
   writer?: WriterOptions;
+  /** What `lookAhead` began for the same paths, excludes and file systems. */
+  ahead?: BackupAhead;
 };
+
+/** A walk that has begun before there is a repository to hold it against. */
+export type BackupAhead = { startedAtMs: number; events: ReadAhead<CaptureEvent> };
+
+/** Some hundred thousand entries, as their tables lie in memory. */
+const AHEAD_BYTES = 32 * 1024 * 1024;
+const ENTRY_BYTES = 300;
+
+/**
+ * Begins to look at the paths, while a repository is being opened for instance; `backupPaths` goes on with it. Never
+ * throws: what is wrong is told there.
+ */
+export function lookAhead(
+  paths: readonly string[],
+  options: Pick<BackupPathsOptions, 'exclude' | 'oneFileSystem' | 'signal'> = {},
+): BackupAhead {
+  const startedAtMs = systemClock.nowMs();
+  const signal = options.signal ?? new AbortController().signal;
+  const events = eventsOf(absolutePaths(paths), { ...options, signal });
+  return { startedAtMs, events: readAhead(events, bytesOf, AHEAD_BYTES) };
+}
+
+function bytesOf(event: CaptureEvent): number {
+  return ENTRY_BYTES * (event.kind === 'folder' ? event.entries.length + 1 : 1);
+}
+
+function absolutePaths(paths: readonly string[]): string[] {
+  return withoutNested(paths.map((given) => path.resolve(given)));
+}
 
 export type BackupResult = {
   snapshot: Snapshot;
@@ -49,6 +82,8 @@ export type BackupResult = {
 };
 
 const LOCK = { waitMs: 60_000 };
+/** What was looked at so long ago may be another by the time it is read. */
+const STALE_WALK_MS = 5_000;
 
 /**
  * Backs up the paths (relative ones from the current folder) as one snapshot, laid out as restic does it: every path
@@ -61,22 +96,38 @@ export async function backupPaths(
   options: BackupPathsOptions = {},
 ): Promise<BackupResult> {
   const beganMs = systemClock.monotonicMs();
-  const startedAtMs = systemClock.nowMs();
-  const absolute = withoutNested(paths.map((given) => path.resolve(given)));
+  let walk = options.ahead ?? lookAhead(paths, options);
+  const absolute = absolutePaths(paths);
   const host = options.host ?? os.hostname();
   // While others are given time to see our lock. What an index lacks by then is read under the lock.
-  const looking = options.force ? undefined : findParent(repository, absolute, host);
-  const ahead = Promise.all([looking, repository.loadIndex(), repository.cuttingStyle()]);
+  const trees = new PreviousTrees(repository);
+  const looking = async () => {
+    const parent = options.force ? undefined : await findParent(repository, absolute, host);
+    await Promise.all([repository.loadIndex(), repository.cuttingStyle()]);
+    if (parent) await trees.read(parent.tree);
+    return parent;
+  };
+  const ahead = looking();
   // Whoever awaits it below is told; where the lock is refused, that is what is told.
   ahead.catch(() => {});
-  const lock = await repository.lock('shared', {
-    ...LOCK,
-    ...(options.onWait && { onWait: options.onWait }),
-    ...(options.signal && { signal: options.signal }),
-  });
+  const lock = await repository
+    .lock('shared', {
+      ...LOCK,
+      ...(options.onWait && { onWait: options.onWait }),
+      ...(options.signal && { signal: options.signal }),
+    })
+    .catch((error) => {
+      walk.events.stop();
+      throw error;
+    });
   try {
+    if (systemClock.nowMs() - walk.startedAtMs > STALE_WALK_MS) {
+      walk.events.stop();
+      walk = lookAhead(paths, options);
+    }
+    const { startedAtMs, events } = walk;
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
-    const [parent] = await ahead;
+    const parent = await ahead;
     const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
     let captured: CapturedTree;
     let stats: WriterStats;
@@ -84,9 +135,9 @@ export async function backupPaths(
       captured = await captureTree({
         repository,
         writer,
-        events: eventsOf(absolute, { ...options, signal }),
+        events,
         ...(parent && {
-          previous: { tree: parent.tree, startedAtMs: parent.timeMs, isVisitedWhole: true },
+          previous: { tree: parent.tree, startedAtMs: parent.timeMs, ahead: trees },
         }),
         progress: options.progress ?? silent,
         step: 'backup',
@@ -118,6 +169,7 @@ export async function backupPaths(
       tookMs: systemClock.monotonicMs() - beganMs,
     };
   } finally {
+    walk.events.stop();
     await lock.release();
   }
 }

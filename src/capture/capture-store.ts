@@ -16,6 +16,7 @@ import type { Capture, CaptureOutcome, Source, SourceContext, StoreSettings } fr
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
 import { treeDifference } from './snapshot/previous-tree.ts';
+import { PreviousTrees } from './snapshot/previous-trees.ts';
 import { recentTrees } from './snapshot/recent-trees.ts';
 import { captureTags } from './snapshot/tags.ts';
 
@@ -110,7 +111,7 @@ async function storeCapture<Own>(
           previous: {
             tree: before,
             startedAtMs: previous.startedAtMs,
-            isVisitedWhole: options.changedDirectories === undefined,
+            ...(!options.changedDirectories && { ahead: new PreviousTrees(repository) }),
           },
         }),
       blockMap,

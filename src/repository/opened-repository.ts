@@ -40,8 +40,8 @@ import { SealingThreads } from './writer/sealing-threads.ts';
 /** Below this, starting threads takes longer than the work. */
 const BYTES_WORTH_THREADS = 8 * 1024 * 1024;
 
-/** Sealed bytes: some thousand blobs. */
-const INDEX_WORTH_A_THREAD = 128 * 1024;
+/** Sealed bytes of all index files: to start threads takes longer than to read some 100,000 blobs here. */
+const INDEX_WORTH_THREADS = 5 * 1024 * 1024;
 
 const RELOAD_PAUSE_MS = 5_000;
 
@@ -71,6 +71,7 @@ export class OpenedRepository implements Repository {
   readonly locks: Locks;
   readonly sealingThreads: SealingThreads;
   readonly #sealer: Sealer;
+  #indexBytesHere = 0;
   #cuttingStyle: Promise<Cutting['style']> | undefined;
   readonly #decompressor = new Decompressor();
   readonly #ownFormat: OwnFormat;
@@ -218,7 +219,8 @@ export class OpenedRepository implements Repository {
   }
 
   async #openIndex(name: string, stored: Buffer): Promise<IndexEntries | undefined> {
-    return stored.length < INDEX_WORTH_A_THREAD
+    this.#indexBytesHere += stored.length;
+    return this.#indexBytesHere < INDEX_WORTH_THREADS
       ? openIndexFile(this.#sealer, name, stored)
       : this.#decodePool.parseIndex(name, ownBuffer(stored));
   }

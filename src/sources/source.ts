@@ -64,7 +64,7 @@ export type CaptureEvent =
   /**
    * Entries of a directory, sorted by the bytes of their names, all of whose files lie on this host: instead of an
    * `entry` for each, and only where the caller takes folders. A large directory comes in several parts, one right after
-   * the other, before anything else. The table holds until the next event is asked for.
+   * the other, before anything else.
    */
   | { kind: 'folder'; path: Buffer; entries: EntryTable }
   /** Everything below this directory was given: it may be sealed now. Optional; due after a `folder`. */

@@ -9,6 +9,7 @@ import { FileContents } from './contents.ts';
 import { FolderCapture } from './folder-capture.ts';
 import { PreviousFolders } from './previous-folders.ts';
 import { PreviousTree } from './previous-tree.ts';
+import type { PreviousTrees } from './previous-trees.ts';
 import { recentTrees } from './recent-trees.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
@@ -17,10 +18,10 @@ export type CaptureTreeOptions = {
   writer: RepositoryWriter;
   events: AsyncIterable<CaptureEvent>;
   /**
-   * Tree of the capture before, and when that began (ms since 1970). `isVisitedWhole`: most of it will be held against
-   * the source, and not only what a watcher names.
+   * Tree of the capture before, and when that began (ms since 1970). `ahead`: where most of it will be held against the
+   * source, and not only what a watcher names.
    */
-  previous?: { tree: string; startedAtMs: number; isVisitedWhole?: boolean };
+  previous?: { tree: string; startedAtMs: number; ahead?: PreviousTrees };
   /** Gets the files that came as streams with a fixed chunk size. */
   blockMap?: BlockMapWriter;
   progress?: ProgressListener;
@@ -107,7 +108,7 @@ class TreeCapture {
               repository,
               recent,
               tree,
-              readsAhead: previous.isVisitedWhole === true,
+              ahead: previous.ahead,
             }),
             startedAtMs: previous.startedAtMs,
           },

@@ -14,6 +14,7 @@ import {
 } from '#repository';
 import { walkFolders, walkTree } from '#sources';
 import { captureTree } from './capture-tree.ts';
+import { PreviousTrees } from './previous-trees.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -45,7 +46,9 @@ async function capture(previous?: string, walk = walkFolders): Promise<Outcome> 
     repository,
     writer,
     events: walk(Buffer.from(root), { signal }),
-    ...(previous && { previous: { tree: previous, startedAtMs, isVisitedWhole: true } }),
+    ...(previous && {
+      previous: { tree: previous, startedAtMs, ahead: new PreviousTrees(repository) },
+    }),
     step: 'test',
     signal,
   });

@@ -1,3 +1,4 @@
+import type { BackupAhead } from '#capture';
 import type { Repository } from '#repository';
 import type { CommandSpec, Io } from '../command.ts';
 import {
@@ -35,18 +36,24 @@ export const command: CommandSpec = {
     if (options.stdin === true) return await backupStdin(options, io);
     const { formatCount, formatCounted, formatDuration, formatSize } = await import('#base');
     const fixedChunkBytes = await fixedChunksFrom(options.fixedChunks);
+    const { signal } = io;
+    const walk = {
+      exclude: listOf(options.exclude),
+      oneFileSystem: options.oneFileSystem === true,
+      signal,
+    };
+    let ahead: BackupAhead | undefined;
     const work = async (repository: Repository): Promise<0 | 3> => {
       const { backupPaths } = await import('#capture');
       const result = await backupPaths(repository, listOf(paths), {
-        exclude: listOf(options.exclude),
+        ...walk,
+        ...(ahead && { ahead }),
         tags: listOf(options.tag),
-        oneFileSystem: options.oneFileSystem === true,
         force: options.force === true,
         ...(fixedChunkBytes === undefined ? {} : { writer: { fixedChunkBytes } }),
         ...(typeof options.host === 'string' ? { host: options.host } : {}),
         onWait: (why) => io.warn(`· ${why.message}; waiting a minute for its end`),
         progress: io.progress,
-        signal: io.signal,
       });
       const { totals, stats, problems, problemCount, snapshot } = result;
       for (const { path, what } of problems) io.warn(`! ${path}: ${what}`);
@@ -67,7 +74,10 @@ export const command: CommandSpec = {
       });
       return problemCount > 0 ? 3 : 0;
     };
-    return await withRepository(options, work, () => import('#capture'));
+    return await withRepository(options, work, async () => {
+      const { lookAhead } = await import('#capture');
+      ahead = lookAhead(listOf(paths), walk);
+    });
   },
 };
 

@@ -19,19 +19,27 @@ export function entryText(table: EntryTable, entry: number): EntryText {
   const head =
     `{"name":${name},"type":"${kind}"${mode === 0 ? '' : `,"mode":${mode}`}` +
     `,"mtime":"${mtime}","atime":"${mtime}","ctime":"${ctime}"` +
-    `${ownerText(table.uid(entry), table.gid(entry))}${number('inode', table.inode(entry))}` +
-    number('device_id', table.deviceId(entry));
+    ownerText(table.uid(entry), table.gid(entry)) +
+    digits('inode', table.inodeText(entry)) +
+    digits('device_id', deviceText(table.deviceId(entry)));
   const hasLinks = kind !== 'dir' && kind !== 'fifo' && kind !== 'socket';
-  return { head, tail: hasLinks ? number('links', table.links(entry)) : '' };
+  return { head, tail: hasLinks ? digits('links', String(table.links(entry))) : '' };
 }
 
 /** `sizeBytes`: 0 for whatever is no regular file. */
 export function wholeText({ head, tail }: EntryText, sizeBytes: number): string {
-  return head + number('size', sizeBytes) + tail;
+  return head + digits('size', String(sizeBytes)) + tail;
 }
 
-function number(field: string, value: number | bigint): string {
-  return Number(value) === 0 ? '' : `,"${field}":${value}`;
+function digits(field: string, value: string): string {
+  return value === '0' ? '' : `,"${field}":${value}`;
+}
+
+let lastDevice = { id: 0n, text: '0' };
+
+function deviceText(id: bigint): string {
+  if (lastDevice.id !== id) lastDevice = { id, text: id.toString() };
+  return lastDevice.text;
 }
 
 const PLAIN_NAME = /^[ !#-%'-;=?-[\]-~]*$/;

@@ -14,6 +14,7 @@ const XATTRS_END = Buffer.from('}],"content":');
 const CONTENT = Buffer.from(',"content":');
 const NULL_END = Buffer.from('null}');
 const SUBTREE = Buffer.from('null,"subtree":"');
+const CONTENT_LETTER = 0x63;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -104,11 +105,13 @@ export class KnownTree {
   #nodeAt(start: number, textBytes: number): KnownNode | undefined {
     const { bytes } = this;
     let at = start + textBytes;
-    if (matches(bytes, LINK_TARGET, at)) {
+    // Mostly the content follows: its letter is looked at first, for each comparison of bytes is a call.
+    const isContent = bytes[at + 2] === CONTENT_LETTER;
+    if (!isContent && matches(bytes, LINK_TARGET, at)) {
       at = endOfString(bytes, at + LINK_TARGET.length);
       if (at < 0) return undefined;
     }
-    if (matches(bytes, XATTRS, at)) {
+    if (!isContent && matches(bytes, XATTRS, at)) {
       // In a string a quote never stands without a backslash, so that this is no part of a value.
       const end = bytes.indexOf(XATTRS_END, at);
       if (end < 0) return undefined;
