@@ -47,6 +47,7 @@ export async function benchJournalLag(
   await measure(holdfast.init(repository), env);
   const shipping = startShipping(server, repository, state, env.HOLDFAST_PASSWORD as string);
   try {
+    await until(() => isCaughtUp(server), 'the journal to stream');
     const alone = await underLoad(server, seconds, async () => 0);
     const beside = await underLoad(server, seconds, shipping.basesUntil);
     return tableOf(databaseBytes, seconds, [alone, beside]);
@@ -55,6 +56,14 @@ export async function benchJournalLag(
     await server.remove();
     for (const made of [repository, state]) fs.rmSync(made, { recursive: true, force: true });
   }
+}
+
+/** What was written before the stream began is no lag of it. */
+async function isCaughtUp(server: TestServer): Promise<boolean> {
+  const rows = await server.sql(
+    'select 1 from pg_stat_replication where flush_lsn >= pg_current_wal_flush_lsn()',
+  );
+  return rows.length > 0;
 }
 
 type Shipping = {
