@@ -44,8 +44,8 @@ export type BackupPathsOptions = {
 export type BackupAhead = { startedAtMs: number; events: ReadAhead<CaptureEvent> };
 
 /** Some hundred thousand entries, as their tables lie in memory. */
-const AHEAD_BYTES = 32 * 1024 * 1024;
-const ENTRY_BYTES = 300;
+const AHEAD_BYTES = 16 * 1024 * 1024;
+const ENTRY_BYTES = 160;
 
 /**
  * Begins to look at the paths, while a repository is being opened for instance; `backupPaths` goes on with it. Never

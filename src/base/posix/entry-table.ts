@@ -13,19 +13,22 @@ const statx = libcFunction<[number, Buffer, number, number, Buffer]>(
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const STATX_BASIC_STATS = 0x7ff;
 
-/** Of `struct statx`: its size, and where in it lies what is used. */
-const RECORD_BYTES = 256;
-const LINKS = 16;
-const UID = 20;
-const GID = 24;
-const MODE = 28;
-const INODE = 32;
-const SIZE = 40;
-const ATIME = 64;
-const CTIME = 96;
-const MTIME = 112;
-const OWN_DEVICE = 128;
-const DEVICE = 136;
+/** Of `struct statx`: its size, and where that part of it lies that is kept. */
+const STATX_BYTES = 256;
+const KEPT_FROM = 16;
+const RECORD_BYTES = 128;
+/** Places in that part. */
+const LINKS = 0;
+const UID = 4;
+const GID = 8;
+const MODE = 12;
+const INODE = 16;
+const SIZE = 24;
+const ATIME = 48;
+const CTIME = 80;
+const MTIME = 96;
+const OWN_DEVICE = 112;
+const DEVICE = 120;
 
 const NS_PER_S = 1_000_000_000n;
 const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
@@ -192,11 +195,13 @@ export class OpenFolder {
 
 /** Longer names are on no file system that Linux has. */
 const nameMemory = Buffer.alloc(4096);
+const statxMemory = Buffer.alloc(STATX_BYTES);
 
 function lookUpAt(folder: number, name: string, record: Buffer): void {
   nameMemory[nameMemory.write(name, 0, nameMemory.length - 1, 'latin1')] = 0;
-  const answer = statx(folder, nameMemory, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, record);
+  const answer = statx(folder, nameMemory, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statxMemory);
   if (answer !== 0) checkedCall(answer, 'statx', Buffer.from(name, 'latin1'));
+  statxMemory.copy(record, 0, KEPT_FROM, KEPT_FROM + RECORD_BYTES);
 }
 
 /** For systems without that call: the same record by Node's own. */

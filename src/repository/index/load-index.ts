@@ -83,7 +83,10 @@ export class LoadedIndex {
 
   /** Durable when it resolves; the packs must be so before. */
   async save(packs: readonly IndexedPack[]): Promise<string> {
-    const id = await this.#files.save('index', Buffer.from([...encodeIndex(packs)].join('')));
+    // Piece by piece: one text of all of it would be in memory three times.
+    const pieces: Buffer[] = [];
+    for (const text of encodeIndex(packs)) pieces.push(Buffer.from(text));
+    const id = await this.#files.save('index', Buffer.concat(pieces));
     for (const { index, files } of this.#next ? [this.#now, this.#next] : [this.#now]) {
       const number = files.add(id);
       for (const pack of packs) index.addPack(pack.id, pack.blobs, number);

@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { freeNow, systemClock } from '#base';
 import { Sealer } from '../crypto/sealer.ts';
 import { type BlobType, packName } from '../names.ts';
-import { decodePackHeader, type IndexedPack, type PackedBlob } from '../pack/header.ts';
+import { decodePackHeader, type PackedBlob } from '../pack/header.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { Repository } from '../repository.ts';
 import type { UnfinishedPack } from './messages.ts';
@@ -20,7 +20,8 @@ export class PackStore {
   readonly #repository: Repository;
   readonly #onFailure: (error: unknown) => void;
   readonly #writes = new Set<Promise<void>>();
-  #unindexed: IndexedPack[] = [];
+  /** With their plain headers: a tenth of the memory that their blobs take as objects. */
+  #unindexed: { id: string; header: Uint8Array }[] = [];
   #unindexedBlobs = 0;
   #oldestUnindexedMs = 0;
   /** Index files are saved one after another. */
@@ -58,7 +59,9 @@ export class PackStore {
     for (const group of joinable(packs, packSizeBytes)) {
       const header = Buffer.concat(group.map((pack) => pack.header));
       const parts = [...group.map(({ bytes }) => bytes), sealPackTail(header, sealer)];
-      const id = hash('sha256', Buffer.concat(parts), 'hex');
+      const hash = createHash('sha256');
+      for (const part of parts) hash.update(part);
+      const id = hash.digest('hex');
       // What lay in an open pack has memory of its own.
       this.store({ id, parts, header }, () => {
         for (const { bytes } of group) freeNow(bytes.buffer);
@@ -90,7 +93,7 @@ export class PackStore {
     this.#count(pack.parts, blobs);
     if (this.#unindexedBlobs + blobs.length > BLOBS_PER_INDEX) this.#saveIndex();
     if (this.#unindexedBlobs === 0) this.#oldestUnindexedMs = systemClock.monotonicMs();
-    this.#unindexed.push({ id: pack.id, blobs });
+    this.#unindexed.push({ id: pack.id, header: pack.header });
     this.#unindexedBlobs += blobs.length;
     const ageMs = systemClock.monotonicMs() - this.#oldestUnindexedMs;
     if (this.#unindexedBlobs >= BLOBS_PER_INDEX || ageMs >= INDEX_AGE_MS) this.#saveIndex();
@@ -102,7 +105,8 @@ export class PackStore {
     this.#unindexed = [];
     this.#unindexedBlobs = 0;
     this.#saving = this.#saving.then(async () => {
-      await this.#repository.saveIndex(packs);
+      const indexed = packs.map(({ id, header }) => ({ id, blobs: decodePackHeader(header, id) }));
+      await this.#repository.saveIndex(indexed);
     });
     this.#saving.catch(this.#onFailure);
   }

@@ -17,7 +17,7 @@ import {
   withAncestors,
 } from './walk.ts';
 
-/** Bounds the memory of a table at a quarter of a MiB. */
+/** Bounds the memory of a table at an eighth of a MiB. */
 const PART_ENTRIES = 1024;
 
 type Walk = {
