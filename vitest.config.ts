@@ -10,6 +10,7 @@ export default defineConfig({
       'bench/**/*.test.ts',
     ],
     exclude: ['tests/architecture/planted/**', '**/node_modules/**'],
+    setupFiles: ['tests/property-seed.ts'],
     allowOnly: !process.env.CI,
     passWithNoTests: false,
     testTimeout: 180_000,

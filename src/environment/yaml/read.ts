@@ -1,5 +1,5 @@
 /** From the bytes of a file to located values. Everything from outside is bounded: size, depth, expanded aliases. */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, type Node, parseDocument } from 'yaml';
 import type { Place, Problem } from '../problems.ts';
 import { formatPath, type Located, type LocatedEntry } from './located.ts';
 import { saidPlainly } from './syntax-errors.ts';
@@ -43,16 +43,16 @@ export function readYaml(file: string, bytes: Uint8Array): YamlFile {
 
 function readText(file: string, text: string): YamlFile {
   const { references, readable } = bluntUnquotedReferences(text);
-  const lines = new LineCounter();
+  const starts = lineStarts(text);
   const document = parseDocument(readable, {
-    lineCounter: lines,
     prettyErrors: false,
     // Duplicates are found below: the parser compares each key with each other, which a long map makes endless.
     uniqueKeys: false,
   });
   const placeAt = (offset: number): Place => {
-    const { line, col } = lines.linePos(Math.min(Math.max(offset, 0), text.length));
-    return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    const within = Math.min(Math.max(offset, 0), text.length);
+    const line = lineOf(starts, within);
+    return { file, line: line + 1, column: within - (starts[line] as number) + 1 };
   };
   const problems: Problem[] = references.map((reference) => ({
     place: placeAt(reference.from),
@@ -208,4 +208,22 @@ class Walker {
   #say(place: Place, path: readonly PropertyKey[], what: string): void {
     this.#problems.push({ place, path: formatPath(path), what });
   }
+}
+
+/** Counted here: the parser's own counter misses lines after some errors. */
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+function lineOf(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((starts[middle] as number) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }

@@ -1,7 +1,7 @@
 /**
  * Patterns as shells know them: `*` and `?` stay within a name, `[a-z]` is a set, `{a,b}` either, `**` any number of
- * directories. A pattern with a leading slash is held against the whole path, one with a slash inside against the end of
- * the path, any other against the name.
+ * directories, `.` stands for none. A pattern with a leading slash is held against the whole path, one with a slash inside
+ * against the end of the path, any other against the name.
  */
 
 export type Glob = {
@@ -22,7 +22,7 @@ export function compileGlob(pattern: string, options: GlobOptions = {}): Glob | 
   if (!alternatives) return undefined;
   const compiled: Part[][] = [];
   for (const alternative of alternatives) {
-    const names = alternative.split('/').filter((name) => name !== '');
+    const names = alternative.split('/').filter((name) => name !== '' && name !== '.');
     if (names.length === 0) return undefined;
     const parts = names.map((name) => (name === '**' ? name : nameExpression(name, options)));
     compiled.push(alternative.startsWith('/') ? parts : ['**', ...parts]);
