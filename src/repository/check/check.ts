@@ -11,15 +11,20 @@ import { readIndexFile } from '../index/load-index.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { keyIds } from '../keys/keys.ts';
 import { reachableBlobs } from '../reachable-blobs.ts';
+import { thinMends } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { FORMAT_NAME } from '../sealed/own-format.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
 import { affectedFiles, blobKey } from './affected.ts';
 import { indexCopyHelps } from './index-copies.ts';
+import { checkJournals } from './journals.ts';
 import { mendPackFor, packProblems, storedPacks } from './packs.ts';
 import type { CheckProblem, CheckReport } from './problems.ts';
 import { readData } from './read-data.ts';
 import type { ReadSelection } from './selection.ts';
+
+/** Notes of what was mended: of a disk that fails they are many, and the newest tell enough. */
+const MENDS_KEPT = 1_000;
 
 export type CheckOptions = {
   /** Read every byte, too: packs against their hashes, blobs against theirs, Holdfast's own files. */
@@ -89,9 +94,11 @@ class Check {
     const packSizes = await this.#checkPacks();
     if (this.#selection) await this.#checkData(this.#selection, packSizes);
     await this.#checkTrees(snapshots);
+    await this.#checkJournals();
     for (const { name, what } of this.#repository.parity.mends.slice(mendedBefore)) {
       report.mended.push({ name, what });
     }
+    await thinMends(this.#repository, MENDS_KEPT);
     if (this.#lost.size > 0) {
       this.#progress({ step: 'finding out which files are affected' });
       const affected = await affectedFiles(this.#repository, snapshots, this.#lost, this.#signal);
@@ -239,6 +246,14 @@ class Check {
       this.#add({ kind, id: idHex, what: error.message });
       this.#lost.add(blobKey(type, idHex));
     }
+  }
+
+  async #checkJournals(): Promise<void> {
+    this.#progress({ step: 'looking for gaps in journals' });
+    const { problems, notes } = await checkJournals(this.#repository, this.#signal);
+    const named = new Set(this.#report.problems.map(({ id }) => id));
+    for (const problem of problems) if (!named.has(problem.id)) this.#add(problem);
+    this.#report.notes.push(...notes);
   }
 
   #loseAllOf(packId: string): void {

@@ -10,7 +10,8 @@ export type CheckProblem = {
     | 'pack-damaged'
     | 'tree-damaged'
     | 'blob-missing'
-    | 'own-file-damaged';
+    | 'own-file-damaged'
+    | 'journal-missing';
   /** Hex id, or name, of what is wrong. */
   id: string;
   /** One sentence for a person. */

@@ -167,4 +167,14 @@ describe('records', () => {
       }),
     );
   });
+
+  it('keep the newest notes of mends', async () => {
+    for (const atMs of [1_790_000_000_000, 1_790_000_001_000, 1_790_000_002_000]) {
+      const mend = { id: timedId(atMs), atMs, by: 'check', name: 'config', what: 'written anew' };
+      await records.writeMend(repository, mend);
+    }
+    await records.thinMends(repository, 2);
+    const kept = await records.listMends(repository);
+    expect(kept.map(({ atMs }) => atMs)).toEqual([1_790_000_001_000, 1_790_000_002_000]);
+  });
 });

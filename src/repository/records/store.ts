@@ -1,5 +1,5 @@
 /** Writing, reading and listing records among a repository's sealed files. */
-
+import { isHoldfastError } from '#base';
 import { errors } from '../errors.ts';
 import type { SealedFiles } from '../sealed/sealed-files.ts';
 import { decodeRecord, encodeRecord, type RecordKind, type RecordOf } from './codec.ts';
@@ -301,4 +301,16 @@ export async function listMends(home: RecordsHome, sinceMs = 0): Promise<Mend[]>
     (name) => (timeOfId(name.slice(MENDS_FOLDER.length)) ?? 0) >= sinceMs,
   );
   return await readAll(home, 'mend', names);
+}
+
+/** Takes away all notes but the newest; with credentials that may only add, they stay. */
+export async function thinMends(home: RecordsHome, keep: number): Promise<void> {
+  const names = await home.sealed.list(MENDS_FOLDER);
+  try {
+    for (const name of names.slice(0, Math.max(0, names.length - keep))) {
+      await home.sealed.remove(name);
+    }
+  } catch (error) {
+    if (!isHoldfastError(error, 's3/denied')) throw error;
+  }
 }
