@@ -1,11 +1,12 @@
 /** Lays a tree out on disk with empty files of the right size, and notes where their content lies. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { ID_BYTES, type TreeNode } from '#repository';
+import { isHoldfastError } from '#base';
+import { type BlockMap, ID_BYTES, openBlockMap, type Repository, type TreeNode } from '#repository';
 import type { ContentsOptions, RestoredContents } from '../../restore/contents.ts';
 import type { RestoreRequest, RestoreResult } from '../../restore/request.ts';
 import { restoreTree } from '../../restore/restore-tree.ts';
-import { BlockListWriter } from './block-list.ts';
+import { BlockListWriter, type Cut } from './block-list.ts';
 import { createPageFiles } from './page-store.ts';
 import { tellingFull } from './telling-full.ts';
 
@@ -16,25 +17,32 @@ export type LazyPlaces = {
   state: string;
 };
 
+export type LayOutRequest = Omit<RestoreRequest, 'target' | 'existing' | 'repository'> & {
+  repository: Repository;
+  /** Of the capture, where it has one: spares looking up how long each blob is. */
+  blockMap?: string;
+};
+
 /**
  * Folders, links, metadata as a restore makes them, and of each file only its size. Both folders must be absent or
  * empty. Durable when it resolves, but for the files themselves, which hold nothing yet. Rejects as `restoreTree` does, and
  * with `recovery/mount-full`.
  */
 export async function layOutTree(
-  request: Omit<RestoreRequest, 'target' | 'existing'>,
+  request: LayOutRequest,
   places: LazyPlaces,
 ): Promise<RestoreResult> {
   return await tellingFull(places.state, () => layOut(request, places));
 }
 
 async function layOut(
-  request: Omit<RestoreRequest, 'target' | 'existing'>,
+  request: LayOutRequest,
   { files, state }: LazyPlaces,
 ): Promise<RestoreResult> {
   fs.mkdirSync(state, { recursive: true, mode: 0o700 });
   const writer = new BlockListWriter(state);
-  const contents = (options: ContentsOptions) => new LazyContents(options, writer);
+  const map = await blockMapOf(request);
+  const contents = (options: ContentsOptions) => new LazyContents(options, writer, map);
   const result = await restoreTree({ ...request, target: files }, contents);
   writer.finish();
   createPageFiles(
@@ -45,6 +53,17 @@ async function layOut(
   return result;
 }
 
+/** The tree tells the same in the end, where the map is gone or of no use. */
+async function blockMapOf({ repository, blockMap }: LayOutRequest): Promise<BlockMap | undefined> {
+  if (blockMap === undefined) return undefined;
+  try {
+    return await openBlockMap(repository, blockMap);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    return undefined;
+  }
+}
+
 /** True where a layout was finished: a half one is of no use. */
 export function isLaidOut({ state }: LazyPlaces): boolean {
   return fs.existsSync(path.join(state, 'whole'));
@@ -53,29 +72,28 @@ export function isLaidOut({ state }: LazyPlaces): boolean {
 class LazyContents implements RestoredContents {
   readonly #options: ContentsOptions;
   readonly #writer: BlockListWriter;
+  readonly #map: BlockMap | undefined;
 
-  constructor(options: ContentsOptions, writer: BlockListWriter) {
+  constructor(options: ContentsOptions, writer: BlockListWriter, map: BlockMap | undefined) {
     this.#options = options;
     this.#writer = writer;
+    this.#map = map;
   }
 
   async add(file: Buffer, relative: string, node: TreeNode): Promise<void> {
     const { report, applyMetadata, entryFailed } = this.#options;
     try {
       const ids = node.content ?? Buffer.alloc(0);
-      const lengths = this.#lengthsOf(ids);
-      if (!lengths) {
+      const cut = this.#evenCut(relative, ids) ?? this.#cutOf(ids);
+      if (!cut) {
         report.problem(
           relative,
           'a part of its content is in no index of the repository: left out',
         );
         return;
       }
-      const stat = makeSparse(
-        file,
-        lengths.reduce((sum, length) => sum + length, 0),
-      );
-      if (ids.length > 0) this.#writer.add(stat, ids, lengths);
+      const stat = makeSparse(file, sizeOf(cut));
+      if (ids.length > 0) this.#writer.add(stat, ids, cut);
       report.metadataFailures(relative, applyMetadata(file, node));
       report.files += 1;
     } catch (error) {
@@ -91,7 +109,17 @@ class LazyContents implements RestoredContents {
     // Nothing is open between files.
   }
 
-  #lengthsOf(ids: Buffer): number[] | undefined {
+  /** Undefined where the map doesn't tell of this file, or of another content. */
+  #evenCut(relative: string, ids: Buffer): Cut | undefined {
+    const mapped = this.#map?.find(Buffer.from(relative, 'latin1'));
+    if (!mapped) return undefined;
+    const cut = { sizeBytes: Number(mapped.sizeBytes), blockBytes: mapped.chunkSizeBytes };
+    const isSame = Math.ceil(cut.sizeBytes / cut.blockBytes) === ids.length / ID_BYTES;
+    return isSame ? cut : undefined;
+  }
+
+  /** Undefined where the index doesn't know all of them. */
+  #cutOf(ids: Buffer): Cut | undefined {
     const { index } = this.#options.repository;
     const lengths: number[] = [];
     for (let at = 0; at < ids.length; at += ID_BYTES) {
@@ -99,8 +127,13 @@ class LazyContents implements RestoredContents {
       if (length === undefined) return undefined;
       lengths.push(length);
     }
-    return lengths;
+    return { lengths };
   }
+}
+
+function sizeOf(cut: Cut): number {
+  if ('sizeBytes' in cut) return cut.sizeBytes;
+  return cut.lengths.reduce((sum, length) => sum + length, 0);
 }
 
 function makeSparse(file: Buffer, sizeBytes: number): fs.BigIntStats {
