@@ -16,7 +16,8 @@ import {
   type WriterOptions,
   type WriterStats,
 } from '#repository';
-import { type CaptureEvent, compileExclusion, describeFailure, walkFolders } from '#sources';
+import type { CaptureEvent } from '#sources';
+import { compileExclusion, describeFailure, walkFolders } from '#sources/files';
 import { errors } from './errors.ts';
 import type { Problem } from './problems.ts';
 import { type ReadAhead, readAhead } from './read-ahead.ts';

@@ -1,7 +1,7 @@
 /** The contents of files on this host: taken over where nothing changed, read once where names share an inode. */
 import { type FileMetadata, systemCode } from '#base';
 import type { Repository, RepositoryWriter, TreeNode } from '#repository';
-import { describeFailure } from '#sources';
+import { describeFailure } from '#sources/files';
 import type { Problems } from '../problems.ts';
 
 const NS_PER_S = 1_000_000_000n;

@@ -4,7 +4,7 @@
  */
 import { type EntryTable, type FileMetadata, HoldfastError } from '#base';
 import { entryText, type KnownNode, type KnownTree, type Repository, wholeText } from '#repository';
-import { describeFailure } from '#sources';
+import { describeFailure } from '#sources/files';
 import type { Problems } from '../problems.ts';
 import { type FileContents, trustedBeforeMs } from './contents.ts';
 import type { PreviousFolders } from './previous-folders.ts';

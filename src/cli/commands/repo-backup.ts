@@ -1,4 +1,4 @@
-import type { BackupAhead } from '#capture';
+import type { BackupAhead } from '#capture/paths';
 import type { Repository } from '#repository';
 import type { CommandSpec, Io } from '../command.ts';
 import {
@@ -44,7 +44,7 @@ export const command: CommandSpec = {
     };
     let ahead: BackupAhead | undefined;
     const work = async (repository: Repository): Promise<0 | 3> => {
-      const { backupPaths } = await import('#capture');
+      const { backupPaths } = await import('#capture/paths');
       const result = await backupPaths(repository, listOf(paths), {
         ...walk,
         ...(ahead && { ahead }),
@@ -75,7 +75,7 @@ export const command: CommandSpec = {
       return problemCount > 0 ? 3 : 0;
     };
     return await withRepository(options, work, async () => {
-      const { lookAhead } = await import('#capture');
+      const { lookAhead } = await import('#capture/paths');
       ahead = lookAhead(listOf(paths), walk);
     });
   },
