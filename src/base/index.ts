@@ -3,6 +3,7 @@
  * that Node lacks. It imports no layer and knows no word of the product.
  */
 export * from './clock.ts';
+export * from './closest.ts';
 export * from './durable-files.ts';
 export * from './errors.ts';
 export * from './file-metadata.ts';

@@ -5,6 +5,7 @@
 
 import type { z } from 'zod';
 import type { EntryTable, FileMetadata, Logger, ProgressListener } from '#base';
+import type { TableParts } from './parts.ts';
 
 /** A store of holdfast.yaml with references resolved: common fields plus the source's own (by its schema). */
 export type StoreSettings<Own = Record<string, unknown>> = {
@@ -235,6 +236,34 @@ export type RecoveredStore = {
   facts: Record<string, unknown>;
 };
 
+export type SampleRequest = {
+  /** What `CaptureOutcome` said. */
+  capture: CaptureOutcome;
+  /** The folder of a copy, which may be running. */
+  directory: string;
+  /** About so many bytes are read, at random places. */
+  maxBytes: number;
+  /** Told of every byte that is read. */
+  onRead(bytes: Uint8Array): void;
+  signal: AbortSignal;
+};
+
+export type Sample = {
+  /** How much was looked at, in the store's own terms: `1,024 of 81,920 pages`. */
+  what: string;
+  /** What is damaged, by name. */
+  problems: string[];
+};
+
+export type StartRequest = {
+  directory: string;
+  scratch: string;
+  /** Loopback port to listen on; undefined: that of before. */
+  port: number | undefined;
+  /** What it was recovered to is known to have outlived any end of this host since. */
+  survived: boolean;
+};
+
 export type SettleRequest = {
   directory: string;
   scratch: string;
@@ -282,16 +311,19 @@ export interface Source<Own = Record<string, unknown>> {
   ): Promise<ResolvedTarget>;
   /** Brings the restored tree to life at the resolved position. Returns when it answers. */
   recover(request: RecoverRequest, context: SourceContext): Promise<RecoveredStore>;
-  /** Stops and starts a recovered store, found by its directory. Idempotent. */
-  start?(
-    directory: string,
-    scratch: string,
-    port: number | undefined,
-    context: SourceContext,
-  ): Promise<RecoveredStore>;
+  /** Starts a recovered store again, or finds it running. */
+  start?(request: StartRequest, context: SourceContext): Promise<RecoveredStore>;
+  /** Writes out while it serves what a stop would have to, so that the stop is short. Nothing where it doesn't run. */
+  checkpoint?(directory: string, context: SourceContext): Promise<void>;
+  /** Stops a recovered store, found by its directory. Idempotent. */
   stop?(directory: string, context: SourceContext): Promise<void>;
   /** Whether a server runs on this folder of this host, which then must not be moved away. */
   inUse?(directory: string): Promise<boolean>;
+  /**
+   * Looks at a random part of a copy as closely as its format allows. Undefined where its files say nothing of
+   * themselves: reading them is all that can be done. Throws only where nothing could be looked at.
+   */
+  sample?(request: SampleRequest): Promise<Sample>;
   /**
    * Gives a stopped copy back what makes it production (its configuration, its paths), before it takes the place of
    * `home`. Idempotent.
@@ -299,4 +331,6 @@ export interface Source<Own = Record<string, unknown>> {
   settle?(request: SettleRequest, context: SourceContext): Promise<void>;
   /** The folder of this host that holds the store in production; undefined where it isn't here. */
   home?(store: StoreSettings<Own>, capture: CaptureOutcome | undefined): string | undefined;
+  /** Undefined where a store holds no tables. */
+  parts?: TableParts;
 }

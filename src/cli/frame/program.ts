@@ -1,8 +1,8 @@
 /** From specifications of commands to a commander program: arguments, help, completion of what was mistyped. */
 import { Command, CommanderError } from 'commander';
+import { closest } from '#base';
 import type { CommandSpec, ExitCode } from '../command.ts';
 import { errors } from '../errors.ts';
-import { closest } from './closest.ts';
 
 /** What the command line asked for; the frame runs it. */
 export type Invocation = {

@@ -1,5 +1,5 @@
 /** What can go wrong with a Postgres store. Statements in the guidance are exact: they can be pasted. */
-import { errorCatalogue } from '#base';
+import { closest, errorCatalogue } from '#base';
 
 export const errors = errorCatalogue('postgres', {
   // ---------------------------------------------------------------- the address
@@ -158,6 +158,129 @@ export const errors = errorCatalogue('postgres', {
     message: (command: string, why: string) => `Postgres refused ${command}: ${why}`,
     guidance: 'The text is the answer of the server; its log may say more.',
   },
+  // ---------------------------------------------------------------- tables and rows of a copy
+  tableUnknown: {
+    kind: 'not-found',
+    message: (name: string, where: string, _known: readonly string[]) =>
+      `${where} has no table "${name}"`,
+    guidance: (name: string, _where: string, known: readonly string[]) => {
+      if (known.length === 0)
+        return 'It has no tables at all: another database may be meant (--database).';
+      const close = closest(name, known);
+      const shown = known.slice(0, 12).join(', ');
+      const all = `It has: ${shown}${known.length > 12 ? `, … (${known.length})` : ''}`;
+      return close === undefined ? all : `Did you mean "${close}"? ${all}`;
+    },
+  },
+  tableAmbiguous: {
+    kind: 'invalid',
+    message: (name: string, found: readonly string[]) =>
+      `"${name}" may be several tables: ${found.join(', ')}`,
+    guidance: 'Name it with its schema: --table SCHEMA.NAME',
+  },
+  tableGone: {
+    kind: 'not-found',
+    message: (name: string, now: string | undefined) =>
+      now === undefined
+        ? `production has no table "${name}" that rows could be merged into`
+        : `production calls "${name}" "${now}" now`,
+    guidance: (name: string, now: string | undefined) =>
+      now === undefined
+        ? `Without --merge it comes back as a table of its own; --as NAME merges into another one.`
+        : `Merge into it: --table ${name} --merge --as ${now}`,
+  },
+  tableCalledOtherwise: {
+    kind: 'not-found',
+    message: (name: string, then: string) => `at that instant "${name}" was called "${then}"`,
+    guidance: (name: string, then: string) => `Name it so: --table ${then} --as ${name}`,
+  },
+  keyMissing: {
+    kind: 'invalid',
+    message: (table: string) =>
+      `${table} has no primary key in production, so its rows can't be told apart`,
+    guidance:
+      'Bring them back as a table of its own (without --merge), or give the table a key: a unique index on columns that are NOT NULL.',
+  },
+  keyAbsent: {
+    kind: 'invalid',
+    message: (table: string, column: string) =>
+      `at that instant ${table} had no column "${column}", which is production's key now`,
+    guidance: 'Bring the rows back as a table of its own (without --merge), and merge them by SQL.',
+  },
+  columnWithoutValue: {
+    kind: 'invalid',
+    message: (table: string, column: string) =>
+      `${table}.${column} wasn't there at that instant, takes no null and has no default`,
+    guidance: (table: string, column: string) =>
+      `Give it a default for the time of the merge: ALTER TABLE ${table} ALTER ${column} SET DEFAULT …; or bring the rows back without --merge.`,
+  },
+  typeDoesNotFit: {
+    kind: 'invalid',
+    message: (table: string, columns: readonly string[], why: string) =>
+      `a value of ${table} doesn't fit production's type now${columns.length === 0 ? '' : ` (${columns.join(', ')})`}: ${why}`,
+    guidance:
+      'Nothing was written. Bring back only rows that fit (--where), or all of them as a table of its own (without --merge).',
+  },
+  typeMissing: {
+    kind: 'not-found',
+    message: (type: string, column: string) =>
+      `production has no type ${type}, which column "${column}" is of`,
+    guidance: 'Create the type (or its extension) in production first. Nothing was written.',
+  },
+  conditionInvalid: {
+    kind: 'invalid',
+    message: (sql: string, why: string) => `the database can't answer "${sql}": ${why}`,
+    guidance: 'Nothing was written. Write it as it would stand in a SELECT at that instant.',
+  },
+  nameTaken: {
+    kind: 'refused',
+    message: (name: string) => `production has something called "${name}" already`,
+    guidance: 'Choose another name with --as NAME, or remove that first. Nothing was written.',
+  },
+  referenceMissing: {
+    kind: 'failed',
+    message: (constraint: string, table: string, why: string, _other: string) =>
+      `the foreign key ${constraint} of ${table} doesn't hold: ${why}`,
+    guidance: (_constraint: string, table: string, _why: string, other: string) =>
+      other === '' || other === table
+        ? 'Nothing was written. Choose rows whose references are there (--where).'
+        : `Nothing was written. Bring the rows of "${other}" back with them, in one go: --table ${table} --table ${other}; or choose rows whose references are there (--where).`,
+  },
+  valueTaken: {
+    kind: 'failed',
+    message: (constraint: string, table: string, why: string) =>
+      `another row of ${table} has the value that ${constraint} allows only once: ${why}`,
+    guidance:
+      'Nothing was written. Leave that row out (--where), change the other one first, or run it again where production changed meanwhile.',
+  },
+  rowRefused: {
+    kind: 'failed',
+    message: (table: string, why: string) => `production refuses a row of ${table}: ${why}`,
+    guidance: 'Nothing was written. Leave that row out (--where), or change the rule first.',
+  },
+  writeNotAllowed: {
+    kind: 'refused',
+    message: (why: string) => `the role of this store may not do that in production: ${why}`,
+    guidance:
+      'Nothing was written. Name a file with the address of a role that may: --production-url-file FILE. A merge keeps its undo in a schema of its own, which needs CREATE on the database (or --no-undo).',
+  },
+  productionReadOnly: {
+    kind: 'refused',
+    message: () => 'production takes no writes at this address: it is a standby, or set read-only',
+    guidance: 'Name a file with the address of the primary: --production-url-file FILE',
+  },
+  tableLocked: {
+    kind: 'failed',
+    retryable: true,
+    message: (why: string) => `a lock on production could not be had within 10 s: ${why}`,
+    guidance: 'Nothing was written. Try again when whoever holds the table is done.',
+  },
+  alreadyUndone: {
+    kind: 'invalid',
+    message: (id: string) => `${id} was taken back already`,
+    guidance: 'Nothing is left to do.',
+  },
+
   // ---------------------------------------------------------------- recovery
   beforeBaseEnd: {
     kind: 'invalid',

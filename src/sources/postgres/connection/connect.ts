@@ -1,6 +1,8 @@
 import pg from 'pg';
 import { errors } from '../errors.ts';
+import { type CopyConnection, copyConnection } from './copy.ts';
 import { connectFailure, mayTryOtherTls } from './failures.ts';
+import { LendingSocket } from './lending-socket.ts';
 import { type ReplicationConnection, replicationConnection } from './replication.ts';
 import type { ConnectionSettings } from './settings.ts';
 import { type SqlConnection, sqlConnection } from './sql.ts';
@@ -28,6 +30,17 @@ export async function connectSql(settings: ConnectionSettings): Promise<SqlConne
   const withDatabase = { ...settings, database: settings.database ?? 'postgres' };
   const { client, version } = await connect(withDatabase, 'sql');
   return sqlConnection(client, version);
+}
+
+/**
+ * An ordinary connection that can also stream tables in and out.
+ * @throws the catalogue's errors of address, reach and access
+ */
+export async function connectForCopies(
+  settings: ConnectionSettings & { database: string },
+): Promise<CopyConnection> {
+  const { client, version } = await connect(settings, 'sql');
+  return copyConnection(client, version);
 }
 
 type Connected = { client: pg.Client; version: number };
@@ -68,6 +81,7 @@ async function connectOnce(
     keepAliveInitialDelayMillis: settings.keepaliveIdleMs,
     ...(settings.database === undefined ? {} : { database: settings.database }),
     ...(purpose === 'replication' ? { replication: 'true' } : {}),
+    ...(purpose === 'replication' && !tls ? { stream: () => new LendingSocket() } : {}),
   };
   const client = new pg.Client(config);
   const versionText = serverVersionOf(client);

@@ -1,5 +1,6 @@
 /** Connections to Postgres: SQL and replication mode, TLS as libpq's sslmode, errors in plain words. */
-export { connectReplication, connectSql } from './connect.ts';
+export { connectForCopies, connectReplication, connectSql } from './connect.ts';
+export type { CopyConnection } from './copy.ts';
 export { sqlState } from './failures.ts';
 export type {
   ReplicationConnection,

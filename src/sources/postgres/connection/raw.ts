@@ -2,12 +2,13 @@ import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 
-/** The part of pg's protocol connection that replication needs and its types don't tell. */
+/** The part of pg's protocol connection that replication and copies need and its types don't tell. */
 export interface RawConnection extends EventEmitter {
   readonly stream: Duplex;
   query(text: string): void;
   sendCopyFromChunk(chunk: Uint8Array): void;
   endCopyFrom(): void;
+  sendCopyFail(message: string): void;
 }
 
 /** What pg's client hands protocol messages to while a command runs. */
