@@ -13,6 +13,8 @@ export type FolderNode = {
   lookups: bigint;
   /** Number among the lazy files; undefined where all of it is here. */
   lazy: number | undefined;
+  /** Bytes that were written since they were last made durable. */
+  unsyncedBytes: number;
   /** Open descriptors, by which it is reached when it has no name any more. */
   descriptors: number[];
   /** One of them that nobody opened but we: it has another name, which the kernel never asked for. */
@@ -123,5 +125,5 @@ export class NodeTable {
 const SLASH = Buffer.from('/');
 
 function nodeOf(number: bigint, inode: bigint, lazy: number | undefined): FolderNode {
-  return { number, inode, names: [], lookups: 0n, lazy, descriptors: [] };
+  return { number, inode, names: [], lookups: 0n, lazy, unsyncedBytes: 0, descriptors: [] };
 }
