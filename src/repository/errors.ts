@@ -13,6 +13,13 @@ export const errors = errorCatalogue('repository', {
     message: (name: string, wanted: string) => `${name} is shorter than expected (${wanted})`,
     guidance: 'The file was cut. Run `holdfast repo check --read-data` to see what is affected.',
   },
+  notKept: {
+    kind: 'failed',
+    message: (name: string, location: string) =>
+      `${location} confirmed that ${name} is stored, and doesn't have it`,
+    guidance:
+      'The storage gives false word. Run it again, and `holdfast repo check --read-data` to see what else it lost.',
+  },
   storageFull: {
     kind: 'failed',
     message: (location: string) => `no space left in ${location}`,

@@ -5,7 +5,14 @@
  */
 import { hash } from 'node:crypto';
 import { HoldfastError, messageOf } from '#base';
-import { copyName, hasCopies, readEither, readVerified } from './copies/second-copies.ts';
+import {
+  copyName,
+  hasCopies,
+  isAbsence,
+  isDamage,
+  readEither,
+  readVerified,
+} from './copies/second-copies.ts';
 import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
 import type { Sealer } from './crypto/sealer.ts';
 import { Decompressor } from './crypto/zstd-context.ts';
@@ -107,6 +114,17 @@ export class UnpackedFiles {
       await this.#storage.write(copyName(name), [sealed]);
     }
     return id;
+  }
+
+  /** Asks where it is stored. Throws `repository/not-kept` where the storage confirmed what it didn't do. */
+  async confirm(kind: UnpackedKind, id: string): Promise<void> {
+    const name = unpackedName(kind, id);
+    try {
+      await readVerified(this.#storage, name, id, { fresh: true });
+    } catch (error) {
+      if (!isDamage(error) && !isAbsence(error)) throw error;
+      throw errors.notKept([name, this.#storage.location], { cause: error });
+    }
   }
 
   /** The copy goes first: one without an original would tell of something lost. */

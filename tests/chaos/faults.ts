@@ -28,7 +28,8 @@ export async function runFaults({ count, seed, note }: CampaignOptions): Promise
   const base = await makeBase(new Chance(seed));
   let done = 0;
   await inLanes(Array.from({ length: count }).keys(), LANES, async (number) => {
-    const trial = new Trial(base, seed, number, figures);
+    const chance = new Chance(seed * 1_000_003 + number);
+    const trial = new Trial(base, siteInMemory(base, chance), number, chance, figures);
     try {
       await trial.run();
     } catch (error) {
@@ -41,46 +42,79 @@ export async function runFaults({ count, seed, note }: CampaignOptions): Promise
   return { figures: { 'sessions under faults': count, ...figures.toJSON() }, failures };
 }
 
-class Trial {
+/** Where the repository of one session lies. */
+export type Site = {
+  /** What goes wrong there, for whoever wants to see it again. */
+  script: string;
+  /** The way there that goes wrong. */
+  faulty: Storage;
+  /** What it did too late is done now. */
+  settle(): Promise<void>;
+  /** Kinds of faults that struck. */
+  struck(): readonly string[];
+  /** It said that it had stored what it hadn't. */
+  hasLied(): boolean;
+  /** A way there without faults. */
+  behaving(): Storage;
+  /** All that is there. */
+  files(): Promise<Files>;
+};
+
+function siteInMemory(base: Base, chance: Chance): Site {
+  const rules = Array.from({ length: 1 + chance.below(3) }, () => ruleByChance(chance));
+  const script = scriptOf(rules);
+  const files: Files = new Map(base.files);
+  const faulty = new FaultyStorage(new MemoryStorage(script, files), rules);
+  return {
+    ...{ script, faulty },
+    settle: () => faulty.settle(),
+    struck: () => faulty.struck,
+    hasLied: () => faulty.struck.some((kind) => kind === 'cut' || kind === 'lost'),
+    behaving: () => new MemoryStorage(script, files),
+    files: async () => files,
+  };
+}
+
+export function scriptOf(rules: readonly FaultRule<{ kind: string }>[]): string {
+  return JSON.stringify(rules.map(({ on, fault }) => [on, fault.kind]));
+}
+
+/** One session under faults, and what is found after it. */
+export class Trial {
   readonly failures: string[] = [];
-  name = 'nothing done yet';
+  readonly name: string;
   readonly #base: Base;
+  readonly #site: Site;
   readonly #number: number;
   readonly #chance: Chance;
   readonly #figures: Figures;
-  readonly #files: Files;
   readonly #added = new Map<string, Buffer>();
 
-  constructor(base: Base, seed: number, number: number, figures: Figures) {
+  constructor(base: Base, site: Site, number: number, chance: Chance, figures: Figures) {
+    this.name = `#${number} ${site.script}`;
     this.#base = base;
+    this.#site = site;
     this.#number = number;
-    this.#chance = new Chance(seed * 1_000_003 + number);
+    this.#chance = chance;
     this.#figures = figures;
-    this.#files = new Map(base.files);
   }
 
   async run(): Promise<void> {
-    const rules = Array.from({ length: 1 + this.#chance.below(3) }, () =>
-      ruleByChance(this.#chance),
-    );
-    this.name = `#${this.#number} ${JSON.stringify(rules.map(({ on, fault }) => [on, fault.kind]))}`;
-    const storage = new FaultyStorage(new MemoryStorage(this.name, this.#files), rules);
     for (let number = 0; number < 2; number += 1) {
       this.#added.set(`new${number}`, this.#chance.bytes(1 + this.#chance.below(150_000)));
     }
-    const acknowledged = await this.#session(storage);
-    await storage.settle();
-    for (const kind of new Set(storage.struck)) this.#figures.add(`struck: ${kind}`);
-    const isFalse = storage.struck.some((kind) => kind === 'cut' || kind === 'lost');
+    const acknowledged = await this.#session();
+    await this.#site.settle();
+    for (const kind of new Set(this.#site.struck())) this.#figures.add(`struck: ${kind}`);
     this.#figures.add(acknowledged ? 'acknowledged' : 'refused, with a clear error');
-    await this.#afterwards(acknowledged, isFalse);
+    await this.#afterwards(acknowledged, this.#site.hasLied());
   }
 
   /** Reads everything and saves a snapshot, under faults. True where that was acknowledged. */
-  async #session(storage: FaultyStorage): Promise<boolean> {
+  async #session(): Promise<boolean> {
     let repository: Repository | undefined;
     try {
-      repository = await openImpatiently(storage);
+      repository = await openImpatiently(this.#site.faulty);
       await repository.loadIndex();
       for (const { tree } of await repository.snapshots.list()) {
         await this.#expectRight(repository, tree, this.#base.contents, 'under faults');
@@ -96,7 +130,7 @@ class Trial {
   }
 
   async #afterwards(acknowledged: boolean, isFalse: boolean): Promise<void> {
-    const repository = await openImpatiently(new MemoryStorage(this.name, this.#files));
+    const repository = await openImpatiently(this.#site.behaving());
     try {
       // What a client that died leaves behind.
       await repository.locks.unlock(true);
@@ -133,7 +167,7 @@ class Trial {
       this.failures.push('the next run did not go on');
     }
     if (this.#number % RESTIC_EVERY !== 0) return;
-    await resticCheck(this.#files);
+    await resticCheck(await this.#site.files());
     this.#figures.add('restic check --read-data clean');
   }
 
@@ -170,7 +204,15 @@ export function openImpatiently(inner: Storage): Promise<Repository> {
   return openRepository({ storage, password: PASSWORD, cache: false });
 }
 
-const NAMES = [/./, /^data\//, /^index\//, /^snapshots\//, /^keys\//, /^config/, /^holdfast\//];
+export const NAMES = [
+  /./,
+  /^data\//,
+  /^index\//,
+  /^snapshots\//,
+  /^keys\//,
+  /^config/,
+  /^holdfast\//,
+];
 
 export function ruleByChance(chance: Chance): FaultRule {
   const fault = chance.oneOf<() => Fault>([

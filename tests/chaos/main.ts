@@ -5,6 +5,7 @@ import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
 import { diskFull } from './disk-full.ts';
 import { faults } from './faults.ts';
+import { faultsS3 } from './faults-s3.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
 import { scale } from './scale.ts';
@@ -15,6 +16,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   damage,
   'disk-full': diskFull,
   faults,
+  'faults-s3': faultsS3,
   fuzz,
   kill,
   scale,

@@ -1,6 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { flipByte, open, QUICK, quickGolden, restic, tamper } from '../restic.fixture.ts';
+import { Secret } from '#base';
+import { createRepository } from '../open.ts';
+import {
+  FAST_SCRYPT,
+  flipByte,
+  open,
+  QUICK,
+  quickGolden,
+  restic,
+  tamper,
+} from '../restic.fixture.ts';
+import { FaultyStorage } from '../storage/faulty.ts';
+import { MemoryStorage } from '../storage/memory.ts';
 import { goTime, goTimeMs } from './go-time.ts';
 
 async function golden() {
@@ -57,6 +69,19 @@ describe('snapshots', () => {
     await repository.snapshots.remove(saved.id);
     expect(await repository.snapshots.ids()).toHaveLength(3);
   });
+
+  test.each([{ kind: 'lost' }, { kind: 'cut', keepBytes: 20 }] as const)(
+    'that a storage confirms and has not are refused ($kind)',
+    async (fault) => {
+      const rule = { on: 'write', name: /^snapshots\//, fault } as const;
+      const storage = new FaultyStorage(new MemoryStorage(), [rule]);
+      const password = new Secret('p');
+      const { snapshots } = await createRepository({ storage, password, scrypt: FAST_SCRYPT });
+      const snapshot = { time: 0, tree: 'ab'.repeat(32), paths: ['/srv'] };
+      await expect(snapshots.save(snapshot)).rejects.toMatchObject({ code: 'repository/not-kept' });
+      expect((await snapshots.save(snapshot)).paths).toEqual(['/srv']);
+    },
+  );
 
   test('that are damaged are named, and the others listed', async () => {
     const { folder, repository } = await golden();

@@ -57,10 +57,14 @@ export class Snapshots {
     return decodeSnapshot(id, await this.#files.read('snapshots', id));
   }
 
-  /** Durable when it resolves. Only after every blob that it needs is durable and indexed. */
+  /**
+   * Durable when it resolves. Only after every blob that it needs is durable and indexed. It is read back: nothing else
+   * tells of it, so nobody would ever miss it. Throws `repository/not-kept`.
+   */
   async save(snapshot: NewSnapshot): Promise<Snapshot> {
     const json = encodeSnapshot(snapshot);
     const id = await this.#files.save('snapshots', json);
+    await this.#files.confirm('snapshots', id);
     return decodeSnapshot(id, JSON.parse(json));
   }
 

@@ -27,24 +27,49 @@ export type Fault =
   /** What is read is what the file held before it was replaced. */
   | { kind: 'old-bytes' };
 
-export type FaultRule = {
+export type FaultRule<F = Fault> = {
   on: StorageOperation | readonly StorageOperation[];
   /** Names that it applies to; all without it. */
   name?: RegExp;
-  fault: Fault;
+  fault: F;
   /** So many matching calls pass before it applies. Default 0. */
   after?: number;
   /** To how many calls it applies. Default 1; Infinity for all. */
   times?: number;
 };
 
-type Rule = FaultRule & { seen: number };
+/** Says of each call which fault it meets. */
+export class FaultScript<F extends { kind: string } = Fault> {
+  readonly #rules: (FaultRule<F> & { seen: number })[] = [];
+  /** Kinds of faults that struck, in order. */
+  readonly struck: F['kind'][] = [];
+
+  add(rule: FaultRule<F>): void {
+    this.#rules.push({ ...rule, seen: 0 });
+  }
+
+  has(kind: F['kind']): boolean {
+    return this.#rules.some(({ fault }) => fault.kind === kind);
+  }
+
+  faultFor(on: StorageOperation, name: string): F | undefined {
+    for (const rule of this.#rules) {
+      if (![rule.on].flat().includes(on) || (rule.name && !rule.name.test(name))) continue;
+      rule.seen += 1;
+      const nth = rule.seen - (rule.after ?? 0);
+      if (nth < 1 || nth > (rule.times ?? 1)) continue;
+      this.struck.push(rule.fault.kind);
+      return rule.fault;
+    }
+    return undefined;
+  }
+}
 
 export class FaultyStorage implements Storage {
   readonly location: string;
   readonly concurrency: number;
   readonly #inner: Storage;
-  readonly #rules: Rule[];
+  readonly #script = new FaultScript();
   readonly #late: (() => Promise<void>)[] = [];
   /** What lists showed last, by prefix. */
   readonly #listed = new Map<string, StoredFile[]>();
@@ -54,17 +79,17 @@ export class FaultyStorage implements Storage {
   /** Every call, in order: `write data/ab/ab12…`. */
   readonly calls: string[] = [];
   /** Kinds of faults that struck, in order. */
-  readonly struck: Fault['kind'][] = [];
+  readonly struck = this.#script.struck;
 
   constructor(inner: Storage, rules: readonly FaultRule[] = []) {
     this.#inner = inner;
     this.location = inner.location;
     this.concurrency = inner.concurrency;
-    this.#rules = rules.map((rule) => ({ ...rule, seen: 0 }));
+    for (const rule of rules) this.#script.add(rule);
   }
 
   addRule(rule: FaultRule): void {
-    this.#rules.push({ ...rule, seen: 0 });
+    this.#script.add(rule);
   }
 
   /** Late writes become visible, in their order. */
@@ -100,8 +125,7 @@ export class FaultyStorage implements Storage {
   }
 
   async #keepOld(name: string): Promise<void> {
-    const isWatched = this.#rules.some(({ fault }) => fault.kind === 'old-bytes');
-    if (isWatched && (await this.#inner.stat(name))) {
+    if (this.#script.has('old-bytes') && (await this.#inner.stat(name))) {
       this.#replaced.set(name, await this.#inner.read(name));
     }
   }
@@ -145,7 +169,7 @@ export class FaultyStorage implements Storage {
   /** The fault that applies to this call; those that end it are thrown. */
   async #meet(on: StorageOperation, name: string): Promise<Fault | undefined> {
     this.calls.push(`${on} ${name}`);
-    const fault = this.#faultFor(on, name);
+    const fault = this.#script.faultFor(on, name);
     switch (fault?.kind) {
       case 'error':
         throw errors.storageFailed([on, name, this.location, 'scripted error']);
@@ -160,17 +184,5 @@ export class FaultyStorage implements Storage {
       default:
         return fault;
     }
-  }
-
-  #faultFor(on: StorageOperation, name: string): Fault | undefined {
-    for (const rule of this.#rules) {
-      if (![rule.on].flat().includes(on) || (rule.name && !rule.name.test(name))) continue;
-      rule.seen += 1;
-      const nth = rule.seen - (rule.after ?? 0);
-      if (nth < 1 || nth > (rule.times ?? 1)) continue;
-      this.struck.push(rule.fault.kind);
-      return rule.fault;
-    }
-    return undefined;
   }
 }

@@ -15,6 +15,9 @@ const IDLE_MS = 60_000;
 /** More sockets than requests at once: the limit is kept before a request begins, so that none waits in a timeout. */
 const SPARE_SOCKETS = 4;
 
+/** What failed is thrown: the SDK would tell it on the terminal, too. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
 export function makeClient(address: S3Address, options: S3Options, connections: number): S3Client {
   const region = options.region ?? address.region ?? regionOfEnvironment();
   const agent = {
@@ -34,6 +37,7 @@ export function makeClient(address: S3Address, options: S3Options, connections: 
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,
+    logger: SILENT,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECT_WITHIN_MS,
       socketTimeout: options.idleTimeoutMs ?? IDLE_MS,
