@@ -23,12 +23,28 @@ export type IsolationRequest = {
  * @throws postgres/points-outside
  */
 export async function checkIsolation(request: IsolationRequest): Promise<void> {
-  await Promise.all(
-    expectations(request).map(async ({ name, isSafe }) => {
-      const value = await effectiveValue(request, name);
-      if (!isSafe(value)) throw errors.pointsOutside([`the setting ${name}`, value]);
-    }),
+  const all = expectations(request);
+  const half = Math.ceil(all.length / 2);
+  await Promise.all([
+    checkSettings(request, all.slice(0, half)),
+    checkSettings(request, all.slice(half)),
+  ]);
+}
+
+async function checkSettings(
+  request: IsolationRequest,
+  expected: readonly Expectation[],
+): Promise<void> {
+  const values = await effectiveValues(
+    request,
+    expected.map(({ name }) => name),
   );
+  expected.forEach(({ name, isSafe }, at) => {
+    const value = values[at];
+    if (value === undefined || !isSafe(value)) {
+      throw errors.pointsOutside([`the setting ${name}`, value ?? '']);
+    }
+  });
 }
 
 function expectations(request: IsolationRequest): Expectation[] {
@@ -52,18 +68,24 @@ function expectations(request: IsolationRequest): Expectation[] {
   ];
 }
 
-async function effectiveValue(request: IsolationRequest, name: string): Promise<string> {
+/** The server tells one setting a call: a shell that calls it often costs less than as many children of a large process. */
+const ASK_EACH = `postgres=$1 directory=$2 config=$3
+shift 3
+for name; do
+  "$postgres" -D "$directory" -c "config_file=$config" -C "$name" || exit
+  printf '\\0'
+done`;
+
+async function effectiveValues(
+  { binaries, directory, configFolder, user }: IsolationRequest,
+  names: readonly string[],
+): Promise<string[]> {
+  const postgres = path.join(binaries, 'postgres');
+  const config = path.join(configFolder, 'postgresql.conf');
   const { stdout } = await execute(
-    path.join(request.binaries, 'postgres'),
-    [
-      '-D',
-      request.directory,
-      '-c',
-      `config_file=${path.join(request.configFolder, 'postgresql.conf')}`,
-      '-C',
-      name,
-    ],
-    { ...runAs(request.user), cwd: '/' },
+    '/bin/sh',
+    ['-c', ASK_EACH, 'ask-each', postgres, directory, config, ...names],
+    { ...runAs(user), cwd: '/' },
   );
-  return stdout.trimEnd();
+  return stdout.split('\0').map((value) => value.replace(/\n$/, ''));
 }

@@ -13,7 +13,7 @@ import { checkIsolation } from './isolation-check.ts';
 import { type OriginalConfig, originalSettings } from './original-settings.ts';
 import { runAs, serverUser } from './os-user.ts';
 import { reloadPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
-import { prepareTree } from './tree.ts';
+import { BASE_WAL, ownTree, prepareTree } from './tree.ts';
 import { serviceUrl, socketUrl } from './url.ts';
 import { feedWal, prepareFeed, type WalFeedRequest } from './wal-feed.ts';
 import { planWal, type WalPlan } from './wal-plan.ts';
@@ -27,7 +27,6 @@ export function copyFolders(scratch: string) {
     config: path.join(scratch, 'config'),
     configFile: path.join(scratch, 'config', 'postgresql.conf'),
     log: path.join(scratch, 'server.log'),
-    baseWal: path.join(scratch, 'base-wal'),
     wal: path.join(scratch, 'wal'),
   };
 }
@@ -57,14 +56,15 @@ export async function recoverPostgres(
   await makeOwnFolder(folders.config, state);
   await makeOwnFolder(state.socketFolder, state);
   await stopPostmaster(directory, 'immediate');
-  await prepareTree(directory, facts.majorVersion, folders.baseWal, state.user);
+  await prepareTree(directory, facts.majorVersion, state.user);
+  const baseWal = path.join(directory, BASE_WAL);
 
   const abort = new AbortController();
   const feed: WalFeedRequest = {
     plan,
     journal: request.journal,
     segmentSizeBytes: facts.walSegmentSizeBytes,
-    baseFolder: folders.baseWal,
+    baseFolder: baseWal,
     folder: folders.wal,
     user: state.user,
     signal: AbortSignal.any([context.signal, abort.signal]),
@@ -83,12 +83,15 @@ export async function recoverPostgres(
       plan.end.line === request.capture.end.line ? 'current' : String(plan.end.line),
   });
   await ownFiles(folders.config, state);
-  await checkIsolation({ ...state, directory, configFolder: folders.config });
+  await Promise.all([
+    ownTree(directory, state.user),
+    checkIsolation({ ...state, directory, configFolder: folders.config }),
+  ]);
   const pid = await replay(feed, state, directory, folders, abort);
   await fs.appendFile(folders.configFile, "fsync = 'on'\n");
   reloadPostmaster(pid);
   await fs.rm(folders.wal, { recursive: true, force: true });
-  await fs.rm(folders.baseWal, { recursive: true, force: true });
+  await fs.rm(baseWal, { recursive: true, force: true });
   return { ...recoveredStore(state, pid, request.own), pid };
 }
 

@@ -1,8 +1,12 @@
+import type { Dirent } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { systemCode } from '#base';
 import { errors } from '../errors.ts';
 import type { OsUser } from './os-user.ts';
+
+/** Entries of a folder: each look waits for a thread, and for the mount where there is one. */
+const LOOKED_AT_ONCE = 64;
 
 /** Tablespaces of a copy lie in its own data directory, under this. */
 const TABLESPACES = 'holdfast-tablespaces';
@@ -20,17 +24,19 @@ const LEFTOVERS = [
   'backup_manifest',
 ];
 
+/** Where the WAL of the base waits in the data directory: where that is mounted, what isn't read of it isn't fetched. */
+export const BASE_WAL = 'holdfast-base-wal';
+
 const WAL_FILE = /^[0-9A-F]{24}(\.partial)?$/;
 
 /**
- * Makes a restored tree ready for recovery: leftovers gone, tablespaces within, its WAL moved to `walFolder`, all of it
- * owned by the user. May be called again after it was cut short.
- * @throws postgres/not-a-postgres-tree, postgres/points-outside
+ * Makes a restored tree ready for recovery: leftovers gone, tablespaces within, its WAL moved to `BASE_WAL`. May be called
+ * again after it was cut short. `ownTree` must follow before a server starts on it.
+ * @throws postgres/not-a-postgres-tree
  */
 export async function prepareTree(
   directory: string,
   majorVersion: number,
-  walFolder: string,
   user: OsUser,
 ): Promise<void> {
   await checkVersion(directory, majorVersion);
@@ -40,9 +46,14 @@ export async function prepareTree(
     path.join(directory, AUTOMATIC_CONFIG_ASIDE),
   );
   await linkTablespaces(directory, directory);
-  await moveWal(path.join(directory, 'pg_wal'), walFolder);
+  await moveWal(path.join(directory, 'pg_wal'), path.join(directory, BASE_WAL));
   await fs.writeFile(path.join(directory, 'recovery.signal'), '', { mode: 0o600 });
   await fs.chmod(directory, 0o700);
+  await own(directory, user);
+}
+
+/** Gives all of a tree to the user that its server runs as. @throws postgres/points-outside */
+export async function ownTree(directory: string, user: OsUser): Promise<void> {
   await ownAndInspect(directory, directory, user);
 }
 
@@ -93,21 +104,34 @@ async function moveWal(from: string, to: string): Promise<void> {
 
 /** Owner of every entry, and no link that leads out of the tree, wherever it came from. */
 async function ownAndInspect(directory: string, home: string, user: OsUser): Promise<void> {
-  const inside = `${home}/`;
   const folders = [directory];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     await own(folder, user);
-    for (const entry of await fs.readdir(folder, { withFileTypes: true })) {
-      const file = path.join(folder, entry.name);
-      if (entry.isDirectory()) folders.push(file);
-      else await own(file, user);
-      if (!entry.isSymbolicLink()) continue;
-      const target = path.resolve(path.dirname(file), await fs.readlink(file));
-      if (!target.startsWith(inside)) {
-        throw errors.pointsOutside([`the link ${path.relative(directory, file)}`, target]);
-      }
+    const entries = await fs.readdir(folder, { withFileTypes: true });
+    for (let first = 0; first < entries.length; first += LOOKED_AT_ONCE) {
+      const some = entries.slice(first, first + LOOKED_AT_ONCE);
+      const below = await Promise.all(some.map((entry) => inspect(entry, directory, home, user)));
+      folders.push(...below.filter((found) => found !== undefined));
     }
   }
+}
+
+/** Resolves to its path where it is a folder, which is to be looked into. */
+async function inspect(
+  entry: Dirent,
+  directory: string,
+  home: string,
+  user: OsUser,
+): Promise<string | undefined> {
+  const file = path.join(entry.parentPath, entry.name);
+  if (entry.isDirectory()) return file;
+  await own(file, user);
+  if (!entry.isSymbolicLink()) return undefined;
+  const target = path.resolve(path.dirname(file), await fs.readlink(file));
+  if (!target.startsWith(`${home}/`)) {
+    throw errors.pointsOutside([`the link ${path.relative(directory, file)}`, target]);
+  }
+  return undefined;
 }
 
 async function own(file: string, user: OsUser): Promise<void> {
