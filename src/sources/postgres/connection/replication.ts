@@ -3,6 +3,7 @@ import { freeNow } from '#base';
 import { errors } from '../errors.ts';
 import { CopyTap } from './copy-tap.ts';
 import { commandFailure } from './failures.ts';
+import { LendingSocket } from './lending-socket.ts';
 import { type RawCommand, type RawConnection, rawConnectionOf, submitRaw } from './raw.ts';
 
 /** What a server says in answer to a replication command, in its order. */
@@ -105,7 +106,7 @@ class Conversation implements RawCommand, ReplicationStream {
   readonly #connection: RawConnection;
   readonly #inParts: boolean;
   #waiting: ReplicationMessage[] = [];
-  /** That the waiting messages lie in, where it may be freed after them. */
+  /** That the waiting messages lie in: not needed any more after them. */
   #memory: Buffer[] = [];
   #waitingBytes = 0;
   #paused = false;
@@ -142,8 +143,7 @@ class Conversation implements RawCommand, ReplicationStream {
         this.#memory = [];
         this.#waitingBytes = 0;
         yield batch;
-        // By itself it would lie there until the garbage collector comes, and would bring it sooner.
-        for (const { buffer } of memory) freeNow(buffer);
+        for (const bytes of memory) this.#doneWith(bytes);
         // Only now: what was given out is consumed, so that bytes are held once and not twice.
         this.#resume();
         continue;
@@ -188,20 +188,28 @@ class Conversation implements RawCommand, ReplicationStream {
     const tap = new CopyTap(connection, {
       onPart: (bytes, goesOn) =>
         this.#takeData(goesOn ? { kind: 'data', bytes, goesOn } : { kind: 'data', bytes }),
-      onMemory: (bytes) => {
-        // A part of something larger is shared with others.
-        if (bytes.buffer.byteLength === bytes.length) this.#memory.push(bytes);
-      },
+      onMemory: (bytes) => this.#memory.push(bytes),
       onBroken: (error) => {
         this.#end(error);
         connection.stream.destroy();
       },
     });
+    const { stream } = connection;
+    if (stream instanceof LendingSocket) stream.isLending = true;
     const release = this.#release;
     this.#release = () => {
       release();
       tap.release();
+      if (stream instanceof LendingSocket) stream.isLending = false;
     };
+  }
+
+  #doneWith(bytes: Buffer): void {
+    const { stream } = this.#connection;
+    if (stream instanceof LendingSocket) stream.giveBack(bytes);
+    // By itself it would lie there until the garbage collector comes, and would bring it sooner; a part of something
+    // larger is shared with others.
+    else if (bytes.buffer.byteLength === bytes.length) freeNow(bytes.buffer);
   }
 
   handleRowDescription(message: { fields: { name: string }[] }): void {
