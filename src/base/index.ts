@@ -13,6 +13,7 @@ export * from './log.ts';
 export * from './memory.ts';
 export * from './posix/accounts.ts';
 export * from './posix/allocate.ts';
+export * from './posix/beneath.ts';
 export * from './posix/entry-table.ts';
 export * from './posix/file-lock.ts';
 export * from './posix/inotify.ts';

@@ -6,6 +6,7 @@
 
 export { isAllZero, partsToWrite } from './blobs/holes.ts';
 export type { BlobPlacing, Placed } from './blobs/place-blobs.ts';
+export { openPlaced } from './blobs/placed-files.ts';
 export { canFinish, type PlacedFile, type PlacingPlan } from './blobs/placing-job.ts';
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { type CheckOptions, checkRepository } from './check/check.ts';

@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import { systemCode } from '../errors.ts';
 import type { ExtendedAttribute, FileKind, FileMetadata } from '../file-metadata.ts';
 import { groupName, userName } from './accounts.ts';
-import { setOpenTimes, setTimes } from './times.ts';
-import { readXattrs, setOpenXattr, setXattr } from './xattrs.ts';
+import { pathOfOpen } from './beneath.ts';
+import { setOpenTimes, setTimes, setTimesThere } from './times.ts';
+import { readXattrs, setOpenXattr, setXattr, setXattrThere } from './xattrs.ts';
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFBLK, S_IFCHR, S_IFIFO, S_IFSOCK } = fs.constants;
 const KIND_BY_TYPE = new Map<number, FileKind>([
@@ -125,6 +126,24 @@ export function applyMetadataToOpen(
     permit: (permissions) => fs.fchmodSync(file, permissions),
     setXattr: (attribute) => setOpenXattr(file, attribute),
     setTimes: (atimeNs, mtimeNs) => setOpenTimes(file, atimeNs, mtimeNs),
+  });
+}
+
+/**
+ * The same for any entry of which a descriptor is open, of whatever kind (O_PATH is enough): no name is looked up, so
+ * that no other entry can be meant. Only where `canOpenBeneath`.
+ */
+export function applyMetadataThere(
+  descriptor: number,
+  metadata: AppliedMetadata,
+  options: ApplyOptions,
+): MetadataFailure[] {
+  const path = pathOfOpen(descriptor);
+  return applyBy(metadata, options, {
+    own: (uid, gid) => fs.chownSync(path, uid, gid),
+    permit: (permissions) => fs.chmodSync(path, permissions),
+    setXattr: (attribute) => setXattrThere(path, attribute),
+    setTimes: (atimeNs, mtimeNs) => setTimesThere(path, atimeNs, mtimeNs),
   });
 }
 

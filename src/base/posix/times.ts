@@ -17,6 +17,12 @@ export function setTimes(path: Buffer, atimeNs: bigint, mtimeNs: bigint): void {
   checkedCall(utimensat(AT_FDCWD, cPath(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
 }
 
+/** The same of what the path leads to. */
+export function setTimesThere(path: Buffer, atimeNs: bigint, mtimeNs: bigint): void {
+  const times = timespecs(atimeNs, mtimeNs);
+  checkedCall(utimensat(AT_FDCWD, cPath(path), times, 0), 'utimensat', path);
+}
+
 /** The same for an open file. */
 export function setOpenTimes(file: number, atimeNs: bigint, mtimeNs: bigint): void {
   checkedCall(futimens(file, timespecs(atimeNs, mtimeNs)), 'futimens');

@@ -11,6 +11,9 @@ const lgetxattr = libcFunction<[Buffer, Buffer, Buffer | null, number]>(
 const lsetxattr = libcFunction<[Buffer, Buffer, Buffer, number, number]>(
   'int lsetxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
 );
+const setxattr = libcFunction<[Buffer, Buffer, Buffer, number, number]>(
+  'int setxattr(const void *path, const void *name, const void *value, size_t size, int flags)',
+);
 const fsetxattr = libcFunction<[number, Buffer, Buffer, number, number]>(
   'int fsetxattr(int file, const void *name, const void *value, size_t size, int flags)',
 );
@@ -70,6 +73,12 @@ export function setXattr(path: Buffer, attribute: ExtendedAttribute): void {
   if (process.platform !== 'linux') throw systemError('lsetxattr', ENOTSUP, path);
   const { name, value } = attribute;
   checkedCall(lsetxattr(cPath(path), cPath(name), value, value.length, 0), 'lsetxattr', path);
+}
+
+/** The same of what the path leads to. */
+export function setXattrThere(path: Buffer, { name, value }: ExtendedAttribute): void {
+  if (process.platform !== 'linux') throw systemError('setxattr', ENOTSUP, path);
+  checkedCall(setxattr(cPath(path), cPath(name), value, value.length, 0), 'setxattr', path);
 }
 
 /** The same for an open file. */

@@ -3,7 +3,7 @@
  * each pack is read once and in order, and each blob is put into every place that it belongs to. Worker threads write;
  * a file whose content comes in one stretch of a pack is also finished there.
  */
-import { type ApplyOptions, formatSize, type MetadataFailure } from '#base';
+import { type ApplyOptions, applyMetadataToOpen, formatSize, type MetadataFailure } from '#base';
 import {
   canFinish,
   ID_BYTES,
@@ -17,6 +17,7 @@ import {
 import { OpenFiles, type WritableFile } from './open-files.ts';
 import type { RestoreReport } from './report.ts';
 import type { RestoreRequest } from './request.ts';
+import type { TargetFolder } from './target-folder.ts';
 
 /** Places of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
 const PLACES_PER_WAVE = 16 * 1024;
@@ -45,6 +46,7 @@ type Place = { file: RestoringFile; offset: number; lengthBytes: number };
 
 export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
   report: RestoreReport;
+  target: TargetFolder;
   owner: ApplyOptions['owner'];
   /** Gives a complete file its owner, permissions, attributes and times. */
   applyMetadata: (path: Buffer, node: TreeNode) => MetadataFailure[];
@@ -67,19 +69,21 @@ export interface RestoredContents {
 /** Writes them to disk, all of them. */
 export class FileContents implements RestoredContents {
   readonly #options: ContentsOptions;
-  readonly #files = new OpenFiles();
+  readonly #files: OpenFiles;
   #wave = new Map<string, Place[]>();
   #placesInWave = 0;
 
   constructor(options: ContentsOptions) {
     this.#options = options;
+    this.#files = new OpenFiles(options.target.descriptor);
   }
 
   async add(path: Buffer, relative: string, node: TreeNode, isUpdate = false): Promise<void> {
     const ids = node.content ?? Buffer.alloc(0);
     const places = ids.length / ID_BYTES;
+    const isReached = this.#options.target.descriptor !== undefined;
     const file: RestoringFile = {
-      path,
+      path: isReached ? Buffer.from(relative, 'latin1') : path,
       relative,
       node,
       sizeBytes: 0,
@@ -149,7 +153,8 @@ export class FileContents implements RestoredContents {
   }
 
   #plan(places: readonly (readonly Place[])[]): StretchPlan {
-    const plan: StretchPlan = { files: [], pieces: [], restoring: [] };
+    const root = this.#options.target.descriptor;
+    const plan: StretchPlan = { root, files: [], pieces: [], restoring: [] };
     const numbers = new Map<RestoringFile, number>();
     const placesHere: number[] = [];
     for (const [blob, ofBlob] of places.entries()) {
@@ -257,16 +262,18 @@ export class FileContents implements RestoredContents {
   }
 
   #finish(file: RestoringFile): void {
-    const { report, applyMetadata, entryFailed } = this.#options;
-    const { node, path, relative, damage } = file;
+    const { report, owner, entryFailed } = this.#options;
+    const { node, relative, damage } = file;
     if (file.failed) {
       this.#files.drop(file);
       return;
     }
     try {
       if (!file.finished) {
-        this.#files.finish(file, file.sizeBytes);
-        report.metadataFailures(relative, applyMetadata(path, node));
+        const failures = this.#files.finish(file, file.sizeBytes, (descriptor) =>
+          applyMetadataToOpen(descriptor, node, { owner }),
+        );
+        report.metadataFailures(relative, failures);
       }
       report.files += 1;
     } catch (error) {

@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { systemClock } from '#base';
+import { openPlaced } from '#repository';
 
 const write = promisify(fs.write);
 
@@ -15,7 +16,7 @@ const SYNC_WRITE_BYTES = 512 * 1024;
 const SLOW_WRITE_MS = 20;
 const WRITES_IN_THREADS = 64;
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
+const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
 
 export type WritableFile = {
   path: Buffer;
@@ -29,7 +30,13 @@ type OpenFile = { fd: number; users: number };
 export class OpenFiles {
   /** In the order of use: the first one was used least recently. */
   readonly #open = new Map<WritableFile, OpenFile>();
+  readonly #root: number | undefined;
   #writesInThreads = 0;
+
+  /** `root`: descriptor of the folder that paths begin at; undefined: they are absolute. */
+  constructor(root: number | undefined) {
+    this.#root = root;
+  }
 
   /** Makes the file where it is the first piece (EEXIST where the name is taken: nothing is followed or replaced). */
   async write(file: WritableFile, bytes: Buffer, position: number): Promise<void> {
@@ -49,12 +56,13 @@ export class OpenFiles {
     this.#acquire(file).users -= 1;
   }
 
-  /** Gives the file its size, which makes a hole of what wasn't written at its end, and closes it. */
-  finish(file: WritableFile, sizeBytes: number): void {
+  /** Gives the file its size, which makes a hole of what wasn't written at its end, and what `apply` gives; closes it. */
+  finish<T>(file: WritableFile, sizeBytes: number, apply: (descriptor: number) => T): T {
     const open = this.#acquire(file);
     this.#open.delete(file);
     try {
       fs.ftruncateSync(open.fd, sizeBytes);
+      return apply(open.fd);
     } finally {
       fs.closeSync(open.fd);
     }
@@ -91,8 +99,8 @@ export class OpenFiles {
     if (open) this.#open.delete(file);
     else {
       this.#closeIdle();
-      const flags = O_WRONLY | O_NOFOLLOW | (file.created ? 0 : O_CREAT | O_EXCL);
-      open = { fd: fs.openSync(file.path, flags, 0o600), users: 0 };
+      const flags = O_WRONLY | (file.created ? 0 : O_CREAT | O_EXCL);
+      open = { fd: openPlaced(this.#root, file.path, flags), users: 0 };
       file.created = true;
     }
     open.users += 1;

@@ -1,8 +1,11 @@
 /** Makes room for equality: what a folder of the target holds and its tree doesn't is removed. */
 import fs from 'node:fs';
-import { messageOf, systemCode } from '#base';
+import { canOpenBeneath, messageOf, pathOfOpen, systemCode } from '#base';
 import { joinPath, joinRelative } from './paths.ts';
+import { withoutDescriptors } from './target-folder.ts';
 import { readNodes } from './tree-reader.ts';
+
+const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
 
 /** Whether patterns let an entry be touched. */
 export type IsMeant = (relative: string, isDirectory: boolean) => boolean;
@@ -33,7 +36,10 @@ export function removeOthers(
       removeEntry({ path: joinPath(directory.path, name), relative }, device, isMeant);
       outcome.removed += 1;
     } catch (error) {
-      outcome.problems.push({ relative, what: `could not be removed: ${messageOf(error)}` });
+      outcome.problems.push({
+        relative,
+        what: `could not be removed: ${withoutDescriptors(messageOf(error))}`,
+      });
     }
   }
   return outcome;
@@ -55,16 +61,22 @@ function removeEntry(
   isMeant: IsMeant,
 ): void {
   const { path, relative } = entry;
-  const stat = fs.lstatSync(path);
-  if (!stat.isDirectory()) {
+  if (!fs.lstatSync(path).isDirectory()) {
     fs.unlinkSync(path);
     return;
   }
-  if (stat.dev !== device) throw new Error('something is mounted there');
-  for (const name of fs.readdirSync(path, { encoding: 'latin1', withFileTypes: true })) {
-    const bytes = Buffer.from(name.name, 'latin1');
-    const below = { path: joinPath(path, bytes), relative: joinRelative(relative, bytes) };
-    if (isMeant(below.relative, name.isDirectory())) removeEntry(below, device, isMeant);
+  // Open, it stays the same one, whoever puts a link in its place while it is emptied.
+  const folder = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    if (fs.fstatSync(folder).dev !== device) throw new Error('something is mounted there');
+    const opened = canOpenBeneath() ? pathOfOpen(folder) : path;
+    for (const name of fs.readdirSync(opened, { encoding: 'latin1', withFileTypes: true })) {
+      const bytes = Buffer.from(name.name, 'latin1');
+      const below = { path: joinPath(opened, bytes), relative: joinRelative(relative, bytes) };
+      if (isMeant(below.relative, name.isDirectory())) removeEntry(below, device, isMeant);
+    }
+  } finally {
+    fs.closeSync(folder);
   }
   try {
     fs.rmdirSync(path);

@@ -21,6 +21,7 @@ import { RestoreReport } from './report.ts';
 import type { RestoreRequest, RestoreResult } from './request.ts';
 import { rootAsEntry } from './root-metadata.ts';
 import { graveError, isGrave, prepareTarget } from './target.ts';
+import { TargetFolder, withoutDescriptors } from './target-folder.ts';
 import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
 
 /** Where contents don't simply go to disk. */
@@ -56,7 +57,8 @@ export async function restoreTree(
   const subpath = Buffer.from(request.subpath ?? '');
   const found = await findInTree(repository, request.tree, subpath, signal);
   const root = await prepareTarget(target, request.existing ?? 'refuse');
-  const restore = new TreeRestore(request, owner, makeContents);
+  const folder = new TargetFolder(root);
+  const restore = new TreeRestore(request, folder, owner, makeContents);
   try {
     const ofRoot = request.root && subpath.length === 0 ? rootAsEntry(request.root) : undefined;
     if (found.kind === 'dir') await restore.directory(root, found.tree, found.metadata ?? ofRoot);
@@ -66,6 +68,7 @@ export async function restoreTree(
     throw (await graveError(error, target)) ?? error;
   } finally {
     restore.close();
+    folder.close();
   }
 }
 
@@ -82,6 +85,7 @@ class TreeRestore {
   readonly #request: RestoreRequest;
   readonly #existing: NonNullable<RestoreRequest['existing']>;
   readonly #owner: ApplyOptions['owner'];
+  readonly #target: TargetFolder;
   readonly #report = new RestoreReport(process.geteuid?.() === 0);
   readonly #contents: RestoredContents;
   readonly #include: ReturnType<typeof compileExclusion>;
@@ -90,13 +94,19 @@ class TreeRestore {
   /** Made ones, each after the one that it lies in. */
   readonly #made: Directory[] = [];
   /** The first name of each file that has several, by device and inode. */
-  readonly #firstNames = new Map<string, Buffer>();
-  readonly #furtherNames: { first: Buffer; path: Buffer; relative: string }[] = [];
+  readonly #firstNames = new Map<string, string>();
+  readonly #furtherNames: { first: string; relative: string }[] = [];
   #sliceStartMs = systemClock.monotonicMs();
   #progressAtMs = 0;
 
-  constructor(request: RestoreRequest, owner: ApplyOptions['owner'], makeContents: MakeContents) {
+  constructor(
+    request: RestoreRequest,
+    target: TargetFolder,
+    owner: ApplyOptions['owner'],
+    makeContents: MakeContents,
+  ) {
     this.#request = request;
+    this.#target = target;
     this.#existing = request.existing ?? 'refuse';
     this.#owner = owner;
     this.#include = compileExclusion(request.include ?? []);
@@ -105,8 +115,9 @@ class TreeRestore {
       repository: request.repository,
       ...(request.signal ? { signal: request.signal } : {}),
       report: this.#report,
+      target,
       owner,
-      applyMetadata: (path, node) => this.#applyMetadata(path, node),
+      applyMetadata: (path, node) => applyMetadata(path, node, { owner }),
       entryFailed: (relative, error) => this.#entryFailed(relative, error),
       giveWay: () => this.#giveWay(),
     });
@@ -172,7 +183,9 @@ class TreeRestore {
       !this.#exclude?.(relative, isDirectory) &&
       (directory.included || this.#include?.(relative, isDirectory) === true);
     try {
-      const { removed, problems } = removeOthers(directory, tree, isMeant);
+      const { relative } = directory;
+      const path = this.#target.folder(relative);
+      const { removed, problems } = removeOthers({ path, relative }, tree, isMeant);
       this.#report.removed += removed;
       for (const { relative, what } of problems) this.#report.problem(relative, what);
     } catch (error) {
@@ -214,7 +227,8 @@ class TreeRestore {
       directory.state = 'failed';
       if (!directory.parent || !this.#ensureMade(directory.parent)) return false;
       try {
-        directory.state = makeDirectory(directory.path, this.#existing);
+        const path = this.#target.entry(directory.relative);
+        directory.state = makeDirectory(path, this.#existing);
         this.#report.entries += 1;
         if (directory.state === 'made' || this.#existing !== 'skip') this.#made.push(directory);
       } catch (error) {
@@ -231,17 +245,18 @@ class TreeRestore {
     }
     let isUpdate = false;
     try {
-      const way = clearTheWay(path, node, this.#request);
+      const entry = this.#target.entry(relative);
+      const way = clearTheWay(entry, node, this.#request);
       isUpdate = way === 'updatable';
       if (way === 'kept') {
         this.#report.skipped += 1;
         return;
       }
       this.#report.entries += 1;
-      if (this.#isFurtherName(path, relative, node)) return;
+      if (this.#isFurtherName(relative, node)) return;
       if (node.kind !== 'file') {
-        makeSpecial(path, node);
-        this.#report.metadataFailures(relative, this.#applyMetadata(path, node));
+        makeSpecial(entry, node);
+        this.#report.metadataFailures(relative, this.#applyMetadata(relative, node));
         return;
       }
     } catch (error) {
@@ -252,39 +267,47 @@ class TreeRestore {
   }
 
   /** Notes the names of what is linked several times; true where the file itself is restored under another one. */
-  #isFurtherName(path: Buffer, relative: string, node: TreeNode): boolean {
+  #isFurtherName(relative: string, node: TreeNode): boolean {
     if (node.links < 2n || node.inode === 0n) return false;
     const key = `${node.deviceId}:${node.inode}`;
     const first = this.#firstNames.get(key);
-    if (first) this.#furtherNames.push({ first, path, relative });
-    else this.#firstNames.set(key, path);
+    if (first !== undefined) this.#furtherNames.push({ first, relative });
+    else this.#firstNames.set(key, relative);
     return first !== undefined;
   }
 
   /** What can only be done when everything else is there: links to complete files, and times of folders. */
   async #complete(): Promise<void> {
     await this.#contents.flush();
-    for (const { first, path, relative } of this.#furtherNames) {
+    for (const { first, relative } of this.#furtherNames) {
       await this.#giveWay();
       try {
-        fs.linkSync(first, path);
+        fs.linkSync(this.#target.entry(first), this.#target.entry(relative));
       } catch (error) {
         this.#entryFailed(relative, error);
       }
     }
-    for (const { path, relative, metadata } of this.#made.reverse()) {
+    for (const { relative, metadata } of this.#made.reverse()) {
       await this.#giveWay();
-      if (metadata) this.#report.metadataFailures(relative, this.#applyMetadata(path, metadata));
+      if (!metadata) continue;
+      try {
+        this.#report.metadataFailures(relative, this.#applyMetadata(relative, metadata));
+      } catch (error) {
+        this.#entryFailed(relative, error);
+      }
     }
   }
 
-  #applyMetadata(path: Buffer, metadata: FileMetadata) {
-    return applyMetadata(path, metadata, { owner: this.#owner });
+  #applyMetadata(relative: string, metadata: FileMetadata) {
+    return this.#target.applyMetadata(relative, metadata, { owner: this.#owner });
   }
 
   #entryFailed(relative: string, error: unknown): void {
     if (isGrave(error)) throw error;
-    this.#report.problem(relative, `could not be restored: ${messageOf(error)}`);
+    this.#report.problem(
+      relative,
+      `could not be restored: ${withoutDescriptors(messageOf(error))}`,
+    );
   }
 
   /** File system calls are synchronous and short; others get their turn every few milliseconds. */

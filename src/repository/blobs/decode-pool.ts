@@ -89,7 +89,12 @@ export class DecodePool {
 
   #start(): Lane {
     const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
-    const worker = new Worker(url, { workerData: this.#masterKey, resourceLimits: HEAP });
+    const worker = new Worker(url, {
+      workerData: this.#masterKey,
+      resourceLimits: HEAP,
+      // It opens files by a call that Node doesn't know, and closes them.
+      trackUnmanagedFds: false,
+    });
     const lane: Lane = { worker, waiting: new Map() };
     worker.on('message', ({ number, answer }: { number: number; answer: never }) => {
       lane.waiting.get(number)?.resolve(answer);

@@ -1,6 +1,6 @@
 /** The files of one plan while pieces of blobs are written into them. Synchronous: for worker threads and little work. */
 import fs from 'node:fs';
-import { type ApplyOptions, applyMetadataToOpen, type MetadataFailure } from '#base';
+import { type ApplyOptions, applyMetadataToOpen, type MetadataFailure, openBeneath } from '#base';
 import { partsToWrite } from './holes.ts';
 import type { PlacedFile } from './placing-job.ts';
 
@@ -21,13 +21,16 @@ type OpenFile = { handle: number; endBytes: number };
 /** All methods throw system errors. */
 export class PlacedFiles {
   readonly #files: readonly PlacedFile[];
+  readonly #root: number | undefined;
   readonly #created: boolean[] = [];
   readonly #open = new Map<number, OpenFile>();
   readonly #read = Buffer.allocUnsafe(BLOCK_BYTES);
   writtenBytes = 0;
 
-  constructor(files: readonly PlacedFile[]) {
+  /** `root`: see `PlacingPlan`. */
+  constructor(files: readonly PlacedFile[], root?: number) {
     this.#files = files;
+    this.#root = root;
   }
 
   write(file: number, bytes: Buffer, offset: number): void {
@@ -71,7 +74,7 @@ export class PlacedFiles {
     const [oldest] = this.#open.keys();
     if (this.#open.size >= MAX_OPEN && oldest !== undefined) this.close(oldest);
     const flags = how === 'create' && this.#created[file] ? FLAGS.write : FLAGS[how];
-    const handle = fs.openSync(path, flags, BUILDING_PERMISSIONS);
+    const handle = openPlaced(this.#root, path, flags);
     // Where it ends is known only of a file that this plan makes, and only while it stays open.
     const endBytes = how === 'create' && !this.#created[file] ? 0 : -1;
     this.#created[file] = true;
@@ -105,4 +108,24 @@ export class PlacedFiles {
     }
     this.writtenBytes += bytes.length;
   }
+}
+
+/**
+ * Never follows a link, and never opens for change what has further names: whoever may write beside it could have put
+ * a file from elsewhere there. Throws system errors.
+ */
+export function openPlaced(root: number | undefined, path: Buffer, flags: number): number {
+  const handle =
+    root === undefined
+      ? fs.openSync(path, flags | O_NOFOLLOW, BUILDING_PERMISSIONS)
+      : openBeneath(root, path, flags, BUILDING_PERMISSIONS);
+  if (flags & O_EXCL) return handle;
+  const stat = fs.fstatSync(handle);
+  if (stat.isFile() && stat.nlink === 1) return handle;
+  fs.closeSync(handle);
+  throw Object.assign(new Error('ESTALE: something else took its place while it was restored'), {
+    code: 'ESTALE',
+    syscall: 'open',
+    path: path.toString(),
+  });
 }

@@ -7,7 +7,7 @@ import type { SystemErrorFacts } from '../writer/messages.ts';
 import type { DecodeJob } from './decode-job.ts';
 
 export type PlacedFile = {
-  /** Absolute. Nothing is followed there. */
+  /** Absolute, or below the plan's `root`. Nothing is followed there. */
   path: Buffer;
   /**
    * `create`: it must not be there. `write`: an empty or partly written one is. `update`: an older one is there, of
@@ -20,6 +20,8 @@ export type PlacedFile = {
 
 /** What becomes of one stretch. Pieces come in the order of the blobs; a blob may have none, or many. */
 export type PlacingPlan = {
+  /** Descriptor of an open folder: no path leads out of it, whatever others do meanwhile. */
+  root?: number | undefined;
   files: PlacedFile[];
   pieces: { blob: number; file: number; offset: number }[];
 };
@@ -40,6 +42,7 @@ export type PlacedOutcome = {
 export type PlacingJob = {
   stretch: DecodeJob;
   owner: ApplyOptions['owner'];
+  root: number | undefined;
   paths: Uint8Array<ArrayBuffer>;
   /** See `FILE_NUMBERS`. */
   files: Float64Array<ArrayBuffer>;
@@ -84,7 +87,7 @@ export function placingJob(
   for (const [number, { blob, file, offset }] of plan.pieces.entries()) {
     pieces.set([blob, file, offset], number * PIECE_NUMBERS);
   }
-  return { stretch, owner, paths, files, times, xattrs, pieces };
+  return { stretch, owner, root: plan.root, paths, files, times, xattrs, pieces };
 }
 
 /** Times that 64 bits can't tell in nanoseconds don't come over: such a file is finished by whoever plans. */
@@ -92,8 +95,8 @@ export function canFinish({ atimeNs, mtimeNs }: AppliedMetadata): boolean {
   return BigInt.asIntN(64, atimeNs) === atimeNs && BigInt.asIntN(64, mtimeNs) === mtimeNs;
 }
 
-export function planOf({ paths, files, times, xattrs, pieces }: PlacingJob): PlacingPlan {
-  const plan: PlacingPlan = { files: [], pieces: [] };
+export function planOf({ root, paths, files, times, xattrs, pieces }: PlacingJob): PlacingPlan {
+  const plan: PlacingPlan = { root, files: [], pieces: [] };
   const bytes = Buffer.from(paths.buffer, paths.byteOffset, paths.length);
   let start = 0;
   for (let number = 0; number * FILE_NUMBERS < files.length; number += 1) {

@@ -13,7 +13,7 @@ export function runPlacingJob(
   decompressor: Decompressor,
   job: PlacingJob,
 ): PlacedOutcome {
-  const { files, pieces } = planOf(job);
+  const { root, files, pieces } = planOf(job);
   const blobs = blobsOf(job.stretch);
   const sealed = new Uint8Array(job.stretch.sealed);
   const outcome: PlacedOutcome = {
@@ -26,7 +26,7 @@ export function runPlacingJob(
   const left = new Uint32Array(files.length);
   for (const { file } of pieces) left[file] = (left[file] ?? 0) + 1;
   const failed = new Set<number>();
-  const placed = new PlacedFiles(files);
+  const placed = new PlacedFiles(files, root);
   const attempt = (file: number, work: () => void) => {
     try {
       if (!failed.has(file)) work();

@@ -44,6 +44,13 @@ export class LockNotes {
     }
   }
 
+  /** Where the lock couldn't be removed: whoever comes next here may take it for one of the dead. */
+  async abandon(lockId: string): Promise<void> {
+    const held = this.#held.get(lockId);
+    this.#held.delete(lockId);
+    await held?.release();
+  }
+
   /**
    * Removes, by the function, what is proven to be left here by the dead, and its note. `held`: by a living process, or
    * another one removes it at the moment; `unknown`: nothing was noted here.

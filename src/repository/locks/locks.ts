@@ -171,8 +171,13 @@ class NotedLocks {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#files.remove('locks', id);
-    await this.#notes.drop(id);
+    try {
+      await this.#files.remove('locks', id);
+      await this.#notes.drop(id);
+    } catch (error) {
+      await this.#notes.abandon(id);
+      throw error;
+    }
   }
 }
 
