@@ -94,10 +94,13 @@ export type TableDifference = {
 export type CompareRequest = {
   before: CopyPlace;
   after: CopyPlace;
-  /** True where both came from the same base, so that a file that nobody wrote to shows by its time. */
-  sameBase: boolean;
+  /**
+   * Where both came from the same base: when the first of them was begun, ms since 1970. What was written before is of
+   * that base, so that a file that nobody wrote to shows by its time.
+   */
+  sameBaseUntilMs?: number;
   tables?: readonly string[];
-  /** Undefined: every database. */
+  /** Undefined: every database; of named tables, that of the store's address. */
   database?: string;
 };
 
