@@ -3,10 +3,13 @@ import os from 'node:os';
 import type { Logger } from '#base';
 import { type Catalog, listEnvironments, type Ownership } from '#catalog';
 import { loadEnvironment } from '#environment';
-import type { Operations } from '#server';
+import type { Operations, ProofRequest } from '#server';
 import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
 import { errors } from './errors.ts';
 import { createOperations } from './operations/operations.ts';
+import { proofView } from './operations/proofs.ts';
+import { createActivity } from './protection/activity.ts';
+import type { EnvironmentProtection } from './protection/environment-protection.ts';
 import { Environments } from './protection/environments.ts';
 import type { StateFolder } from './state/folder.ts';
 
@@ -46,6 +49,8 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
       controlPlane: ownership.id,
       holder: `${os.hostname()}, ${state.root}`,
     },
+    version: options.version,
+    activity: createActivity(),
     log,
   });
   jobs = await startJobs({
@@ -105,7 +110,27 @@ async function runJob(
       return protection.checkRepository();
     case 'prune':
       return protection.pruneRepository();
+    case 'prove':
+      return job.asked
+        ? proveAsked(job.asked, protection, () => environments.whenUp(job))
+        : protection.proofs.proveDue();
     default:
       throw errors.runNotFound([String((job as { task: unknown }).task)]);
+  }
+}
+
+/** Goes on under the changed declaration, where another one was applied meanwhile. */
+async function proveAsked(
+  asked: ProofRequest,
+  protection: EnvironmentProtection,
+  whenUp: () => Promise<EnvironmentProtection>,
+): Promise<unknown> {
+  try {
+    const { proof, notMounted } = await protection.proofs.proveAsked(asked);
+    return { proof: proofView(proof), ...(notMounted === undefined ? {} : { notMounted }) };
+  } catch (error) {
+    const next = protection.stopping.aborted ? await whenUp() : protection;
+    if (next === protection) throw error;
+    return await proveAsked(asked, next, whenUp);
   }
 }

@@ -68,6 +68,11 @@ export const errors = errorCatalogue('app', {
     message: (id: string) => `there is no capture "${id}"`,
     guidance: 'It may have been cleaned up; what it made is shown by: holdfast points',
   },
+  proofNotFound: {
+    kind: 'not-found',
+    message: (id: string) => `no proof "${id}" was asked for`,
+    guidance: 'It may have been cleaned up; what came of it is shown by: holdfast points',
+  },
   recoveryFailed: {
     kind: 'failed',
     message: (what: string) => what,

@@ -1,5 +1,5 @@
 /** The only sources of time and randomness, so that tests can hold them still and name their seed. */
-import { randomBytes as cryptoRandomBytes } from 'node:crypto';
+import { randomBytes as cryptoRandomBytes, randomInt } from 'node:crypto';
 
 export interface Clock {
   /** Wall-clock milliseconds since 1970, UTC. */
@@ -15,6 +15,11 @@ export const systemClock: Clock = {
 
 export function randomBytes(length: number): Buffer {
   return cryptoRandomBytes(length);
+}
+
+/** A whole number from 0 to below the limit (1 to 2^48 - 1), each as likely as any other. */
+export function randomBelow(limit: number): number {
+  return randomInt(limit);
 }
 
 /** Rejects with the signal's reason when aborted. */

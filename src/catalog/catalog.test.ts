@@ -124,7 +124,7 @@ describe('the catalog', () => {
     const before = await digestTables(catalog.pool, capture);
     let text = '';
     for await (const part of dumpTables(catalog.pool, capture)) text += part.toString();
-    await catalog.pool.query('truncate environment, store, capture, point, mark, gap');
+    await catalog.pool.query('truncate environment, store, capture, point, mark, gap, proof');
     const lines = async function* () {
       yield* text.split('\n');
     };

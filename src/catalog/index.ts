@@ -8,4 +8,5 @@ export * from './queries/dump.ts';
 export * from './queries/environments.ts';
 export * from './queries/maintenance.ts';
 export * from './queries/owner.ts';
+export * from './queries/proofs.ts';
 export * from './queries/records.ts';

@@ -1,7 +1,14 @@
 /** From what the file declares to the environment as values. Everything was checked before. */
 import path from 'node:path';
 import { Secret } from '#base';
-import type { Check, Environment, RepositorySettings, Service, Store } from './model.ts';
+import type {
+  Check,
+  Environment,
+  ProofSettings,
+  RepositorySettings,
+  Service,
+  Store,
+} from './model.ts';
 import type { DeclaredCheck } from './schema/check.ts';
 import type { DeclaredEnvironment } from './schema/environment.ts';
 import type { DeclaredRepository } from './schema/repository.ts';
@@ -45,6 +52,7 @@ export function assemble(
       ),
     ),
     checks: Object.entries(declared.checks).map(([name, check]) => assembleCheck(name, check)),
+    ...(declared.proofs !== 'none' && { proofs: assembleProofs(declared.proofs) }),
   };
 }
 
@@ -69,6 +77,11 @@ function assembleRepository(
     check: { everyMs: check.every, periodMs: check.period },
     prune: { everyMs: prune.every },
   };
+}
+
+function assembleProofs(declared: Exclude<DeclaredEnvironment['proofs'], 'none'>): ProofSettings {
+  const { cpu, read, quiet } = declared;
+  return { cpuShare: cpu, readShare: read, quietMs: quiet };
 }
 
 function assembleS3(

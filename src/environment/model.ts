@@ -24,6 +24,17 @@ export type Environment = {
   /** In the order in which they start: each after what it needs. */
   services: Service[];
   checks: Check[];
+  /** What proofs may cost; undefined where none are to be made by themselves. */
+  proofs?: ProofSettings;
+};
+
+export type ProofSettings = {
+  /** Of one processor core, over time. */
+  cpuShare: number;
+  /** Of the bytes of all stores, read within a day. */
+  readShare: number;
+  /** How long nothing else must have gone on before one begins. 0: it waits for nothing, whatever the load. */
+  quietMs: number;
 };
 
 export type RepositorySettings = {

@@ -12,6 +12,7 @@ export * from './life/recover.ts';
 export * from './life/state.ts';
 export * from './life/switch.ts';
 export * from './mount/index.ts';
+export * from './proof/index.ts';
 export type * from './request.ts';
 export * from './restore/index.ts';
 export type * from './site.ts';

@@ -17,6 +17,7 @@ import { captureRoutes } from './routes/captures.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { markRoutes } from './routes/marks.ts';
 import { pointRoutes } from './routes/points.ts';
+import { proofRoutes } from './routes/proofs.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
 import { serverRoutes } from './routes/server.ts';
 import { statusRoutes } from './routes/status.ts';
@@ -41,6 +42,7 @@ const routes = [
   captureRoutes,
   pointRoutes,
   markRoutes,
+  proofRoutes,
   recoveryRoutes,
   serverRoutes,
 ];

@@ -9,6 +9,7 @@ export type { Capture, CaptureRequest } from './routes/captures.ts';
 export type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environments.ts';
 export type { Mark, MarkRequest } from './routes/marks.ts';
 export type { Point } from './routes/points.ts';
+export type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
 export type { Recovery, RecoveryRequest } from './routes/recoveries.ts';
 export type { ServerSummary, ShutdownRequest } from './routes/server.ts';
-export type { MaintenanceStatus, Status, StoreStatus } from './routes/status.ts';
+export type { MaintenanceStatus, ProofStatus, Status, StoreStatus } from './routes/status.ts';

@@ -7,6 +7,7 @@ import type { Capture, CaptureRequest } from './routes/captures.ts';
 import type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environments.ts';
 import type { Mark, MarkRequest } from './routes/marks.ts';
 import type { Point } from './routes/points.ts';
+import type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
 import type { Recovery, RecoveryRequest } from './routes/recoveries.ts';
 import type { ServerSummary, ShutdownRequest } from './routes/server.ts';
 import type { Status } from './routes/status.ts';
@@ -28,6 +29,11 @@ export interface Operations {
   protect(scope: Scope, request: CaptureRequest): Promise<Capture[]>;
   /** Waits up to `waitMs` for its end. */
   capture(id: string, waitMs: number): Promise<Capture>;
+  proofs(scope: Scope, limit: number): Promise<Proof[]>;
+  /** Starts a proof; it goes on when nobody waits. */
+  prove(scope: Scope, request: ProofRequest): Promise<ProofRun>;
+  /** Waits up to `waitMs` for its end. */
+  proofRun(id: string, waitMs: number): Promise<ProofRun>;
   recoveries(scope: Scope): Promise<Recovery[]>;
   recover(scope: Scope, request: RecoveryRequest): Promise<Recovery>;
   recovery(id: string, waitMs: number): Promise<Recovery>;

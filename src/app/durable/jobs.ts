@@ -5,6 +5,7 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import pg from 'pg';
 import { isHoldfastError, type Logger, messageOf, type Secret, sleepMs, systemClock } from '#base';
+import type { ProofRequest } from '#server';
 import { type Failure, failureOf } from '../failure.ts';
 import { cronFor, slotOf } from './cron.ts';
 
@@ -14,6 +15,8 @@ export type Job =
   | { task: 'retention'; environment: string; stage: string }
   | { task: 'check'; environment: string; stage: string }
   | { task: 'prune'; environment: string; stage: string }
+  /** Without `asked`: whatever is to be proven now, if anything is. */
+  | { task: 'prove'; environment: string; stage: string; asked?: ProofRequest }
   | { task: 'catalog'; environment: string; stage: string }
   | { task: 'clean-up' };
 

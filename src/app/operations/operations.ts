@@ -1,6 +1,13 @@
 /** The operations that the API's routes call, put together. */
 import type { Logger } from '#base';
-import { type Catalog, listMarks, listPoints, type Ownership, saveMark } from '#catalog';
+import {
+  type Catalog,
+  listMarks,
+  listPoints,
+  type Ownership,
+  type PointRow,
+  saveMark,
+} from '#catalog';
 import { loadEnvironment } from '#environment';
 import type { RecoveryPoint } from '#repository';
 import type { Mark, Operations, Point, ShutdownRequest } from '#server';
@@ -9,6 +16,7 @@ import type { Environments } from '../protection/environments.ts';
 import type { StateFolder } from '../state/folder.ts';
 import { captureOperations } from './captures.ts';
 import { makeMark } from './marks.ts';
+import { proofOperations, proofsOfPoints } from './proofs.ts';
 import { recoveryOperations } from './recoveries.ts';
 import { statusOf } from './status.ts';
 
@@ -33,6 +41,7 @@ export function createOperations(options: OperationsOptions): Operations {
   return {
     ...captureOperations(options),
     ...recoveryOperations(options),
+    ...proofOperations(options),
     server: async () => ({
       version: options.version,
       pid: process.pid,
@@ -61,7 +70,7 @@ export function createOperations(options: OperationsOptions): Operations {
     },
     status: (scope) => statusOf(catalog, environments.find(scope)),
     points: async (scope, limit) =>
-      (await listPoints(catalog.pool, scopeOf(scope), limit)).map(pointOf),
+      pointsOf(catalog, await listPoints(catalog.pool, scopeOf(scope), limit)),
     marks: async (scope, limit) =>
       (await listMarks(catalog.pool, scopeOf(scope), limit)).map((row) => row.record as Mark),
     mark: async (scope, request) => {
@@ -72,13 +81,18 @@ export function createOperations(options: OperationsOptions): Operations {
   };
 }
 
-function pointOf(row: { record: unknown }): Point {
-  const { id, atMs, stores, infrastructure, services } = row.record as RecoveryPoint;
-  return {
-    id,
-    atMs,
-    stores,
-    services,
-    ...(infrastructure === undefined ? {} : { infrastructure }),
-  };
+async function pointsOf(catalog: Catalog, rows: readonly PointRow[]): Promise<Point[]> {
+  const proofs = await proofsOfPoints(
+    catalog.pool,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => {
+    const { id, atMs, stores, infrastructure, services } = row.record as RecoveryPoint;
+    const proof = proofs.get(id);
+    return {
+      ...{ id, atMs, stores, services },
+      ...(infrastructure === undefined ? {} : { infrastructure }),
+      ...(proof && { proof }),
+    };
+  });
 }

@@ -1,6 +1,6 @@
 /** Recoveries through the API. Their folders hold the truth of them; here is what goes on at the moment. */
 import { type Logger, type Progress, systemClock } from '#base';
-import { listRecoveries, loadRecovery, type RecoveryState, type When } from '#recovery';
+import { listRecoveries, loadRecovery, type RecoveryState } from '#recovery';
 import type { Operations, Recovery, RecoveryRequest, Scope } from '#server';
 import { errors } from '../errors.ts';
 import { failureOf } from '../failure.ts';
@@ -14,6 +14,7 @@ import {
 } from '../recovery/index.ts';
 import { progressView } from './captures.ts';
 import type { OperationsOptions } from './operations.ts';
+import { whenOf } from './when.ts';
 
 type Run = {
   ended: Promise<void>;
@@ -104,13 +105,6 @@ async function choose(
   });
 }
 
-function whenOf(to: RecoveryRequest['to']): When {
-  if (to.kind === 'lsn') return { kind: 'lsn', lsn: BigInt(to.lsn) };
-  if (to.kind !== 'before-mark') return to;
-  const { kind, markKind, name } = to;
-  return { kind, markKind, ...(name === undefined ? {} : { name }) };
-}
-
 /** Resolves to the id as soon as it has one. Rejects where it ended before that. */
 function begin(
   protection: EnvironmentProtection,
@@ -121,24 +115,26 @@ function begin(
   const begun = Promise.withResolvers<string>();
   const stop = new AbortController();
   const run: Run = { ended: Promise.resolve(), progress: undefined, failure: undefined, stop };
-  const work = recoverEnvironment({
-    environment: protection.environment,
-    repository: protection.context.repository,
-    choice,
-    root: site.root,
-    inPlace: request.inPlace,
-    full: request.full,
-    ...(request.owner === undefined ? {} : { owner: request.owner }),
-    log: site.log,
-    progress: (progress) => {
-      run.progress = progress;
-    },
-    signal: AbortSignal.any([protection.stopping, stop.signal]),
-    onBegun: ({ id }) => {
-      site.runs.set(id, run);
-      begun.resolve(id);
-    },
-  });
+  const work = protection.context.activity.during('a recovery', () =>
+    recoverEnvironment({
+      environment: protection.environment,
+      repository: protection.context.repository,
+      choice,
+      root: site.root,
+      inPlace: request.inPlace,
+      full: request.full,
+      ...(request.owner === undefined ? {} : { owner: request.owner }),
+      log: site.log,
+      progress: (progress) => {
+        run.progress = progress;
+      },
+      signal: AbortSignal.any([protection.stopping, stop.signal]),
+      onBegun: ({ id }) => {
+        site.runs.set(id, run);
+        begun.resolve(id);
+      },
+    }),
+  );
   run.ended = work.then(
     () => {
       run.progress = undefined;

@@ -9,6 +9,7 @@ import type { JournalView } from '../protection/journal-keeper.ts';
 import type { StoreProtection } from '../protection/store-protection.ts';
 import { progressView } from './captures.ts';
 import { maintenanceStatus } from './maintenance-status.ts';
+import { proofStatus } from './proof-status.ts';
 
 type Totals = Awaited<ReturnType<typeof captureTotals>>;
 
@@ -34,7 +35,10 @@ export async function statusOf(catalog: Catalog, entry: Entry): Promise<Status> 
     unknown: stores.filter(({ verdict }) => verdict === 'unknown').length,
     points: await countPoints(catalog.pool, scope),
     ...(caught === undefined ? {} : { catalogCapturedAtMs: caught }),
-    ...(protection && { maintenance: await maintenanceStatus(protection.context) }),
+    ...(protection && {
+      maintenance: await maintenanceStatus(protection.context),
+      proofs: await proofStatus(protection),
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Catalog } from '#catalog';
 import type { Environment } from '#environment';
 import type { Repository } from '#repository';
 import type { Jobs } from '../durable/jobs.ts';
+import type { Activity } from './activity.ts';
 import type { Slots } from './slots.ts';
 
 export type ProtectionContext = {
@@ -13,9 +14,22 @@ export type ProtectionContext = {
   jobs: Jobs;
   /** Bounds captures side by side, of all environments. */
   slots: Slots;
+  /** Of this server, all environments. */
+  activity: Activity;
+  proving: Proving;
   /** Folder of this environment's stores in the state folder. */
   folder: string;
   log: Logger;
+};
+
+/** What proofs are made with. */
+export type Proving = {
+  /** Their copies lie here, each as long as it is looked at. */
+  folder: string;
+  version: string;
+  controlPlane: string;
+  /** One after another, of all environments. */
+  turn: Slots;
 };
 
 /** `shop/production`. */

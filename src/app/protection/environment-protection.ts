@@ -16,10 +16,12 @@ import { findSource } from '#sources';
 import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import { environmentFolder } from '../state/folder.ts';
-import { environmentName, type ProtectionContext } from './context.ts';
+import type { Activity } from './activity.ts';
+import { environmentName, type ProtectionContext, type Proving } from './context.ts';
 import { checkWhole, noted, pruneUnused } from './maintenance.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
 import { PointPace } from './point-pace.ts';
+import { ProofKeeper } from './proof-keeper.ts';
 import { publishCapture, publishPoint } from './publish.ts';
 import { reconcile } from './reconcile.ts';
 import {
@@ -47,6 +49,8 @@ export type EnvironmentProtectionOptions = {
   claim: OwnerClaim;
   /** Claim the repository from another control plane, which is lost. */
   takeOver: boolean;
+  activity: Activity;
+  proving: Proving;
   log: Logger;
 };
 
@@ -59,6 +63,7 @@ export class EnvironmentProtection {
   readonly environment: Environment;
   readonly context: ProtectionContext;
   readonly stores: ReadonlyMap<string, StoreProtection>;
+  readonly proofs: ProofKeeper;
   catalogCapturedAtMs: number | undefined;
   readonly #owner: RepositoryOwner;
   readonly #stop = new AbortController();
@@ -81,6 +86,11 @@ export class EnvironmentProtection {
     this.stores = new Map(
       protectedStores(context.environment).map((store) => [store.name, this.#protect(store)]),
     );
+    this.proofs = new ProofKeeper({
+      context,
+      signal: this.#stop.signal,
+      newest: () => [...this.stores.values()].flatMap(({ newest }) => newest ?? []),
+    });
   }
 
   /**
@@ -116,6 +126,7 @@ export class EnvironmentProtection {
   }
 
   async start(): Promise<void> {
+    await this.proofs.sweep();
     await Promise.all([...this.stores.values()].map((store) => store.start()));
   }
 
@@ -135,12 +146,18 @@ export class EnvironmentProtection {
       job: { task, ...scope },
     });
     const { check, prune } = this.environment.repository;
+    const proving: Schedule = {
+      name: `prove:${named}`,
+      everyMs: this.proofs.lookEveryMs,
+      job: { task: 'prove', ...scope },
+    };
     return [
       ...captures,
       every('catalog', CATALOG_EVERY_MS),
       every('retention', RETENTION_EVERY_MS),
       every('check', check.everyMs),
       every('prune', prune.everyMs),
+      ...(this.environment.proofs ? [proving] : []),
     ];
   }
 
@@ -183,7 +200,7 @@ export class EnvironmentProtection {
     try {
       return await this.#maintenance.use(signal, async () => {
         await assertOwner(this.context.repository, this.environment, this.#owner);
-        return await work(signal);
+        return await this.context.activity.during('maintenance', () => work(signal));
       });
     } catch (error) {
       return this.#stopped(error);
@@ -195,6 +212,7 @@ export class EnvironmentProtection {
     this.#stop.abort(errors.stopping([]));
     const stores = [...this.stores.values()];
     await Promise.all(stores.map((store) => store.stop()));
+    await this.proofs.ended;
     await this.#pace.ended;
     await this.#pointing;
     try {

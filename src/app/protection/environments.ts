@@ -5,7 +5,8 @@ import type { Environment } from '#environment';
 import type { Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import type { StateFolder } from '../state/folder.ts';
-import { environmentName } from './context.ts';
+import type { Activity } from './activity.ts';
+import { environmentName, type Proving } from './context.ts';
 import { declarationDigest } from './declaration-digest.ts';
 import { EnvironmentProtection, protectedStores } from './environment-protection.ts';
 import { explained, keepTrying, type Trouble } from './keep-trying.ts';
@@ -18,6 +19,8 @@ export type EnvironmentsOptions = {
   jobs(): Jobs;
   ownership: Ownership;
   claim: OwnerClaim;
+  version: string;
+  activity: Activity;
   log: Logger;
 };
 
@@ -55,10 +58,17 @@ export class Environments {
   readonly #entries = new Map<string, Entry>();
   readonly #slots: Slots = createSlots(CAPTURES_AT_ONCE);
   readonly #turn = createSlots(1);
+  readonly #proving: Proving;
   readonly #stop = new AbortController();
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options;
+    this.#proving = {
+      folder: options.state.proofs,
+      version: options.version,
+      controlPlane: options.claim.controlPlane,
+      turn: createSlots(1),
+    };
   }
 
   all(): Entry[] {
@@ -194,10 +204,11 @@ export class Environments {
   }
 
   async #open(entry: Entry, environment: Environment, takeOver: boolean): Promise<void> {
-    const { catalog, jobs, state, claim, log, ownership } = this.#options;
+    const { catalog, jobs, state, claim, log, ownership, activity } = this.#options;
     await assertOwnership(catalog.pool, ownership);
     const protection = await EnvironmentProtection.open({
-      ...{ environment, catalog, claim, takeOver, log },
+      ...{ environment, catalog, claim, takeOver, log, activity },
+      proving: this.#proving,
       jobs: jobs(),
       slots: this.#slots,
       storesFolder: state.stores,

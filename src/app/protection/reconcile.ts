@@ -8,6 +8,7 @@ import {
   listGaps,
   listMarks,
   listPoints as listPointRows,
+  listProofs as listProofRows,
   listCaptures as listRows,
   loadTables,
   removeRecords,
@@ -15,12 +16,14 @@ import {
   saveGap,
   saveMark,
   savePoint,
+  saveProof,
 } from '#catalog';
 import {
   decodeTree,
   type JournalGap,
   listCaptures,
   listPoints,
+  listProofs,
   listStores,
   type Mark,
   newestCapture,
@@ -28,12 +31,20 @@ import {
   readGaps,
   readMarks,
   readPoint,
+  readProofs,
 } from '#repository';
 import type { ProtectionContext } from './context.ts';
 import { CATALOG_STORE } from './own-sources.ts';
+import { proofRow } from './proof-keeper.ts';
 import { captureRow, pointRow } from './publish.ts';
 
-export type Reconciled = { captures: number; points: number; marks: number; gaps: number };
+export type Reconciled = {
+  captures: number;
+  points: number;
+  marks: number;
+  gaps: number;
+  proofs: number;
+};
 
 /** Journal batches aren't in the catalog: there may be many, and nothing there asks for them. */
 const KINDS = ['base', 'files', 'infrastructure'] as const;
@@ -50,6 +61,7 @@ export async function reconcile(context: ProtectionContext): Promise<Reconciled>
     points: await reconcilePoints(context),
     marks: await reconcileMarks(context),
     gaps: await reconcileGaps(context, stores),
+    proofs: await reconcileProofs(context),
   };
 }
 
@@ -146,6 +158,22 @@ async function reconcileGaps(context: ProtectionContext, stores: Stores): Promis
     }
   }
   return added;
+}
+
+async function reconcileProofs(context: ProtectionContext): Promise<number> {
+  const { repository, catalog, environment } = context;
+  const { name, stage } = environment;
+  const rows = await listProofRows(catalog.pool, scopeOf(context), ALL);
+  const missing = new Set(rows.map((row) => row.id));
+  const added: string[] = [];
+  for (const id of await listProofs(repository, name, stage)) {
+    if (!missing.delete(id)) added.push(id);
+  }
+  for (const proof of await readProofs(repository, name, stage, added)) {
+    await saveProof(catalog.pool, proofRow(proof));
+  }
+  await removeRecords(catalog.pool, 'proof', [...missing]);
+  return added.length;
 }
 
 export function markRow(mark: Mark) {

@@ -162,14 +162,17 @@ export class StoreProtection {
   async #captureInTurn(changes: Changes | undefined): Promise<CaptureRecord> {
     this.#capturingSinceMs = systemClock.nowMs();
     try {
-      const record = await captureStore({
-        repository: this.#context.repository,
-        source: this.source,
-        store: this.settings,
-        context: this.#sourceContext(),
-        ...(this.#newest === undefined ? {} : { previous: this.#newest }),
-        ...(changes ? watchedOptions(changes) : {}),
-      });
+      const { activity } = this.#context;
+      const record = await activity.during(`a capture of ${this.store.name}`, () =>
+        captureStore({
+          repository: this.#context.repository,
+          source: this.source,
+          store: this.settings,
+          context: this.#sourceContext(),
+          ...(this.#newest === undefined ? {} : { previous: this.#newest }),
+          ...(changes ? watchedOptions(changes) : {}),
+        }),
+      );
       this.#newest = record;
       await this.#onCaptured(record, changes ? 'changed' : 'asked');
       this.#captureTrouble = undefined;

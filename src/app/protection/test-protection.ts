@@ -8,6 +8,7 @@ import { loadEnvironment } from '#environment';
 import { createRepository, openStorage, type Storage } from '#repository';
 import { findSource, type Source } from '#sources';
 import type { Jobs } from '../durable/jobs.ts';
+import { createActivity } from './activity.ts';
 import type { ProtectionContext } from './context.ts';
 import { captureInfrastructure } from './own-captures.ts';
 import { publishCapture, publishPoint } from './publish.ts';
@@ -53,6 +54,13 @@ stores:
     // Nothing here starts a job.
     jobs: undefined as unknown as Jobs,
     slots: createSlots(1),
+    activity: createActivity(),
+    proving: {
+      folder: path.join(folder, 'proofs'),
+      version: '0.0.0',
+      controlPlane: 'cp-test',
+      turn: createSlots(1),
+    },
     log: quietLogger,
   };
   return {

@@ -135,8 +135,11 @@ export async function recoverEnvironment(
 }
 
 /** In place all of it is needed before the switch: written out is sooner done than mounted and brought here. */
-async function mountingFor(
-  options: RecoverEnvironmentOptions,
+export async function mountingFor(
+  options: Pick<
+    RecoverEnvironmentOptions,
+    'full' | 'inPlace' | 'repository' | 'environment' | 'root'
+  >,
 ): Promise<{ mounts?: MountClient; notMounted?: string }> {
   const { full, inPlace, repository, environment, root } = options;
   const { location } = repository;

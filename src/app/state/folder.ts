@@ -27,6 +27,8 @@ export type StateFolder = {
   /** Below it a folder for each store. */
   stores: string;
   recoveries: string;
+  /** Copies that proofs look at, each as long as it is looked at. */
+  proofs: string;
 };
 
 /** `HOLDFAST_STATE`; as root /var/lib/holdfast, which Postgres' own user can reach; else XDG's state folder. */
@@ -43,6 +45,7 @@ export function stateFolder(variables: NodeJS.ProcessEnv = process.env): StateFo
     sharedCatalogFile: path.join(root, 'shared-catalog'),
     stores: path.join(root, 'stores'),
     recoveries: path.join(root, 'recoveries'),
+    proofs: path.join(root, 'proofs'),
   };
 }
 

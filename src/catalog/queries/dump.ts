@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Scope } from './records.ts';
 
-const TABLES = ['environment', 'store', 'capture', 'point', 'mark', 'gap'] as const;
+const TABLES = ['environment', 'store', 'capture', 'point', 'mark', 'gap', 'proof'] as const;
 const ROWS_PER_READ = 1000;
 
 /**

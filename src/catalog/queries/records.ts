@@ -3,6 +3,7 @@
  * itself is kept whole, as JSON.
  */
 import type pg from 'pg';
+import { json, time } from './parameters.ts';
 
 export type Scope = { environment: string; stage: string };
 
@@ -36,10 +37,6 @@ export type GapRow = Scope & {
   because: string;
   record: unknown;
 };
-
-const json = (value: unknown) =>
-  JSON.stringify(value, (_key, field) => (typeof field === 'bigint' ? field.toString() : field));
-const time = (atMs: number) => new Date(atMs);
 
 export async function saveCapture(pool: pg.Pool, row: CaptureRow): Promise<void> {
   await pool.query(
@@ -212,7 +209,7 @@ export async function countPoints(pool: pg.Pool, scope: Scope): Promise<number> 
   return Number(rows[0]?.count ?? 0);
 }
 
-const TABLES = ['capture', 'point', 'mark', 'gap'] as const;
+const TABLES = ['capture', 'point', 'mark', 'gap', 'proof'] as const;
 
 /** Rows whose records the repository no longer holds, after retention. */
 export async function removeRecords(

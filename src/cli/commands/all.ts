@@ -9,6 +9,7 @@ import { command as mark } from './mark.ts';
 import { command as plan } from './plan.ts';
 import { command as points } from './points.ts';
 import { command as protect } from './protect.ts';
+import { command as prove } from './prove.ts';
 import { command as rebuild } from './rebuild.ts';
 import { command as recover } from './recover.ts';
 import { command as recoveryList } from './recovery-list.ts';
@@ -58,6 +59,7 @@ export const commands: readonly CommandSpec[] = [
   status,
   points,
   protect,
+  prove,
   mark,
   serve,
   recover,

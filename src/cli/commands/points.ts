@@ -3,7 +3,8 @@ import { SCOPE_OPTIONS } from '../control-plane/scope.ts';
 
 export const command: CommandSpec = {
   path: ['points'],
-  summary: 'instants to come back to: windows, recovery points and marks',
+  summary:
+    'instants to come back to: windows, recovery points and marks, and what of them is proven',
   options: [...SCOPE_OPTIONS, ['-n, --limit <count>', 'how many, newest first', '20']],
   examples: ['holdfast points', 'holdfast points --limit 100 --json'],
   exits: { 5: 'no control plane runs here, or nothing is protected' },
@@ -19,13 +20,15 @@ export const command: CommandSpec = {
     const { ask, client } = await aControlPlane(io);
     const scope = scopeFrom(options);
     const params = { query: { ...scope, limit } };
-    const [status, points, marks] = await Promise.all([
+    const [status, points, marks, proofs] = await Promise.all([
       ask(client.GET('/v1/status', { params: { query: scope } })),
       ask(client.GET('/v1/points', { params })),
       ask(client.GET('/v1/marks', { params })),
+      ask(client.GET('/v1/proofs', { params })),
     ]);
-    for (const line of pointLines({ status, points, marks }, limit, io.columns)) io.say(line);
-    io.result({ points, marks });
+    for (const line of pointLines({ status, points, marks, proofs }, limit, io.columns))
+      io.say(line);
+    io.result({ points, marks, proofs });
     return 0;
   },
 };

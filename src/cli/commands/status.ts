@@ -9,7 +9,7 @@ export const command: CommandSpec = {
   exits: {
     0: 'every objective is met',
     5: 'no control plane runs here, or nothing is protected',
-    6: 'an objective is missed or unknown, or the repository is damaged or can not be maintained',
+    6: 'an objective is missed or unknown, a proof failed or is overdue, or the repository needs you',
   },
   async run(_args, options, io) {
     const { theControlPlane } = await import('../control-plane/client.ts');

@@ -4,6 +4,7 @@ import { cutTo, type Mark, type Row, tableLines, wrapText } from '../frame/table
 import { formatInstant } from '../frame/when.ts';
 import type { Schemas } from './client.ts';
 import { maintenanceLines } from './show-maintenance.ts';
+import { proofStatusLines } from './show-proofs.ts';
 import { newestWindowText, windowLines } from './show-windows.ts';
 
 type Status = Schemas['Status'];
@@ -30,6 +31,7 @@ export function statusLines(status: Status, columns: number): string[] {
   const remarks = [
     ...status.stores.flatMap((store) => remarksOf(store, status.atMs, width)),
     ...maintenanceLines(status.maintenance, status.atMs, width),
+    ...proofStatusLines(status.proofs, status.atMs, width),
   ];
   return [
     `${name} · ${headline(status)}`,
@@ -119,16 +121,18 @@ function positionText({ offset }: { offset: string }): string {
   return `${(value >> 32n).toString(16).toUpperCase()}/${low}`;
 }
 
-/** An objective is missed or unknown, or something of the repository must be known. */
-export function isBad({ trouble, missed, unknown, maintenance }: Status): boolean {
-  return trouble !== undefined || missed + unknown + (maintenance?.findings.length ?? 0) > 0;
+/** An objective is missed or unknown, or something of the repository or of proofs must be known. */
+export function isBad({ trouble, missed, unknown, maintenance, proofs }: Status): boolean {
+  const findings = (maintenance?.findings.length ?? 0) + (proofs?.findings.length ?? 0);
+  return trouble !== undefined || missed + unknown + findings > 0;
 }
 
-function closing({ missed, unknown, maintenance }: Status): string {
+function closing({ missed, unknown, maintenance, proofs }: Status): string {
   const counts = [
     missed > 0 ? `${missed} objective${missed === 1 ? '' : 's'} missed` : undefined,
     unknown > 0 ? `${unknown} unknown` : undefined,
     maintenance && maintenance.findings.length > 0 ? 'the repository needs you' : undefined,
+    proofs && proofs.findings.length > 0 ? 'not proven' : undefined,
   ].filter((text) => text !== undefined);
   if (counts.length > 0) return `${counts.join(', ')}. Look again: holdfast status`;
   return 'All objectives met. Bring it back: holdfast recover --to "5m ago"';

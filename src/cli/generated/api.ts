@@ -104,6 +104,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was brought up and looked at, newest first */
+        get: operations["listProofs"];
+        put?: never;
+        /** Bring an instant up in isolation, check it, and take it away again */
+        post: operations["prove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/proofs/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a proof that was asked for is getting on; waits for its end as long as asked */
+        get: operations["getProofRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/recoveries": {
         parameters: {
             query?: never;
@@ -313,22 +348,6 @@ export interface components {
                 };
             };
         };
-        /** @description An instant to which the whole environment can be brought back. */
-        Point: {
-            id: string;
-            atMs: number;
-            stores: {
-                [key: string]: {
-                    capture: string;
-                };
-            };
-            infrastructure?: string;
-            services: {
-                [key: string]: {
-                    version?: string;
-                };
-            };
-        };
         Recovery: {
             id: string;
             environment: string;
@@ -399,6 +418,98 @@ export interface components {
                 };
             };
         };
+        /** @description The record of an instant that was brought up and looked at. */
+        Proof: {
+            id: string;
+            environment: string;
+            stage: string;
+            instantMs: number;
+            point?: string;
+            startedAtMs: number;
+            endedAtMs: number;
+            /** @enum {string} */
+            verdict: "pass" | "fail" | "unknown";
+            checks: {
+                name: string;
+                /** @enum {string} */
+                verdict: "pass" | "fail" | "unknown";
+                what: string;
+                tookMs: number;
+            }[];
+            phases: {
+                phase: string;
+                tookMs: number;
+            }[];
+            stores: {
+                [key: string]: {
+                    capture: string;
+                    atMs: number;
+                    position?: {
+                        line: number;
+                        offset: string;
+                    };
+                };
+            };
+            readBytes: number;
+            cpuMs: number;
+            digest: string;
+            declaration: string;
+            by: {
+                version: string;
+                host: string;
+                controlPlane?: string;
+            };
+        };
+        ProofRun: {
+            id: string;
+            environment: string;
+            stage: string;
+            /** @enum {string} */
+            state: "waiting" | "running" | "done" | "failed";
+            proof?: components["schemas"]["Proof"];
+            /** @description Why all data was written out first */
+            notMounted?: string;
+            progress?: {
+                step: string;
+                doneBytes?: number;
+                totalBytes?: number;
+            };
+            failure?: {
+                code: string;
+                /** @enum {string} */
+                kind: "failed" | "invalid" | "partial" | "refused" | "not-found" | "verdict" | "interrupted";
+                message: string;
+                guidance: string;
+                retryable: boolean;
+                where?: string;
+                facts?: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        /** @description An instant to which the whole environment can be brought back. */
+        Point: {
+            id: string;
+            atMs: number;
+            stores: {
+                [key: string]: {
+                    capture: string;
+                };
+            };
+            infrastructure?: string;
+            services: {
+                [key: string]: {
+                    version?: string;
+                };
+            };
+            proof?: {
+                id: string;
+                /** @enum {string} */
+                verdict: "pass" | "fail" | "unknown";
+                atMs: number;
+                failedBy?: string;
+            };
+        };
         Server: {
             version: string;
             pid: number;
@@ -420,6 +531,7 @@ export interface components {
             points: number;
             catalogCapturedAtMs?: number;
             maintenance?: components["schemas"]["MaintenanceStatus"];
+            proofs?: components["schemas"]["ProofStatus"];
         };
         StoreStatus: {
             name: string;
@@ -525,6 +637,19 @@ export interface components {
                     what: string;
                 };
             };
+            findings: string[];
+        };
+        ProofStatus: {
+            /** @enum {string} */
+            verdict: "pass" | "fail" | "unknown";
+            atMs?: number;
+            provenAtMs?: number;
+            provenInstantMs?: number;
+            failedBy?: string;
+            failedWhat?: string;
+            periodMs: number;
+            waitsFor?: string;
+            running?: string;
             findings: string[];
         };
     };
@@ -800,6 +925,136 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mark"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listProofs: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proof"][];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    prove: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Write all data out before anything starts, instead of as it is touched
+                     * @default false
+                     */
+                    full?: boolean;
+                    owner?: string;
+                    to?: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofRun"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getProofRun: {
+        parameters: {
+            query?: {
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofRun"];
                 };
             };
             /** @description Default Response */

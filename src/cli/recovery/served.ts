@@ -1,5 +1,6 @@
 /** Recovery through a running control plane: it knows its spools and watchers, and goes on when this process ends. */
 import { type ErrorKind, HoldfastError } from '#base';
+import type { When } from '#recovery';
 import type { Io } from '../command.ts';
 import {
   type ControlPlane,
@@ -63,7 +64,7 @@ function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess
 function requestFrom(plan: RecoverPlan, dryRun: boolean): Request {
   const { when } = plan;
   return {
-    to: when.kind === 'lsn' ? { kind: 'lsn', lsn: when.lsn.toString() } : when,
+    to: wantedInstant(when),
     inPlace: plan.inPlace,
     full: plan.full,
     dryRun,
@@ -74,7 +75,12 @@ function requestFrom(plan: RecoverPlan, dryRun: boolean): Request {
   };
 }
 
-function progressOf(progress: NonNullable<Schemas['Recovery']['progress']>) {
+/** As the API takes it. */
+export function wantedInstant(when: When): Request['to'] {
+  return when.kind === 'lsn' ? { kind: 'lsn', lsn: when.lsn.toString() } : when;
+}
+
+export function progressOf(progress: NonNullable<Schemas['Recovery']['progress']>) {
   const { step, doneBytes, totalBytes } = progress;
   return {
     step,
@@ -83,7 +89,7 @@ function progressOf(progress: NonNullable<Schemas['Recovery']['progress']>) {
   };
 }
 
-function failureOf(failure: NonNullable<Schemas['Recovery']['failure']>): HoldfastError {
+export function failureOf(failure: NonNullable<Schemas['Recovery']['failure']>): HoldfastError {
   const { code, kind, message, guidance, retryable } = failure;
   return new HoldfastError({ code, kind: kind as ErrorKind, message, guidance, retryable });
 }

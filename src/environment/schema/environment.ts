@@ -1,6 +1,7 @@
 /** The parts of holdfast.yaml that concern the environment as a whole, and the file around all parts. */
 import { z } from 'zod';
 import { checkPart } from './check.ts';
+import { proofsPart } from './proofs.ts';
 import { repositoryPart } from './repository.ts';
 import { servicePart } from './service.ts';
 import { storePart } from './store.ts';
@@ -51,6 +52,7 @@ export const environmentSchema = z.strictObject({
     .record(name, checkPart)
     .default({})
     .describe('what must hold after a recovery, by name'),
+  proofs: proofsPart,
 });
 
 export type DeclaredEnvironment = z.output<typeof environmentSchema>;

@@ -11,6 +11,8 @@ import type {
   Mark,
   Mend,
   Position,
+  Proof,
+  ProofCheck,
   RecoveryPoint,
   RootMetadata,
   StoreAddress,
@@ -109,6 +111,51 @@ const mark = shape.object<Mark>({
   positions: shape.byName(position),
 });
 
+const verdict = shape.oneOf('pass', 'fail', 'unknown');
+
+const proof = shape.object<Proof>({
+  id,
+  environment: checkedName,
+  stage: checkedName,
+  instantMs: shape.finite,
+  point: shape.optional(id),
+  startedAtMs: shape.finite,
+  endedAtMs: shape.finite,
+  verdict,
+  checks: shape.list(
+    shape.object<ProofCheck>({
+      name: shape.text({ max: 1000 }),
+      verdict,
+      what: shape.text({ max: 10_000 }),
+      tookMs: shape.finite,
+    }),
+    10_000,
+  ),
+  phases: shape.list(
+    shape.object<Proof['phases'][number]>({
+      phase: shape.text({ max: 100 }),
+      tookMs: shape.finite,
+    }),
+    100,
+  ),
+  stores: shape.byName(
+    shape.object<Proof['stores'][string]>({
+      capture: id,
+      atMs: shape.finite,
+      position: shape.optional(position),
+    }),
+  ),
+  readBytes: shape.count,
+  cpuMs: shape.finite,
+  digest: hexId,
+  declaration: hexId,
+  by: shape.object<Proof['by']>({
+    version: shape.text({ max: 200 }),
+    host: shape.text({ max: 1000 }),
+    controlPlane: shape.optional(shape.text({ max: 200 })),
+  }),
+});
+
 const gap = shape.object<JournalGap>({
   id,
   address,
@@ -136,7 +183,7 @@ const mend = shape.object<Mend>({
   what: shape.text({ max: 10_000 }),
 });
 
-const shapes = { capture, point, mark, gap, line, watermark, mend };
+const shapes = { capture, point, mark, proof, gap, line, watermark, mend };
 
 export type RecordKind = keyof typeof shapes;
 export type RecordOf<K extends RecordKind> = ReturnType<(typeof shapes)[K]>;

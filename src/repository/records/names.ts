@@ -21,7 +21,7 @@ export function storeFolder(
 }
 
 export function environmentFolder(
-  kind: 'points' | 'marks',
+  kind: 'points' | 'marks' | 'proofs',
   environment: string,
   stage: string,
 ): string {

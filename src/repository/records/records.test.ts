@@ -5,7 +5,7 @@ import { createRepository } from '../open.ts';
 import type { Repository } from '../repository.ts';
 import { MemoryStorage } from '../storage/memory.ts';
 import { decodeRecord, encodeRecord } from './codec.ts';
-import type { CaptureRecord, RecoveryPoint, StoreAddress } from './records.ts';
+import type { CaptureRecord, Proof, RecoveryPoint, StoreAddress } from './records.ts';
 import * as records from './store.ts';
 
 const address: StoreAddress = { environment: 'shop', stage: 'production', store: 'orders' };
@@ -110,6 +110,32 @@ describe('records', () => {
     await records.writeMark(repository, mark);
     expect(await records.readMarks(repository, 'shop', 'production')).toEqual([mark]);
     expect(await records.readMarks(repository, 'shop', 'staging')).toEqual([]);
+  });
+
+  it('keep proofs, and refuse one whose verdict is no verdict', async () => {
+    const proof: Proof = {
+      ...{ id: timedId(1_700_000_000_000), environment: 'shop', stage: 'production' },
+      ...{ instantMs: 1_699_999_990_000, point: 'p-1' },
+      ...{ startedAtMs: 1_700_000_000_000, endedAtMs: 1_700_000_004_000, verdict: 'fail' },
+      checks: [{ name: 'pages of orders', verdict: 'fail', what: 'block 7', tookMs: 3 }],
+      phases: [{ phase: 'data', tookMs: 90 }],
+      stores: {
+        orders: { capture: 'c-1', atMs: 1_699_999_990_000, position: { line: 1, offset: 9n } },
+        uploads: { capture: 'c-2', atMs: 1_699_999_980_000 },
+      },
+      ...{ readBytes: 12, cpuMs: 400, digest: 'ab'.repeat(32), declaration: '01'.repeat(32) },
+      by: { version: '1.0.0', host: 'backup-1', controlPlane: 'cp-1' },
+    };
+    await records.writeProof(repository, proof);
+    const ids = await records.listProofs(repository, 'shop', 'production');
+    expect(ids).toEqual([proof.id]);
+    expect(await records.readProofs(repository, 'shop', 'production', ids)).toEqual([proof]);
+    const strange = { ...proof, verdict: 'fine' as 'pass' };
+    await expect(records.writeProof(repository, strange)).rejects.toMatchObject({
+      code: 'repository/record-invalid',
+    });
+    await records.removeProof(repository, 'shop', 'production', proof.id);
+    expect(await records.listProofs(repository, 'shop', 'production')).toEqual([]);
   });
 
   it('keep lines, gaps and watermarks of a journal; the end of a gap replaces it', async () => {

@@ -90,6 +90,44 @@ export type Mark = {
   positions: Record<string, Position>;
 };
 
+/** How one check of a proof came out. */
+export type ProofCheck = {
+  /** As declared, or what Holdfast itself looked at: `pages of orders`. */
+  name: string;
+  verdict: 'pass' | 'fail' | 'unknown';
+  /** One line: what was seen. */
+  what: string;
+  tookMs: number;
+};
+
+/** An instant was really brought up and looked at: when, by what, and what was seen. The evidence of it. */
+export type Proof = {
+  /** By the time it began; see `timedId`. */
+  id: string;
+  environment: string;
+  stage: string;
+  instantMs: number;
+  /** The recovery point that it is of; absent where it is of another instant of a window. */
+  point?: string;
+  startedAtMs: number;
+  endedAtMs: number;
+  /** `unknown`: nobody can tell, for something else than the data kept it from being seen. */
+  verdict: 'pass' | 'fail' | 'unknown';
+  checks: ProofCheck[];
+  phases: { phase: string; tookMs: number }[];
+  /** By store: the capture that was begun from, and as of when the copy was (ms). */
+  stores: Record<string, { capture: string; atMs: number; position?: Position }>;
+  /** Plain bytes of the repository that were fetched for it. */
+  readBytes: number;
+  /** Processor time of everything that took part. */
+  cpuMs: number;
+  /** SHA-256 (hex) over what was brought up (snapshots, positions) and every byte of the samples. */
+  digest: string;
+  /** SHA-256 (hex) of the declaration (holdfast.yaml with its overlay) whose services and checks it ran. */
+  declaration: string;
+  by: { version: string; host: string; controlPlane?: string };
+};
+
 /** A span of a journal that is lost for good: no instant inside can be recovered to. */
 export type JournalGap = {
   id: string;

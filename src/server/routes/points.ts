@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Api } from '../api.ts';
 import { failureSchema } from '../failures.ts';
+import { proofVerdictSchema } from './proofs.ts';
 import { instantSchema, listSchema } from './values.ts';
 
 export const pointSchema = z
@@ -10,6 +11,16 @@ export const pointSchema = z
     stores: z.record(z.string(), z.object({ capture: z.string() })),
     infrastructure: z.string().optional(),
     services: z.record(z.string(), z.object({ version: z.string().optional() })),
+    /** The last time it was brought up; absent: not yet. */
+    proof: z
+      .object({
+        id: z.string(),
+        verdict: proofVerdictSchema,
+        atMs: instantSchema,
+        /** The first check that didn't pass. */
+        failedBy: z.string().optional(),
+      })
+      .optional(),
   })
   .meta({
     id: 'Point',

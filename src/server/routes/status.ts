@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Api } from '../api.ts';
 import { failureSchema } from '../failures.ts';
+import { proofVerdictSchema } from './proofs.ts';
 import { instantSchema, nameSchema, positionSchema, scopeSchema } from './values.ts';
 
 const verdict = z.enum(['met', 'missed', 'unknown', 'excluded']).meta({
@@ -99,6 +100,27 @@ export const maintenanceSchema = z
   })
   .meta({ id: 'MaintenanceStatus' });
 
+export const proofStatusSchema = z
+  .object({
+    /** Of the last proof; `unknown` before there was one. */
+    verdict: proofVerdictSchema,
+    atMs: instantSchema.optional(),
+    /** The last time that one passed, and the instant that was brought up then. */
+    provenAtMs: instantSchema.optional(),
+    provenInstantMs: instantSchema.optional(),
+    /** The first check of the last proof that didn't pass, and what was seen. */
+    failedBy: z.string().optional(),
+    failedWhat: z.string().optional(),
+    /** How old the last proof that passed may be. */
+    periodMs: z.number(),
+    /** Why none is made just now: `none` is declared, the budget, something else goes on. */
+    waitsFor: z.string().optional(),
+    running: z.string().optional(),
+    /** What a person must know, in plain words; the loudest first. */
+    findings: z.array(z.string()),
+  })
+  .meta({ id: 'ProofStatus' });
+
 export const statusSchema = z
   .object({
     environment: nameSchema,
@@ -114,10 +136,13 @@ export const statusSchema = z
     catalogCapturedAtMs: instantSchema.optional(),
     /** Of the repository; absent while it isn't open. */
     maintenance: maintenanceSchema.optional(),
+    /** Absent while the repository isn't open. */
+    proofs: proofStatusSchema.optional(),
   })
   .meta({ id: 'Status' });
 
 export type StoreStatus = z.infer<typeof storeStatusSchema>;
+export type ProofStatus = z.infer<typeof proofStatusSchema>;
 export type MaintenanceStatus = z.infer<typeof maintenanceSchema>;
 export type Status = z.infer<typeof statusSchema>;
 

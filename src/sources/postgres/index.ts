@@ -8,6 +8,7 @@ import { DEFAULT_SEGMENT_SIZE_BYTES, segmentName } from './lsn.ts';
 import { settleCopy, startCopy, stopCopy } from './recover/life.ts';
 import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
+import { samplePages } from './recover/sample-pages.ts';
 import { currentPosition, postgresJournal, resolve } from './wal/index.ts';
 
 /**
@@ -27,6 +28,7 @@ export const postgresSource: Source<PostgresConfig> = {
   start: startCopy,
   stop: stopCopy,
   inUse: async (directory) => (await runningPostmaster(directory)) !== undefined,
+  sample: samplePages,
   settle: settleCopy,
   home: dataDirectoryHere,
 };

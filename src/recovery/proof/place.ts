@@ -1,0 +1,111 @@
+/**
+ * Where a proof's copy lies, for as long as it is made: a folder of its own, locked by whoever makes it. What a process
+ * that was killed left there is found by its lock, which ended with it.
+ */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import {
+  type FileLock,
+  type Logger,
+  lockFile,
+  messageOf,
+  shortId,
+  silent,
+  systemCode,
+  writeFileDurably,
+} from '#base';
+import { findSource, type Source } from '#sources';
+import { listRecoveries } from '../life/state.ts';
+import { removeRecovery } from '../life/switch.ts';
+import type { Site } from '../site.ts';
+
+export type ProofPlace = { root: string; lock: FileLock };
+
+const FOLDER = /^proof-[0-9a-z]{1,20}$/;
+const LOCK_FILE = 'lock';
+/** Types of the stores, by name: enough to stop what runs of them, whatever is declared by then. */
+const TYPES_FILE = 'stores.json';
+
+/** `folder`: holds the proofs of this host. `types`: of the stores, by name. */
+export async function openPlace(
+  folder: string,
+  types: Readonly<Record<string, string>>,
+): Promise<ProofPlace> {
+  // Databases run as a user of their own, who must reach their folder but see nothing else.
+  await fs.mkdir(folder, { recursive: true, mode: 0o711 });
+  const root = path.join(folder, shortId('proof-', 6));
+  await fs.mkdir(root, { mode: 0o711 });
+  const lock = await lockFile(path.join(root, LOCK_FILE));
+  if (!lock) throw new Error(`${root} was made just now and is locked by another process`);
+  await writeFileDurably(path.join(root, TYPES_FILE), JSON.stringify(types), { mode: 0o600 });
+  return { root, lock };
+}
+
+export type RemoveOptions = { site: Pick<Site, 'runtime' | 'production'>; log: Logger };
+
+/** Ends what runs there, unmounts and deletes all of it; the lock goes last. May be called again. */
+export async function removePlace(
+  { root, lock }: ProofPlace,
+  { site, log }: RemoveOptions,
+): Promise<void> {
+  const sources = await sourcesIn(root);
+  for (const state of await listRecoveries(root)) {
+    await removeRecovery({
+      ...{ state, sources, log, progress: silent },
+      site: { services: [], runChecks: async () => [], ...site },
+      signal: new AbortController().signal,
+    });
+  }
+  await fs.rm(root, { recursive: true, force: true });
+  await lock.release();
+}
+
+async function sourcesIn(root: string): Promise<Record<string, Source>> {
+  const text = await fs.readFile(path.join(root, TYPES_FILE), 'utf8').catch((error: unknown) => {
+    // Killed before there was one: then nothing runs there either.
+    if (systemCode(error) === 'ENOENT') return '{}';
+    throw error;
+  });
+  const types = Object.entries(JSON.parse(text) as Record<string, string>);
+  return Object.fromEntries(
+    types.flatMap(([store, type]): [string, Source][] => {
+      const source = findSource(type);
+      return source ? [[store, source]] : [];
+    }),
+  );
+}
+
+/**
+ * Takes away what proofs left whose process was killed; those that are under way stay. What can't be taken away now is
+ * told to the log, and tried again the next time. Resolves to how many went.
+ */
+export async function sweepProofs(folder: string, options: RemoveOptions): Promise<number> {
+  const names = await fs.readdir(folder).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  let swept = 0;
+  for (const name of names.filter((one) => FOLDER.test(one))) {
+    const root = path.join(folder, name);
+    const lock = await lockLeft(root);
+    if (!lock) continue;
+    try {
+      await removePlace({ root, lock }, options);
+      swept += 1;
+    } catch (error) {
+      await lock.release();
+      options.log.warn({ folder: root, what: messageOf(error) }, 'a proof left something behind');
+    }
+  }
+  return swept;
+}
+
+/** Undefined where somebody is at it, or has just removed it. */
+async function lockLeft(root: string): Promise<FileLock | undefined> {
+  try {
+    return await lockFile(path.join(root, LOCK_FILE));
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

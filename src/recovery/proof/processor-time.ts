@@ -1,0 +1,51 @@
+/** How much processor time was used by this process, by what it started, and by a mount service. */
+import fs from 'node:fs/promises';
+import path from 'node:path';
+
+/** `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Node runs on. */
+const MS_PER_TICK = 10;
+
+/** Of this process, and of its children (and theirs) that have ended: servers of copies too, once they are stopped. */
+export async function ownProcessorMs(): Promise<number> {
+  const known = await processorMsOf('self');
+  if (known !== undefined) return known;
+  // Not on Linux: then of this process alone.
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Of the process whose words go into the log of this folder, which is how a mount service is known; 0 where none runs. */
+export async function serviceProcessorMs(serviceFolder: string): Promise<number> {
+  const log = path.join(serviceFolder, 'log');
+  const names = await fs.readdir('/proc').catch(() => []);
+  const used = await Promise.all(
+    names
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (pid) => ((await writesTo(pid, log)) ? ((await processorMsOf(pid)) ?? 0) : 0)),
+  );
+  return used.reduce((sum, one) => sum + one, 0);
+}
+
+async function writesTo(pid: string, file: string): Promise<boolean> {
+  try {
+    return (await fs.readlink(`/proc/${pid}/fd/1`)) === file;
+  } catch {
+    // Another user's, or gone meanwhile.
+    return false;
+  }
+}
+
+/** proc(5): the name in parentheses may hold anything, so the fields are counted from the last `)`. */
+async function processorMsOf(pid: string): Promise<number | undefined> {
+  try {
+    const text = await fs.readFile(`/proc/${pid}/stat`, 'latin1');
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) * MS_PER_TICK;
+  } catch {
+    // Gone between two looks, or a system without /proc.
+    return undefined;
+  }
+}
