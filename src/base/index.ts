@@ -18,6 +18,7 @@ export * from './posix/entry-table.ts';
 export * from './posix/file-lock.ts';
 export * from './posix/inotify.ts';
 export * from './posix/metadata.ts';
+export * from './posix/sparse.ts';
 export * from './posix/special-files.ts';
 export * from './posix/times.ts';
 export * from './posix/xattrs.ts';

@@ -44,6 +44,11 @@ export class PlacedFiles {
     }
   }
 
+  /** Zeros of a file that is new: it is only made. */
+  leaveHole(file: number): void {
+    this.#opened(file);
+  }
+
   /** Gives a file that holds everything its size and metadata, and closes it. */
   finish(file: number, owner: ApplyOptions['owner']): MetadataFailure[] {
     const finish = this.#files[file]?.finish;

@@ -3,6 +3,7 @@ import type { Sealer } from '../crypto/sealer.ts';
 import type { Decompressor } from '../crypto/zstd-context.ts';
 import { systemErrorFacts } from '../writer/messages.ts';
 import { blobsOf } from './decode-job.ts';
+import { isAllZero } from './holes.ts';
 import { openBlob } from './open-blob.ts';
 import { PlacedFiles } from './placed-files.ts';
 import { type PlacedOutcome, type PlacingJob, planOf } from './placing-job.ts';
@@ -37,8 +38,9 @@ export function runPlacingJob(
       outcome.failures.push({ file, error: facts });
     }
   };
-  const placeOne = (file: number, bytes: Buffer, offset: number) => {
-    placed.write(file, bytes, offset);
+  const placeOne = (file: number, bytes: Buffer, offset: number, isHole: boolean) => {
+    if (isHole && files[file]?.how !== 'update') placed.leaveHole(file);
+    else placed.write(file, bytes, offset);
     left[file] = (left[file] as number) - 1;
     if (left[file] !== 0) return;
     if (files[file]?.finish) {
@@ -53,9 +55,12 @@ export function runPlacingJob(
       const own = sealed.subarray(blob.offset, blob.offset + blob.length);
       const bytes = openOrNot(() => openBlob(sealer, blob, job.stretch.packId, own, decompressor));
       if (bytes) outcome.whole[number] = 1;
+      // A sparse file has one blob of zeros at very many places.
+      const isRepeated = pieces[next + 1]?.blob === number;
+      const isHole = isRepeated && bytes !== undefined && isAllZero(bytes);
       for (; pieces[next]?.blob === number; next += 1) {
         const { file, offset } = pieces[next] as { file: number; offset: number };
-        if (bytes) attempt(file, () => placeOne(file, bytes, offset));
+        if (bytes) attempt(file, () => placeOne(file, bytes, offset, isHole));
       }
     }
   } finally {

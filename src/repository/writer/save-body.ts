@@ -1,9 +1,11 @@
 /** Bodies that the main thread reads: streams, and files so large that one worker alone would take too long. */
 import fs from 'node:fs/promises';
+import { FileHoles } from '#base';
 import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createCutter } from '../chunking/cutter.ts';
 import type { Cutting } from '../chunking/cutting.ts';
 import { chunkingOfFile } from '../chunking/paged-file.ts';
+import { ContentBody, chunkBytesInZeros } from './content-body.ts';
 import { IdList } from './id-list.ts';
 import { hasChanged, READ_FLAGS, requireRegularFile } from './read-file.ts';
 import { SLAB_BYTES, Slab, type SlabMemory } from './slab.ts';
@@ -35,6 +37,7 @@ export class BodySaver {
   readonly #largeFiles = new Gate(LARGE_FILES_AT_ONCE);
   /** Windows are some MiB each: used again. */
   readonly #windows: ChunkWindow[] = [];
+  #zeroChunkBytes: number | undefined;
 
   constructor({ queue, memory, wake, secret, cutting, maxSlabs }: BodySaverParts) {
     this.#cutting = cutting;
@@ -48,7 +51,7 @@ export class BodySaver {
   saveStream(parts: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
     return chunking.kind === 'fixed'
       ? this.#saveFixed(parts, chunking.sizeBytes)
-      : this.#saveByContent(parts);
+      : this.#saveStreamByContent(parts);
   }
 
   /** A few at once, each of which all workers work on: more would only take memory. */
@@ -77,8 +80,13 @@ export class BodySaver {
       const chunking = chunkingOfFile(file.fd, stat.size, this.#cutting);
       const saved =
         chunking.kind === 'fixed'
-          ? await this.#saveRanges(path, stat.size, chunking.sizeBytes)
-          : await this.#saveByContent(partsOf(file));
+          ? await this.#saveRanges(
+              path,
+              new FileHoles(file.fd, stat.size),
+              stat.size,
+              chunking.sizeBytes,
+            )
+          : await this.#saveByContent(file, new FileHoles(file.fd, stat.size));
       const isOtherSize = saved.sizeBytes !== expectedSizeBytes;
       return { ...saved, isChanged: isOtherSize || hasChanged(await file.stat(), expectedMtimeMs) };
     } finally {
@@ -87,10 +95,21 @@ export class BodySaver {
   }
 
   /** Nothing has to be looked for: each worker reads a part by itself. */
-  async #saveRanges(path: Buffer, sizeBytes: number, chunkBytes: number): Promise<SavedContent> {
+  async #saveRanges(
+    path: Buffer,
+    holes: FileHoles,
+    sizeBytes: number,
+    chunkBytes: number,
+  ): Promise<SavedContent> {
     const saved = new SlabResults();
     const step = Math.max(chunkBytes, RANGE_BYTES - (RANGE_BYTES % chunkBytes));
     for (let offset = 0; offset < sizeBytes; offset += step) {
+      const zeros = Math.floor((holes.endAt(offset) - offset) / step);
+      if (zeros > 0) {
+        await this.#saveZeros(chunkBytes, (zeros * step) / chunkBytes, saved);
+        offset += (zeros - 1) * step;
+        continue;
+      }
       await this.#slabs.enter();
       const length = Math.min(step, sizeBytes - offset);
       const result = this.#queue.addRange({ path, offset, length, chunkBytes });
@@ -100,40 +119,78 @@ export class BodySaver {
     return await saved.all();
   }
 
-  async #saveByContent(parts: AsyncIterable<Uint8Array>): Promise<SavedContent> {
+  async #saveStreamByContent(parts: AsyncIterable<Uint8Array>): Promise<SavedContent> {
+    return this.#cutByContent(async (body) => {
+      for await (const part of parts) {
+        for (let at = 0; at < part.length; ) {
+          const room = body.window.room();
+          const taken = part.subarray(at, at + room.length);
+          room.set(taken);
+          body.window.filled(taken.length);
+          at += taken.length;
+          await body.takeChunks(false);
+        }
+      }
+    });
+  }
+
+  /** What lies in a hole where a chunk begins isn't read: the cuts in zeros are known. */
+  async #saveByContent(file: fs.FileHandle, holes: FileHoles): Promise<SavedContent> {
+    return this.#cutByContent(async (body, saved) => {
+      const { window } = body;
+      const zeroChunkBytes = this.#zeroChunkOf(window);
+      for (let at = 0; ; ) {
+        const zeros = Math.floor((holes.endAt(body.cutBytes) - body.cutBytes) / zeroChunkBytes);
+        if (zeros > 0) {
+          await body.sendChunks();
+          await this.#saveZeros(zeroChunkBytes, zeros, saved);
+          body.cutBytes += zeros * zeroChunkBytes;
+          // Zeros of the hole that were read already.
+          window.restart();
+          at = body.cutBytes;
+        }
+        const room = window.room();
+        const length = Math.min(READ_BYTES, room.length);
+        const { bytesRead } = await file.read(room, 0, length, at);
+        if (bytesRead === 0) return;
+        window.filled(bytesRead);
+        at += bytesRead;
+        await body.takeChunks(false);
+      }
+    });
+  }
+
+  async #cutByContent(
+    read: (body: ContentBody, saved: SlabResults) => Promise<void>,
+  ): Promise<SavedContent> {
     const window =
       this.#windows.pop() ??
       new ChunkWindow(createCutter({ kind: 'content' }, this.#secret, this.#cutting.style));
     const saved = new SlabResults();
+    const body = new ContentBody(window, this.#memory, (slab) => this.#send(slab, saved));
     window.restart();
-    let slab = new Slab(SLAB_BYTES, this.#memory);
-    const takeChunks = async (ended: boolean) => {
-      for (let chunk = window.next(ended); chunk; chunk = window.next(ended)) {
-        if (!slab.fits(chunk.length)) {
-          await this.#send(slab, saved);
-          slab = new Slab(SLAB_BYTES, this.#memory);
-        }
-        slab.add(chunk);
-        slab.endChunk();
-      }
-    };
     try {
-      for await (const part of parts) {
-        for (let at = 0; at < part.length; ) {
-          const room = window.room();
-          const taken = part.subarray(at, at + room.length);
-          room.set(taken);
-          window.filled(taken.length);
-          at += taken.length;
-          await takeChunks(false);
-        }
-      }
-      await takeChunks(true);
-      if (!slab.isEmpty) await this.#send(slab, saved);
+      await read(body, saved);
+      await body.takeChunks(true);
+      await body.sendChunks();
       return await saved.all();
     } finally {
       this.#windows.push(window);
     }
+  }
+
+  /** So long is each chunk where there is nothing but zeros. */
+  #zeroChunkOf(window: ChunkWindow): number {
+    this.#zeroChunkBytes ??= chunkBytesInZeros(window);
+    return this.#zeroChunkBytes;
+  }
+
+  /** A chunk of zeros, so many times. */
+  async #saveZeros(chunkBytes: number, times: number, saved: SlabResults): Promise<void> {
+    const slab = new Slab(chunkBytes, this.#memory);
+    slab.add(Buffer.alloc(chunkBytes));
+    slab.endChunk();
+    await this.#send(slab, saved, times);
   }
 
   /** Parts are copied once, into the slab that goes to a worker. */
@@ -158,11 +215,14 @@ export class BodySaver {
   }
 
   /** Resolves when the slab is on its way; waits while too many are. */
-  async #send(slab: Slab, saved: SlabResults): Promise<void> {
+  async #send(slab: Slab, saved: SlabResults, times = 1): Promise<void> {
     await this.#slabs.enter();
     const result = this.#queue.addChunks(slab.bytes(), slab.lengths);
     this.#wake();
-    await saved.add(result.finally(() => this.#slabs.leave()));
+    await saved.add(
+      result.finally(() => this.#slabs.leave()),
+      times,
+    );
   }
 }
 
@@ -188,16 +248,6 @@ class Gate {
   }
 }
 
-/** The pieces of a file. The memory is used again for the next one. */
-async function* partsOf(file: fs.FileHandle): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, null);
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
-
 /** What became of a body's slabs, in their order, whichever worker is first. */
 class SlabResults {
   readonly #ids = new IdList();
@@ -206,11 +256,12 @@ class SlabResults {
   #last: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | undefined;
 
-  /** Throws where one before has failed already: nothing more needs to be read. */
-  async add(result: Promise<SavedContent>): Promise<void> {
+  /** `times`: so often is it there. Throws where one before has failed already: nothing more needs to be read. */
+  async add(result: Promise<SavedContent>, times = 1): Promise<void> {
     this.#last = Promise.all([result, this.#last]).then(([saved]) => {
-      this.#ids.push(saved.ids);
-      this.#sizeBytes += saved.sizeBytes;
+      const { ids } = saved;
+      this.#ids.push(times === 1 ? ids : Buffer.alloc(ids.length * times, ids));
+      this.#sizeBytes += saved.sizeBytes * times;
       this.#newBytes += saved.newBytes;
     });
     this.#last.catch((error) => {

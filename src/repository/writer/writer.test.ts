@@ -54,6 +54,45 @@ describe('what is saved', () => {
     expect(content.readUInt32LE(65 * MIB + 100)).toBe(65 * MIB);
   });
 
+  test.each([{ kind: 'content' }, { kind: 'fixed', sizeBytes: 100_000 }] as const)(
+    'of holes is what reading their zeros would give ($kind)',
+    async (chunking) => {
+      const isFixed = chunking.kind === 'fixed';
+      const writer = await bench.open(isFixed ? { fixedChunkBytes: chunking.sizeBytes } : {});
+      const sizeBytes = 150 * MIB + 777;
+      const { path: where } = bench.file('sparse', '');
+      const file = fs.openSync(where, 'r+');
+      fs.ftruncateSync(file, sizeBytes);
+      // Data at places that fit nothing, holes shorter and longer than a chunk, and one at the end.
+      for (const [at, bytes] of [
+        [5000, 3 * MIB],
+        [7 * MIB + 4097, 100],
+        [31 * MIB, 20 * MIB + 12_345],
+        [110 * MIB + 1, 2 * MIB],
+      ] as const) {
+        fs.writeSync(file, randomBytes(bytes), 0, bytes, at);
+      }
+      fs.closeSync(file);
+      const saved = await writer.saveFile(where, sizeBytes);
+      const bytes = fs.readFileSync(where);
+      const read = await writer.saveStream(pieces(bytes, MIB), chunking);
+      expect(saved.sizeBytes).toBe(sizeBytes);
+      expect(saved.ids.equals(read.ids)).toBe(true);
+      expect(read.newBytes).toBe(0);
+      await writer.finish();
+    },
+  );
+
+  test('of a file of 256 GiB without data takes no time', async () => {
+    const writer = await bench.open();
+    const { path: where } = bench.file('huge', '');
+    fs.truncateSync(where, 256 * 1024 * MIB);
+    const saved = await writer.saveFile(where, 256 * 1024 * MIB);
+    expect(saved.sizeBytes).toBe(256 * 1024 * MIB);
+    expect(saved.newBytes).toBeLessThanOrEqual(8 * MIB);
+    await writer.finish();
+  }, 20_000);
+
   test('of fixed size where that is asked for, of any file of a MiB and more', async () => {
     const writer = await bench.open({ fixedChunkBytes: 100_000 });
     for (const bytes of [MIB, 65 * MIB + 1]) {
