@@ -17,7 +17,7 @@ import {
   type WriterStats,
 } from '#repository';
 import type { CaptureEvent } from '#sources';
-import { compileExclusion, describeFailure, walkFolders } from '#sources/files';
+import { describeFailure, walkElsewhere } from '#sources/files';
 import { errors } from './errors.ts';
 import type { Problem } from './problems.ts';
 import { type ReadAhead, readAhead } from './read-ahead.ts';
@@ -217,11 +217,7 @@ async function* eventsOf(
     }
     found += 1;
     yield* foldersAbove(one, given);
-    const walk = walkFolders(root, {
-      signal: options.signal,
-      exclusion: compileExclusion([...(options.exclude ?? [])]),
-      oneFileSystem: options.oneFileSystem ?? false,
-    });
+    const walk = walkElsewhere(root, options);
     for await (const event of walk) yield inside(event);
   }
   if (found === 0)

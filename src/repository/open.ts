@@ -14,6 +14,7 @@ import { OpenedRepository } from './opened-repository.ts';
 import type { Repository } from './repository.ts';
 import { withRetries } from './storage/retry.ts';
 import type { Storage } from './storage/storage.ts';
+import { type Unlocked, unlockRepository } from './unlock.ts';
 
 export type OpenOptions = {
   storage: Storage;
@@ -32,10 +33,7 @@ export type OpenOptions = {
  * `repository/wrong-password`, `repository/no-keys`, `repository/newer-format`, `repository/bad-config`.
  */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
-  returnLargeMemory();
-  const storage = withRetries(options.storage);
-  if (!(await hasConfig(storage))) throw errors.noRepository([storage.location]);
-  return await openWithKey(storage, await openMasterKey(storage, options.password), options);
+  return await openUnlocked(await unlockRepository(options.storage, options.password), options);
 }
 
 /**
@@ -47,14 +45,17 @@ export async function reopenRepository(
 ): Promise<Repository> {
   returnLargeMemory();
   const { masterKey } = options;
-  return await openWithKey(withRetries(options.storage), { masterKey, keyId: '' }, options);
+  // No key file was opened.
+  return await openUnlocked(
+    { storage: withRetries(options.storage), masterKey, keyId: '' },
+    options,
+  );
 }
 
-/** `keyId`: of the key file that the password opened; empty where none was. */
-async function openWithKey(
-  storage: Storage,
-  { masterKey, keyId }: { masterKey: MasterKey; keyId: string },
-  options: Omit<OpenOptions, 'password' | 'storage'>,
+/** The second step of `openRepository`. Throws `repository/newer-format`, `repository/bad-config`. */
+export async function openUnlocked(
+  { storage, masterKey, keyId }: Unlocked,
+  options: Omit<OpenOptions, 'password' | 'storage'> = {},
 ): Promise<Repository> {
   const sealer = new Sealer(masterKey);
   const config = await readConfig(storage, sealer);

@@ -33,17 +33,34 @@ const DEVICE = 120;
 const NS_PER_S = 1_000_000_000n;
 const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
 
+/** Texts as latin1; between names stand NULs, which no name holds. */
+export type EntryTableParts = { folder: string; names: string; records: ArrayBuffer };
+
 export class EntryTable {
   /** Absolute path of the folder. */
   readonly folder: Buffer;
   /** As latin1: one character for each byte. */
   readonly names: string[] = [];
-  readonly #records: Buffer;
+  #records: Buffer;
   #lastDevice: { major: number; minor: number; id: bigint } | undefined;
 
   constructor(folder: Buffer, room: number) {
     this.folder = folder;
     this.#records = Buffer.allocUnsafeSlow(room * RECORD_BYTES);
+  }
+
+  /** The table that another thread took apart. */
+  static of({ folder, names, records }: EntryTableParts): EntryTable {
+    const table = new EntryTable(Buffer.from(folder, 'latin1'), 0);
+    table.#records = Buffer.from(records);
+    if (names !== '') for (const name of names.split('\0')) table.names.push(name);
+    return table;
+  }
+
+  /** To be sent to another thread, `records` with its memory: this table is of no use afterwards. */
+  takeApart(): EntryTableParts {
+    const records = this.#records.buffer as ArrayBuffer;
+    return { folder: this.folder.toString('latin1'), names: this.names.join('\0'), records };
   }
 
   get length(): number {

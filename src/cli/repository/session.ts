@@ -26,7 +26,7 @@ export async function storageFrom(
   location: string,
   options: Record<string, unknown>,
 ): Promise<Storage> {
-  const { openStorage, storageOptionsOf } = await import('#repository');
+  const { openStorage, storageOptionsOf } = await import('#repository/unlock');
   return await openStorage(location, storageOptionsOf(listOf(options.option)));
 }
 
@@ -56,7 +56,7 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
 }
 
 /**
- * Opens, hands over, and closes whatever happens. `meanwhile` is begun while the key is derived from the password, in
+ * Opens, hands over, and closes whatever happens. Everything else is loaded, and `meanwhile` begun, while the key is derived from the password in
  * another thread: what is loaded then takes no time.
  */
 export async function withRepository<T>(
@@ -76,15 +76,14 @@ export async function withRepositoryAt<T>(
   options: Record<string, unknown> = {},
   meanwhile?: () => Promise<unknown>,
 ): Promise<T> {
-  const { openRepository } = await import('#repository');
-  const opening = openRepository({
-    storage: await storageFrom(location, options),
-    password,
-    ...(options.cache === false && { cache: false }),
-  });
-  // Its failure is told by whoever needs it.
+  const { unlockRepository } = await import('#repository/unlock');
+  const unlocking = unlockRepository(await storageFrom(location, options), password);
+  // The failure of either is told by whoever needs it.
+  unlocking.catch(() => {});
   meanwhile?.().catch(() => {});
-  const repository = await opening;
+  const { openUnlocked } = await import('#repository');
+  const unlocked = await unlocking;
+  const repository = await openUnlocked(unlocked, options.cache === false ? { cache: false } : {});
   try {
     return await work(repository);
   } finally {

@@ -38,14 +38,22 @@ export async function* walkFolders(
   root: Buffer,
   options: WalkOptions,
 ): AsyncGenerator<CaptureEvent> {
-  const { changedDirectories, signal } = options;
-  signal.throwIfAborted();
+  options.signal.throwIfAborted();
   const metadata = readMetadata(root);
   yield entryEvent(root, '', metadata);
-  if (metadata.kind !== 'dir') return;
+  if (metadata.kind === 'dir') yield* walkBelow(root, metadata.deviceId, options);
+}
+
+/** All but the event of the root itself, which lies on that device. */
+export async function* walkBelow(
+  root: Buffer,
+  rootDevice: bigint,
+  options: WalkOptions,
+): AsyncGenerator<CaptureEvent> {
+  const { changedDirectories, signal } = options;
   const needed = changedDirectories && withAncestors(changedDirectories);
   const pause = slices(signal);
-  const walk: Walk = { root, rootDevice: metadata.deviceId, options, needed, pause };
+  const walk: Walk = { root, rootDevice, options, needed, pause };
   const stack = [yield* giveFolder(walk, '')];
   for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
     const folder = frame.folders[frame.next];
