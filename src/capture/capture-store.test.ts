@@ -169,6 +169,30 @@ describe('capture of a store', () => {
     await (await repository.lock('exclusive')).release();
   });
 
+  it('closes what was begun where the lock is refused', async () => {
+    const place = path.join(home, 'unlockable');
+    const unlockable = await createRepository({
+      storage: await openStorage(place),
+      password: new Secret('capture'),
+      scrypt: { N: 1024, r: 8, p: 1 },
+    });
+    await fs.rm(path.join(place, 'locks'), { recursive: true, force: true });
+    await fs.writeFile(path.join(place, 'locks'), 'no folder');
+    const closed: string[] = [];
+    const streaming = streamingSource(Buffer.alloc(10));
+    const source: Source = {
+      ...streaming,
+      capture: async (...words) => ({
+        ...(await streaming.capture(...words)),
+        close: async () => void closed.push('capture'),
+      }),
+    };
+    const captured = captureStore({ repository: unlockable, source, store, context: context() });
+    await expect(captured).rejects.toThrow(/locks/);
+    expect(closed).toEqual(['capture']);
+    await unlockable.close();
+  });
+
   it('cuts streams into fixed chunks and maps their blocks, whatever the order of entries', async () => {
     const pages = Buffer.alloc(100_000);
     for (let at = 0; at < pages.length; at += 4) pages.writeUInt32LE(at, at);

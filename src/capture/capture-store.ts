@@ -12,7 +12,14 @@ import {
   type WriterStats,
   writeCapture,
 } from '#repository';
-import type { Capture, CaptureOutcome, Source, SourceContext, StoreSettings } from '#sources';
+import type {
+  CaptureOptions,
+  CaptureOutcome,
+  Source,
+  SourceContext,
+  StoreSettings,
+} from '#sources';
+import { type BegunCapture, beginCapture } from './begin-capture.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
 import { treeDifference } from './snapshot/previous-tree.ts';
@@ -46,48 +53,64 @@ const LOCK_WITHIN_MS = 60_000;
  * stored no snapshot. Holds a shared lock on the repository all the time; with `changedDirectories` it is one that lingers.
  */
 export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Promise<CaptureRecord> {
-  const { repository, source, store } = options;
-  // Where a watcher says what changed, the next capture is often but a second away.
-  const lingers = options.changedDirectories !== undefined;
-  const lock = await repository.lock('shared', { waitMs: LOCK_WITHIN_MS, lingers });
-  const context = {
-    ...options.context,
-    signal: AbortSignal.any([options.context.signal, lock.signal]),
-  };
+  const startedAtMs = systemClock.nowMs();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.context.signal, stop.signal]);
+  const context = { ...options.context, signal };
+  // The source gets ready while others are given time to see the lock.
+  const beginning = beginCapture(options.source, options.store, requestOf(options), context);
+  beginning.catch(() => {});
+  const lock = await lockFor(options).catch(async (error) => {
+    stop.abort(error);
+    await beginning.then(({ capture }) => capture.close()).catch(() => {});
+    throw error;
+  });
+  const onLockLost = () => stop.abort(lock.signal.reason);
+  lock.signal.addEventListener('abort', onLockLost);
+  if (lock.signal.aborted) onLockLost();
   try {
-    // A directory that couldn't be read last time looks empty there: only a full look finds out.
-    const changed = options.previous?.problemCount === 0 ? options.changedDirectories : undefined;
-    const capture = await source.capture(
-      store,
-      {
-        hasPrevious: options.previous !== undefined,
-        takesFolders: true,
-        ...(options.previous && changed && { changedDirectories: changed }),
-      },
-      context,
-    );
+    const begun = await beginning;
     try {
-      const record = await storeCapture(options, context, capture, lock);
-      await capture.close();
+      const record = await storeCapture(options, { ...begun, context, lock, startedAtMs });
+      await begun.capture.close();
       return record;
     } catch (error) {
       // What failed first is what must be told.
-      await capture.close().catch(() => {});
+      await begun.capture.close().catch(() => {});
       throw error;
     }
   } finally {
+    lock.signal.removeEventListener('abort', onLockLost);
     await lock.release();
   }
 }
 
+function lockFor<Own>({ repository, changedDirectories }: CaptureStoreOptions<Own>) {
+  // Where a watcher says what changed, the next capture is often but a second away.
+  const lingers = changedDirectories !== undefined;
+  return repository.lock('shared', { waitMs: LOCK_WITHIN_MS, lingers });
+}
+
+function requestOf<Own>({
+  previous,
+  changedDirectories,
+}: CaptureStoreOptions<Own>): CaptureOptions {
+  // A directory that couldn't be read last time looks empty there: only a full look finds out.
+  const changed = previous?.problemCount === 0 ? changedDirectories : undefined;
+  return {
+    hasPrevious: previous !== undefined,
+    takesFolders: true,
+    ...(previous && changed && { changedDirectories: changed }),
+  };
+}
+
+type Running = BegunCapture & { context: SourceContext; lock: RepositoryLock; startedAtMs: number };
+
 async function storeCapture<Own>(
   options: CaptureStoreOptions<Own>,
-  context: SourceContext,
-  capture: Capture,
-  heldLock: RepositoryLock,
+  { capture, events, context, lock, startedAtMs }: Running,
 ): Promise<CaptureRecord> {
   const { repository, store, previous, crashPoint = noCrash } = options;
-  const startedAtMs = systemClock.nowMs();
   const id = timedId(startedAtMs);
   const address: StoreAddress = {
     environment: store.environment,
@@ -97,7 +120,7 @@ async function storeCapture<Own>(
   const recent = recentTrees(repository);
   const before = previous && (await recent.rootOf(previous.snapshot));
   const blockMap = openBlockMapWriter(repository, address, id);
-  const writer = await openWriter(repository, { heldLock });
+  const writer = await openWriter(repository, { heldLock: lock });
   let captured: CapturedTree;
   let outcome: CaptureOutcome;
   let stats: WriterStats;
@@ -105,7 +128,7 @@ async function storeCapture<Own>(
     captured = await captureTree({
       repository,
       writer,
-      events: capture.events(),
+      events,
       ...(previous &&
         before && {
           previous: {
