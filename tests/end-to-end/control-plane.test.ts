@@ -127,6 +127,7 @@ stores:
   orders: {type: postgres, url: "\${ORDERS_URL}", protect: continuous, keep: 30d}
   uploads: {type: files, path: "${folder}/uploads", protect: continuous, keep: 30d}
   cache: {type: files, path: /tmp, protect: none, because: rebuilt at login}
+proofs: {quiet: 1h}
 `,
   );
 });

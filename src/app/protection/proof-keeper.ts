@@ -8,6 +8,7 @@ import { listPoints, listProofs, saveProof } from '#catalog';
 import type { ProofSettings } from '#environment';
 import {
   chooseProof,
+  LEAST_READ_BYTES_A_DAY,
   nextAllowedMs,
   type ProofTarget,
   proofOfNothing,
@@ -122,15 +123,16 @@ export class ProofKeeper {
 
   /** What it waits for, in words; undefined: for nothing. */
   async #obstacle({ isDue }: ProofTarget, settings: ProofSettings): Promise<string | undefined> {
+    const newest = this.#options.newest();
+    const storeBytes = newest.reduce((sum, { statistics }) => sum + statistics.bytes, 0);
     const unmountable = await whyNoMount();
-    if (unmountable !== undefined) {
+    // So little may be written out each time.
+    if (unmountable !== undefined && storeBytes > LEAST_READ_BYTES_A_DAY) {
       return `somebody, for nothing can be mounted here (${unmountable}): holdfast prove`;
     }
     const nowMs = systemClock.nowMs();
-    const allowedMs = nextAllowedMs(await this.#spent(), settings, {
-      storeBytes: this.#options.newest().reduce((sum, { statistics }) => sum + statistics.bytes, 0),
-      ...{ isDue, nowMs },
-    });
+    const spent = await this.#spent();
+    const allowedMs = nextAllowedMs(spent, settings, { storeBytes, isDue, nowMs });
     if (allowedMs > nowMs) return `what proofs may cost, for ${formatDuration(allowedMs - nowMs)}`;
     if (settings.quietMs === 0) return undefined;
     const { activity } = this.#options.context;

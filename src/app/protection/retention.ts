@@ -28,6 +28,7 @@ import {
 } from '#repository';
 import type { ProtectionContext } from './context.ts';
 import { CATALOG_STORE, INFRASTRUCTURE_STORE } from './own-sources.ts';
+import { removeProofs } from './proof-retention.ts';
 import { expiredCaptures } from './retention-policy.ts';
 import type { StoreProtection } from './store-protection.ts';
 
@@ -35,6 +36,7 @@ export type RetentionOutcome = {
   captures: number;
   points: number;
   pieces: number;
+  proofs: number;
 };
 
 /** The catalog is kept as a whole each time: of interest is the newest. */
@@ -66,7 +68,8 @@ export async function applyRetention(
     // Between snapshot and record of a capture under way, it would take the snapshot for one without a record.
     await store.paused(() => removeUnrecorded(context.repository, store.address));
   }
-  return { captures: expired.length, points, pieces };
+  const proofs = await removeProofs(context, nowMs);
+  return { captures: expired.length, points, pieces, proofs };
 }
 
 async function expiredOf(
