@@ -92,8 +92,8 @@ class Check {
     await this.#checkIndexes();
     await this.#checkLostOriginals();
     const packSizes = await this.#checkPacks();
-    if (this.#selection) await this.#checkData(this.#selection, packSizes);
-    await this.#checkTrees(snapshots);
+    if (this.#selection) await this.#checkDataAndTrees(this.#selection, packSizes, snapshots);
+    else await this.#checkTrees(snapshots, this.#progress);
     await this.#checkJournals();
     for (const { name, what } of this.#repository.parity.mends.slice(mendedBefore)) {
       report.mended.push({ name, what });
@@ -218,7 +218,34 @@ class Check {
     return stored;
   }
 
-  async #checkData(selection: ReadSelection, packSizes: Map<string, number>): Promise<void> {
+  /** The trees are walked here while threads verify the packs of data, once those of trees are whole or named. */
+  async #checkDataAndTrees(
+    selection: ReadSelection,
+    packSizes: Map<string, number>,
+    snapshots: readonly Snapshot[],
+  ): Promise<void> {
+    let trees: Promise<{ error?: unknown }> | undefined;
+    const begin = () => {
+      trees = this.#checkTrees(snapshots, silent).then(
+        () => ({}),
+        (error) => ({ error }),
+      );
+    };
+    let walked: { error?: unknown } | undefined;
+    try {
+      await this.#checkData(selection, packSizes, begin);
+    } finally {
+      // Nothing goes on after the lock is released.
+      walked = await trees;
+    }
+    if (walked && 'error' in walked) throw walked.error;
+  }
+
+  async #checkData(
+    selection: ReadSelection,
+    packSizes: Map<string, number>,
+    onTreesRead: () => void,
+  ): Promise<void> {
     const { checked } = this.#report;
     const read = await readData(this.#repository, selection, packSizes, {
       signal: this.#signal,
@@ -227,16 +254,17 @@ class Check {
       mended: (file) => this.#report.mended.push(file),
       note: (note) => this.#report.notes.push(note),
       lose: (key) => this.#lost.add(key),
+      onTreesRead,
     });
     Object.assign(checked, read);
   }
 
-  async #checkTrees(snapshots: readonly Snapshot[]): Promise<void> {
-    this.#progress({ step: 'walking trees' });
+  async #checkTrees(snapshots: readonly Snapshot[], progress: ProgressListener): Promise<void> {
+    progress({ step: 'walking trees' });
     const roots = new Set(snapshots.map(({ tree }) => tree));
     const reach = await reachableBlobs(this.#repository, roots, {
       signal: this.#signal,
-      onTrees: (doneItems) => this.#progress({ step: 'walking trees', doneItems }),
+      onTrees: (doneItems) => progress({ step: 'walking trees', doneItems }),
     });
     this.#report.checked.trees = reach.trees;
     this.#report.checked.blobs = reach.used.count;

@@ -24,6 +24,8 @@ export type DataListener = {
   note: (note: string) => void;
   /** A blob of which no copy is left whole. */
   lose: (key: string) => void;
+  /** Called once: the packs of trees are done, those of data come now. */
+  onTreesRead: () => void;
 };
 
 export type DataRead = Pick<
@@ -85,14 +87,23 @@ class Reading {
       doneBytes += unit.sizeBytes;
       progress({ step: 'reading packs', doneBytes, totalBytes });
     };
-    const isLarge = ({ sizeBytes }: ReadUnit) => sizeBytes > LARGE_FILE_BYTES;
-    await inLanes(
-      chosen.filter((unit) => !isLarge(unit)),
-      FILES_AT_ONCE,
-      readOne,
-    );
-    await inLanes(chosen.filter(isLarge), 1, readOne);
+    const { trees, small, large } = this.#grouped(chosen);
+    await inLanes(trees, FILES_AT_ONCE, readOne);
+    this.#listener.onTreesRead();
+    await inLanes(small, FILES_AT_ONCE, readOne);
+    await inLanes(large, 1, readOne);
     noteMade(this.#listener, 'pack', this.#newParity, 'had no parity, which was made now');
+  }
+
+  #grouped(units: readonly ReadUnit[]): Record<'trees' | 'small' | 'large', ReadUnit[]> {
+    const groups = { trees: [] as ReadUnit[], small: [] as ReadUnit[], large: [] as ReadUnit[] };
+    const { index } = this.#repository;
+    for (const unit of units) {
+      if (unit.packId !== undefined && index.beginsWithTree(unit.packId)) groups.trees.push(unit);
+      else if (unit.sizeBytes > LARGE_FILE_BYTES) groups.large.push(unit);
+      else groups.small.push(unit);
+    }
+    return groups;
   }
 
   async #readPack(unit: ReadUnit, packId: string): Promise<void> {

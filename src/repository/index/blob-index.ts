@@ -108,6 +108,13 @@ export class BlobIndex {
     return this.#packs.idOf(number);
   }
 
+  /** Programs of today keep trees and data apart: one blob tells what a pack holds. */
+  beginsWithTree(packId: string): boolean {
+    const number = this.packNumber(packId);
+    const [run] = number < 0 ? [] : this.#packs.runsOf(number);
+    return run !== undefined && this.#table.isTree(run.first);
+  }
+
   *packIds(): Iterable<string> {
     for (let number = 0; number < this.#packs.count; number += 1) yield this.#packs.idOf(number);
   }
