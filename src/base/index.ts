@@ -16,6 +16,7 @@ export * from './posix/allocate.ts';
 export * from './posix/beneath.ts';
 export * from './posix/entry-table.ts';
 export * from './posix/file-lock.ts';
+export * from './posix/inode-flags.ts';
 export * from './posix/inotify.ts';
 export * from './posix/metadata.ts';
 export * from './posix/sparse.ts';

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import type { FileKind, FileMetadata } from '../file-metadata.ts';
+import { KEPT_FLAGS, STATX_ATTRIBUTES_AT } from './inode-flags.ts';
 import { checkedCall, libcFunction } from './libc.ts';
 import { completeMetadata, kindOf } from './metadata.ts';
 
@@ -22,6 +23,8 @@ const LINKS = 0;
 const UID = 4;
 const GID = 8;
 const MODE = 12;
+/** Two bytes that the kernel leaves free: the flags of the inode are put there. */
+const FLAGS = 14;
 const INODE = 16;
 const SIZE = 24;
 const ATIME = 48;
@@ -149,6 +152,7 @@ export class EntryTable {
       links: BigInt(this.links(entry)),
       sizeBytes: this.#records.readBigUInt64LE(at + SIZE),
       device: this.#device(at + OWN_DEVICE),
+      inodeFlags: this.#records.readUInt8(at + FLAGS),
     });
   }
 
@@ -219,6 +223,7 @@ function lookUpAt(folder: number, name: string, record: Buffer): void {
   const answer = statx(folder, nameMemory, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statxMemory);
   if (answer !== 0) checkedCall(answer, 'statx', Buffer.from(name, 'latin1'));
   statxMemory.copy(record, 0, KEPT_FROM, KEPT_FROM + RECORD_BYTES);
+  record[FLAGS] = (statxMemory[STATX_ATTRIBUTES_AT] as number) & KEPT_FLAGS;
 }
 
 /** For systems without that call: the same record by Node's own. */

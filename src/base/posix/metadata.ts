@@ -4,6 +4,14 @@ import { systemCode } from '../errors.ts';
 import type { ExtendedAttribute, FileKind, FileMetadata } from '../file-metadata.ts';
 import { groupName, userName } from './accounts.ts';
 import { pathOfOpen } from './beneath.ts';
+import {
+  flagsAsAttribute,
+  isFlagsAttribute,
+  readInodeFlags,
+  setInodeFlags,
+  setInodeFlagsThere,
+  setOpenInodeFlags,
+} from './inode-flags.ts';
 import { setOpenTimes, setTimes, setTimesThere } from './times.ts';
 import { readXattrs, setOpenXattr, setXattr, setXattrThere } from './xattrs.ts';
 
@@ -40,11 +48,12 @@ export function readMetadata(path: Buffer): FileMetadata {
     links: stat.nlink,
     sizeBytes: stat.size,
     device: stat.rdev,
+    inodeFlags: stat.isFile() || stat.isDirectory() ? readInodeFlags(path) : 0,
   });
 }
 
 /** What one look-up tells; `sizeBytes` and `device` of whatever kind of entry. */
-export type LookedUp = { mode: number } & Required<
+export type LookedUp = { mode: number; inodeFlags: number } & Required<
   Pick<
     FileMetadata,
     | ('uid' | 'gid' | 'mtimeNs' | 'atimeNs' | 'ctimeNs')
@@ -72,6 +81,9 @@ export function completeMetadata(path: Buffer, lookedUp: LookedUp): FileMetadata
     sizeBytes: kind === 'file' ? lookedUp.sizeBytes : 0n,
     xattrs: readXattrs(path),
   };
+  if (kind === 'file' || kind === 'dir') {
+    metadata.xattrs.push(...flagsAsAttribute(lookedUp.inodeFlags));
+  }
   if (kind === 'symlink') metadata.linkTarget = fs.readlinkSync(path, 'buffer');
   if (kind === 'dev' || kind === 'chardev') metadata.device = device;
   return metadata;
@@ -80,6 +92,8 @@ export function completeMetadata(path: Buffer, lookedUp: LookedUp): FileMetadata
 export type ApplyOptions = {
   /** `recorded`: the ids that the metadata holds; an account: everything belongs to it; `current`: left as created. */
   owner: 'recorded' | 'current' | { uid: number; gid: number };
+  /** Also the flags of chattr(1), with which an entry may not be changed or removed afterwards. Default: left out. */
+  inodeFlags?: boolean;
 };
 
 /** A part that couldn't be applied; the rest is. */
@@ -112,6 +126,7 @@ export function applyMetadata(
     permit: (permissions) => fs.chmodSync(path, permissions),
     setXattr: (attribute) => setXattr(path, attribute),
     setTimes: (atimeNs, mtimeNs) => setTimes(path, atimeNs, mtimeNs),
+    setFlags: (attribute) => setInodeFlags(path, attribute),
   });
 }
 
@@ -126,6 +141,7 @@ export function applyMetadataToOpen(
     permit: (permissions) => fs.fchmodSync(file, permissions),
     setXattr: (attribute) => setOpenXattr(file, attribute),
     setTimes: (atimeNs, mtimeNs) => setOpenTimes(file, atimeNs, mtimeNs),
+    setFlags: (attribute) => setOpenInodeFlags(file, attribute),
   });
 }
 
@@ -144,6 +160,7 @@ export function applyMetadataThere(
     permit: (permissions) => fs.chmodSync(path, permissions),
     setXattr: (attribute) => setXattrThere(path, attribute),
     setTimes: (atimeNs, mtimeNs) => setTimesThere(path, atimeNs, mtimeNs),
+    setFlags: (attribute) => setInodeFlagsThere(path, attribute),
   });
 }
 
@@ -153,6 +170,7 @@ type Calls = {
   permit: (permissions: number) => void;
   setXattr: (attribute: ExtendedAttribute) => void;
   setTimes: (atimeNs: bigint, mtimeNs: bigint) => void;
+  setFlags: (attribute: ExtendedAttribute) => void;
 };
 
 function applyBy(
@@ -183,9 +201,13 @@ function applyBy(
   }
   // After permissions: an ACL is an attribute and holds the exact rights of owner, mask and others.
   for (const attribute of metadata.xattrs) {
+    if (isFlagsAttribute(attribute)) continue;
     attempt('xattr', () => calls.setXattr(attribute), attribute.name.toString());
   }
   attempt('times', () => calls.setTimes(metadata.atimeNs, metadata.mtimeNs));
+  // Last: nothing may be changed once an entry is immutable.
+  const flags = options.inodeFlags ? metadata.xattrs.find(isFlagsAttribute) : undefined;
+  if (flags) attempt('xattr', () => calls.setFlags(flags), flags.name.toString());
   return failures;
 }
 

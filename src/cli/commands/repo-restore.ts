@@ -61,6 +61,7 @@ export const command: CommandSpec = {
         existing,
         removeOthers,
         ownerBy,
+        inodeFlags: true,
         ...(typeof options.path === 'string' ? { subpath: options.path } : {}),
         ...(options.include ? { include: listOf(options.include) } : {}),
         ...(options.exclude ? { exclude: listOf(options.exclude) } : {}),

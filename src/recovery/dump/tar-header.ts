@@ -5,6 +5,7 @@
  * so (`hdrcharset=BINARY`).
  */
 import { isUtf8 } from 'node:buffer';
+import { isFlagsAttribute } from '#base';
 import type { TreeNode } from '#repository';
 import { aclText } from './posix-acl.ts';
 
@@ -100,7 +101,8 @@ function extendedRecords(
   if (plainTime(node.mtimeNs) * NS_PER_SECOND !== node.mtimeNs) {
     put('mtime', secondsText(node.mtimeNs));
   }
-  if (!sameAs) for (const { name, value } of node.xattrs) putAttribute(put, name, value);
+  const attributes = sameAs ? [] : node.xattrs.filter((one) => !isFlagsAttribute(one));
+  for (const { name, value } of attributes) putAttribute(put, name, value);
   return records;
 }
 

@@ -44,7 +44,7 @@ type StretchPlan = PlacingPlan & {
 
 type Place = { file: RestoringFile; offset: number; lengthBytes: number };
 
-export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal'> & {
+export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal' | 'inodeFlags'> & {
   report: RestoreReport;
   target: TargetFolder;
   owner: ApplyOptions['owner'];
@@ -262,7 +262,7 @@ export class FileContents implements RestoredContents {
   }
 
   #finish(file: RestoringFile): void {
-    const { report, owner, entryFailed } = this.#options;
+    const { report, owner, inodeFlags = false, entryFailed } = this.#options;
     const { node, relative, damage } = file;
     if (file.failed) {
       this.#files.drop(file);
@@ -271,7 +271,7 @@ export class FileContents implements RestoredContents {
     try {
       if (!file.finished) {
         const failures = this.#files.finish(file, file.sizeBytes, (descriptor) =>
-          applyMetadataToOpen(descriptor, node, { owner }),
+          applyMetadataToOpen(descriptor, node, { owner, inodeFlags }),
         );
         report.metadataFailures(relative, failures);
       }

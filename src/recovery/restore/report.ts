@@ -64,7 +64,7 @@ export class RestoreReport {
     const attributes = this.#privilegedXattrsLost;
     if (attributes > 0) {
       notes.push(
-        `${formatCount(attributes)} attributes of security.* and trusted.* were left out: only root can set them`,
+        `${formatCount(attributes)} attributes of security.* and trusted.*, or flags of chattr, were left out: only root can set them`,
       );
     }
     if (this.sockets > 0) {
@@ -84,5 +84,5 @@ const PART_NAMES: Record<MetadataFailure['part'], string> = {
 };
 
 function isPrivileged(attribute: string | undefined): boolean {
-  return /^(security|trusted)\./.test(attribute ?? '');
+  return /^(security|trusted|holdfast)\./.test(attribute ?? '');
 }

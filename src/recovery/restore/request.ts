@@ -32,6 +32,11 @@ export type RestoreRequest = {
   owner?: string;
   /** How recorded owners are meant: `number` (default) or `name`, where this host knows it; by number where it doesn't. */
   ownerBy?: 'number' | 'name';
+  /**
+   * Also the flags of chattr(1), where root restores: what is immutable then stays so. With `replace` and `update` they
+   * are taken off what is there first. Default: left out, for copies that will be changed and removed.
+   */
+  inodeFlags?: boolean;
   /** For progress, where the caller knows it. */
   expectedBytes?: number;
   progress?: ProgressListener;

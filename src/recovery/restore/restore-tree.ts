@@ -4,10 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import {
   type ApplyOptions,
   applyMetadata,
+  type ExtendedAttribute,
   type FileMetadata,
   findUser,
+  isFlagsAttribute,
   messageOf,
   systemClock,
+  systemCode,
 } from '#base';
 import type { TreeNode } from '#repository';
 import { compileExclusion } from '#sources';
@@ -96,6 +99,7 @@ class TreeRestore {
   /** The first name of each file that has several, by device and inode. */
   readonly #firstNames = new Map<string, string>();
   readonly #furtherNames: { first: string; relative: string }[] = [];
+  readonly #heldFlags: { relative: string; flags: ExtendedAttribute }[] = [];
   #sliceStartMs = systemClock.monotonicMs();
   #progressAtMs = 0;
 
@@ -114,6 +118,7 @@ class TreeRestore {
     this.#contents = makeContents({
       repository: request.repository,
       ...(request.signal ? { signal: request.signal } : {}),
+      ...(request.inodeFlags ? { inodeFlags: true } : {}),
       report: this.#report,
       target,
       owner,
@@ -229,6 +234,7 @@ class TreeRestore {
       try {
         const path = this.#target.entry(directory.relative);
         directory.state = makeDirectory(path, this.#existing);
+        if (directory.state === 'there') this.#allowChanges(directory.relative);
         this.#report.entries += 1;
         if (directory.state === 'made' || this.#existing !== 'skip') this.#made.push(directory);
       } catch (error) {
@@ -245,6 +251,7 @@ class TreeRestore {
     }
     let isUpdate = false;
     try {
+      this.#allowChanges(relative);
       const entry = this.#target.entry(relative);
       const way = clearTheWay(entry, node, this.#request);
       isUpdate = way === 'updatable';
@@ -263,7 +270,17 @@ class TreeRestore {
       this.#entryFailed(relative, error);
       return;
     }
-    await this.#contents.add(path, relative, node, isUpdate);
+    const flags = node.links < 2n ? undefined : node.xattrs.find(isFlagsAttribute);
+    // What is immutable can't be given further names.
+    if (flags && this.#request.inodeFlags) this.#heldFlags.push({ relative, flags });
+    const xattrs = flags ? node.xattrs.filter((one) => one !== flags) : node.xattrs;
+    await this.#contents.add(path, relative, { ...node, xattrs }, isUpdate);
+  }
+
+  /** Of what is there already and is to be changed or replaced. */
+  #allowChanges(relative: string): void {
+    if (!this.#request.inodeFlags || !['replace', 'update'].includes(this.#existing)) return;
+    this.#target.allowChanges(relative);
   }
 
   /** Notes the names of what is linked several times; true where the file itself is restored under another one. */
@@ -287,6 +304,14 @@ class TreeRestore {
         this.#entryFailed(relative, error);
       }
     }
+    for (const { relative, flags } of this.#heldFlags) {
+      try {
+        this.#target.setFlags(relative, flags);
+      } catch (error) {
+        const failure = { part: 'xattr', code: systemCode(error) ?? 'EIO' } as const;
+        this.#report.metadataFailures(relative, [{ ...failure, attribute: flags.name.toString() }]);
+      }
+    }
     for (const { relative, metadata } of this.#made.reverse()) {
       await this.#giveWay();
       if (!metadata) continue;
@@ -299,7 +324,8 @@ class TreeRestore {
   }
 
   #applyMetadata(relative: string, metadata: FileMetadata) {
-    return this.#target.applyMetadata(relative, metadata, { owner: this.#owner });
+    const { inodeFlags = false } = this.#request;
+    return this.#target.applyMetadata(relative, metadata, { owner: this.#owner, inodeFlags });
   }
 
   #entryFailed(relative: string, error: unknown): void {

@@ -5,15 +5,18 @@
 import fs from 'node:fs';
 import {
   type ApplyOptions,
+  allowChanges,
   applyMetadata,
   applyMetadataThere,
   canOpenBeneath,
+  type ExtendedAttribute,
   type FileMetadata,
   kindOf,
   type MetadataFailure,
   O_PATH,
   openBeneath,
   pathOfOpen,
+  setInodeFlags,
 } from '#base';
 import { joinPath } from './paths.ts';
 
@@ -71,6 +74,16 @@ export class TargetFolder {
     } finally {
       fs.closeSync(entry);
     }
+  }
+
+  /** Takes away what keeps an entry that is there from being changed. */
+  allowChanges(relative: string): void {
+    const entry = this.entry(relative);
+    if (fs.lstatSync(entry, { throwIfNoEntry: false })) allowChanges(entry);
+  }
+
+  setFlags(relative: string, flags: ExtendedAttribute): void {
+    setInodeFlags(this.entry(relative), flags);
   }
 
   close(): void {

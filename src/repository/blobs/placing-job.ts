@@ -2,7 +2,13 @@
  * Blobs straight into files: whoever opens a stretch of a pack writes what comes out, so that no byte of it goes from
  * thread to thread. As for decoding, numbers lie in typed arrays: most files of a large tree are small.
  */
-import type { AppliedMetadata, ApplyOptions, ExtendedAttribute, MetadataFailure } from '#base';
+import {
+  type AppliedMetadata,
+  type ApplyOptions,
+  type ExtendedAttribute,
+  isFlagsAttribute,
+  type MetadataFailure,
+} from '#base';
 import type { SystemErrorFacts } from '../writer/messages.ts';
 import type { DecodeJob } from './decode-job.ts';
 
@@ -90,8 +96,12 @@ export function placingJob(
   return { stretch, owner, root: plan.root, paths, files, times, xattrs, pieces };
 }
 
-/** Times that 64 bits can't tell in nanoseconds don't come over: such a file is finished by whoever plans. */
-export function canFinish({ atimeNs, mtimeNs }: AppliedMetadata): boolean {
+/**
+ * Times that 64 bits can't tell in nanoseconds don't come over, and flags may keep a file from being linked: such files
+ * are finished by whoever plans.
+ */
+export function canFinish({ atimeNs, mtimeNs, xattrs }: AppliedMetadata): boolean {
+  if (xattrs.some(isFlagsAttribute)) return false;
   return BigInt.asIntN(64, atimeNs) === atimeNs && BigInt.asIntN(64, mtimeNs) === mtimeNs;
 }
 

@@ -1,5 +1,6 @@
 /** The snapshots of a repository as a read-only file system: what to answer to each question of the kernel. */
 import os from 'node:os';
+import { isFlagsAttribute } from '#base';
 import type { TreeNode } from '#repository';
 import { OPCODE, OPENED } from '../fuse/opcodes.ts';
 import type { FuseAnswer } from '../fuse/reply.ts';
@@ -180,5 +181,6 @@ function validity(node: BrowseNode): { validMs: number } {
 }
 
 function attributesIn(node: BrowseNode) {
-  return node.kind === 'entry' ? node.entry.xattrs : [];
+  if (node.kind !== 'entry') return [];
+  return node.entry.xattrs.filter((attribute) => !isFlagsAttribute(attribute));
 }
