@@ -95,7 +95,8 @@ function rowsOf(storage: StorageKind, times: readonly Times[], sizes: readonly n
     const share = ({ sentBytes = 0 }: Times, at: number) => (sentBytes / (sizes[at] ?? 1)) * 100;
     const values = times.map(share);
     const title = `${storage}: fetched for the first, with index and trees`;
-    rows.push({ title, unit: '% of the database', values, ratios: [] });
+    const ratios = values.slice(1).map((value) => value / (values[0] as number));
+    rows.push({ title, unit: '% of the database', values, ratios });
   }
   return rows;
 }

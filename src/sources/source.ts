@@ -302,6 +302,8 @@ export interface Source<Own = Record<string, unknown>> {
     store: StoreSettings<Own>,
     context: SourceContext,
   ): Promise<JournalPosition | undefined>;
+  /** Paths in a captured tree that are read first, one after another, when it is started: the first pattern before all others. */
+  readonly readFirst?: readonly RegExp[];
   /** Turns a target into a position of the journal, beginning at a base. */
   resolve?(
     base: CaptureOutcome,

@@ -7,6 +7,7 @@ import type { ContentsOptions, RestoredContents } from '../../restore/contents.t
 import type { RestoreRequest, RestoreResult } from '../../restore/request.ts';
 import { restoreTree } from '../../restore/restore-tree.ts';
 import { BlockListWriter, type Cut } from './block-list.ts';
+import { EarlyBlobs } from './early-blobs.ts';
 import { createPageFiles } from './page-store.ts';
 import { tellingFull } from './telling-full.ts';
 
@@ -26,23 +27,25 @@ export type LayOutRequest = Omit<RestoreRequest, 'target' | 'existing' | 'reposi
 /**
  * Folders, links, metadata as a restore makes them, and of each file only its size. Both folders must be absent or
  * empty. Durable when it resolves, but for the files themselves, which hold nothing yet. Rejects as `restoreTree` does, and
- * with `recovery/mount-full`.
+ * with `recovery/mount-full`. `early` is told of every file.
  */
 export async function layOutTree(
   request: LayOutRequest,
   places: LazyPlaces,
+  early: EarlyBlobs = new EarlyBlobs([]),
 ): Promise<RestoreResult> {
-  return await tellingFull(places.state, () => layOut(request, places));
+  return await tellingFull(places.state, () => layOut(request, places, early));
 }
 
 async function layOut(
   request: LayOutRequest,
   { files, state }: LazyPlaces,
+  early: EarlyBlobs,
 ): Promise<RestoreResult> {
   fs.mkdirSync(state, { recursive: true, mode: 0o700 });
   const writer = new BlockListWriter(state);
   const map = await blockMapOf(request);
-  const contents = (options: ContentsOptions) => new LazyContents(options, writer, map);
+  const contents = (options: ContentsOptions) => new LazyContents({ options, writer, map, early });
   const result = await restoreTree({ ...request, target: files }, contents);
   writer.finish();
   createPageFiles(
@@ -69,15 +72,24 @@ export function isLaidOut({ state }: LazyPlaces): boolean {
   return fs.existsSync(path.join(state, 'whole'));
 }
 
+type LazyContentsParts = {
+  options: ContentsOptions;
+  writer: BlockListWriter;
+  map: BlockMap | undefined;
+  early: EarlyBlobs;
+};
+
 class LazyContents implements RestoredContents {
   readonly #options: ContentsOptions;
   readonly #writer: BlockListWriter;
   readonly #map: BlockMap | undefined;
+  readonly #early: EarlyBlobs;
 
-  constructor(options: ContentsOptions, writer: BlockListWriter, map: BlockMap | undefined) {
+  constructor({ options, writer, map, early }: LazyContentsParts) {
     this.#options = options;
     this.#writer = writer;
     this.#map = map;
+    this.#early = early;
   }
 
   async add(file: Buffer, relative: string, node: TreeNode): Promise<void> {
@@ -92,7 +104,9 @@ class LazyContents implements RestoredContents {
         );
         return;
       }
-      const stat = makeSparse(file, sizeOf(cut));
+      const sizeBytes = sizeOf(cut);
+      const stat = makeSparse(file, sizeBytes);
+      this.#early.add(relative, sizeBytes, ids);
       if (ids.length > 0) this.#writer.add(stat, ids, cut);
       report.metadataFailures(relative, applyMetadata(file, node));
       report.files += 1;
