@@ -1,37 +1,24 @@
 /** Brings a tree of a repository back to disk, exactly. */
-import fs from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import {
-  type ApplyOptions,
-  applyMetadata,
-  type ExtendedAttribute,
-  type FileMetadata,
-  findUser,
-  isFlagsAttribute,
-  messageOf,
-  systemClock,
-  systemCode,
-} from '#base';
+import { type ApplyOptions, applyMetadata, type FileMetadata, findUser, messageOf } from '#base';
 import type { TreeNode } from '#repository';
 import { compileExclusion } from '#sources';
 import { errors } from '../errors.ts';
 import { type ContentsOptions, FileContents, type RestoredContents } from './contents.ts';
 import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
 import { ownedByName } from './owners.ts';
+import { Pace } from './pace.ts';
 import { joinPath, joinRelative } from './paths.ts';
 import { type IsMeant, removeOthers } from './remove-others.ts';
 import { RestoreReport } from './report.ts';
 import type { RestoreRequest, RestoreResult } from './request.ts';
 import { rootAsEntry } from './root-metadata.ts';
+import { SharedNames } from './shared-names.ts';
 import { graveError, isGrave, prepareTarget } from './target.ts';
 import { TargetFolder, withoutDescriptors } from './target-folder.ts';
 import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
 
 /** Where contents don't simply go to disk. */
 export type MakeContents = (options: ContentsOptions) => RestoredContents;
-
-const SLICE_MS = 10;
-const PROGRESS_EVERY_MS = 100;
 
 type Directory = {
   path: Buffer;
@@ -96,12 +83,8 @@ class TreeRestore {
   readonly #pending: Directory[] = [];
   /** Made ones, each after the one that it lies in. */
   readonly #made: Directory[] = [];
-  /** The first name of each file that has several, by device and inode. */
-  readonly #firstNames = new Map<string, string>();
-  readonly #furtherNames: { first: string; relative: string }[] = [];
-  readonly #heldFlags: { relative: string; flags: ExtendedAttribute }[] = [];
-  #sliceStartMs = systemClock.monotonicMs();
-  #progressAtMs = 0;
+  readonly #names: SharedNames;
+  readonly #pace: Pace;
 
   constructor(
     request: RestoreRequest,
@@ -111,6 +94,8 @@ class TreeRestore {
   ) {
     this.#request = request;
     this.#target = target;
+    this.#names = new SharedNames(target);
+    this.#pace = new Pace(request, this.#report);
     this.#existing = request.existing ?? 'refuse';
     this.#owner = owner;
     this.#include = compileExclusion(request.include ?? []);
@@ -124,7 +109,7 @@ class TreeRestore {
       owner,
       applyMetadata: (path, node) => applyMetadata(path, node, { owner }),
       entryFailed: (relative, error) => this.#entryFailed(relative, error),
-      giveWay: () => this.#giveWay(),
+      giveWay: () => this.#pace.giveWay(),
     });
   }
 
@@ -142,7 +127,7 @@ class TreeRestore {
   }
 
   result(): RestoreResult {
-    this.#tellProgress(true);
+    this.#pace.tell(true);
     return this.#report.result();
   }
 
@@ -199,7 +184,7 @@ class TreeRestore {
   }
 
   async #restoreNode(directory: Directory, recorded: TreeNode): Promise<void> {
-    await this.#giveWay();
+    await this.#pace.giveWay();
     const node = this.#request.ownerBy === 'name' ? ownedByName(recorded) : recorded;
     const relative = joinRelative(directory.relative, node.name);
     const isDirectory = node.kind === 'dir';
@@ -260,7 +245,7 @@ class TreeRestore {
         return;
       }
       this.#report.entries += 1;
-      if (this.#isFurtherName(relative, node)) return;
+      if (this.#names.isFurther(relative, node)) return;
       if (node.kind !== 'file') {
         makeSpecial(entry, node);
         this.#report.metadataFailures(relative, this.#applyMetadata(relative, node));
@@ -270,11 +255,7 @@ class TreeRestore {
       this.#entryFailed(relative, error);
       return;
     }
-    const flags = node.links < 2n ? undefined : node.xattrs.find(isFlagsAttribute);
-    // What is immutable can't be given further names.
-    if (flags && this.#request.inodeFlags) this.#heldFlags.push({ relative, flags });
-    const xattrs = flags ? node.xattrs.filter((one) => one !== flags) : node.xattrs;
-    await this.#contents.add(path, relative, { ...node, xattrs }, isUpdate);
+    await this.#contents.add(path, relative, this.#names.withoutFlags(relative, node), isUpdate);
   }
 
   /** Of what is there already and is to be changed or replaced. */
@@ -283,37 +264,19 @@ class TreeRestore {
     this.#target.allowChanges(relative);
   }
 
-  /** Notes the names of what is linked several times; true where the file itself is restored under another one. */
-  #isFurtherName(relative: string, node: TreeNode): boolean {
-    if (node.links < 2n || node.inode === 0n) return false;
-    const key = `${node.deviceId}:${node.inode}`;
-    const first = this.#firstNames.get(key);
-    if (first !== undefined) this.#furtherNames.push({ first, relative });
-    else this.#firstNames.set(key, relative);
-    return first !== undefined;
-  }
-
   /** What can only be done when everything else is there: links to complete files, and times of folders. */
   async #complete(): Promise<void> {
     await this.#contents.flush();
-    for (const { first, relative } of this.#furtherNames) {
-      await this.#giveWay();
+    for (const { relative, run } of this.#names.steps(this.#request.inodeFlags === true)) {
+      await this.#pace.giveWay();
       try {
-        fs.linkSync(this.#target.entry(first), this.#target.entry(relative));
+        run();
       } catch (error) {
         this.#entryFailed(relative, error);
       }
     }
-    for (const { relative, flags } of this.#heldFlags) {
-      try {
-        this.#target.setFlags(relative, flags);
-      } catch (error) {
-        const failure = { part: 'xattr', code: systemCode(error) ?? 'EIO' } as const;
-        this.#report.metadataFailures(relative, [{ ...failure, attribute: flags.name.toString() }]);
-      }
-    }
     for (const { relative, metadata } of this.#made.reverse()) {
-      await this.#giveWay();
+      await this.#pace.giveWay();
       if (!metadata) continue;
       try {
         this.#report.metadataFailures(relative, this.#applyMetadata(relative, metadata));
@@ -334,27 +297,5 @@ class TreeRestore {
       relative,
       `could not be restored: ${withoutDescriptors(messageOf(error))}`,
     );
-  }
-
-  /** File system calls are synchronous and short; others get their turn every few milliseconds. */
-  async #giveWay(): Promise<void> {
-    if (systemClock.monotonicMs() - this.#sliceStartMs < SLICE_MS) return;
-    await setImmediate();
-    this.#request.signal?.throwIfAborted();
-    this.#sliceStartMs = systemClock.monotonicMs();
-    this.#tellProgress();
-  }
-
-  #tellProgress(isLast = false): void {
-    const { progress, expectedBytes } = this.#request;
-    const nowMs = systemClock.monotonicMs();
-    if (!progress || (!isLast && nowMs - this.#progressAtMs < PROGRESS_EVERY_MS)) return;
-    this.#progressAtMs = nowMs;
-    progress({
-      step: 'restore',
-      doneBytes: this.#report.bytes,
-      ...(expectedBytes === undefined ? {} : { totalBytes: expectedBytes }),
-      doneItems: this.#report.files,
-    });
   }
 }
