@@ -14,13 +14,14 @@ import {
   proofOfNothing,
   whyNoMount,
 } from '#recovery';
-import { type CaptureRecord, type Proof, writeProof } from '#repository';
+import { type CaptureRecord, type Proof, type RecoveryPoint, writeProof } from '#repository';
 import type { ProofRequest } from '#server';
 import { errors } from '../errors.ts';
 import { whenOf } from '../operations/when.ts';
 import {
   chooseToProve,
   declaredDigest,
+  holdsAll,
   proveEnvironment,
   sweepLeftProofs,
   type ToProve,
@@ -111,7 +112,7 @@ export class ProofKeeper {
       listProofs(catalog.pool, scope, LOOKED_AT),
     ]);
     const target = chooseProof({
-      points,
+      points: points.filter(({ record }) => holdsAll(record as RecoveryPoint, environment.stores)),
       proofs: rows.map(({ record }) => record as Proof),
       periodMs: environment.objectives.proofMs,
       declaration: declaredDigest(environment),

@@ -11,7 +11,13 @@ import {
   sweepProofs,
   type When,
 } from '#recovery';
-import { listPoints, type Proof, type RecoveryPoint, type Repository } from '#repository';
+import {
+  listPoints,
+  type Proof,
+  type RecoveryPoint,
+  type Repository,
+  readPoint,
+} from '#repository';
 import { chooseForEnvironment, mountingFor } from './recover-environment.ts';
 import { siteOf } from './site.ts';
 
@@ -56,8 +62,20 @@ export async function chooseToProve(
 
 const LATEST: When = { kind: 'latest' };
 
-async function newestPoint({ name, stage }: Environment, repository: Repository) {
-  return (await listPoints(repository, name, stage)).at(-1);
+/** Undefined where the newest one lacks a store that is declared now: it came later, or nothing was captured of it yet. */
+async function newestPoint({ name, stage, stores }: Environment, repository: Repository) {
+  const newest = (await listPoints(repository, name, stage)).at(-1);
+  if (!newest) return undefined;
+  const point = await readPoint(repository, name, stage, newest.id);
+  return holdsAll(point, stores) ? newest : undefined;
+}
+
+/** Nothing of what is protected now is missing in it. */
+export function holdsAll(
+  { stores: captured }: Pick<RecoveryPoint, 'stores'>,
+  stores: Environment['stores'],
+): boolean {
+  return stores.every((store) => !('own' in store) || Object.hasOwn(captured, store.name));
 }
 
 /** Where nothing is declared of what a proof may cost: its sample is of this size. */
