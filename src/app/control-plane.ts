@@ -8,6 +8,7 @@ import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
 import { errors } from './errors.ts';
 import { createOperations } from './operations/operations.ts';
 import { proofView } from './operations/proofs.ts';
+import { RecoveryKeeper } from './operations/recovery-keeper.ts';
 import { createActivity } from './protection/activity.ts';
 import type { EnvironmentProtection } from './protection/environment-protection.ts';
 import { Environments } from './protection/environments.ts';
@@ -59,6 +60,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     log,
     run: (job, createdAtMs) => runJob(job, createdAtMs, environments, () => jobs),
   });
+  const keeper = new RecoveryKeeper({ state, environments, log });
   const shutdown = { dropSlots: false };
   const operations = createOperations({
     ...options,
@@ -77,8 +79,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         const load = () => loadEnvironment(overlay === undefined ? { file } : { file, stage });
         environments.takeUp(known, load);
       }
+      keeper.start();
     },
     async close() {
+      await keeper.close();
       await environments.close({ dispose: shutdown.dropSlots });
       await jobs.close(CLOSE_WITHIN_MS);
     },

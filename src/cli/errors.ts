@@ -52,6 +52,26 @@ export const errors = errorCatalogue('cli', {
     message: (file: string, why: string) => `the password file ${file} can't be read: ${why}`,
     guidance: 'Name a file that this user may read; its first line is the password.',
   },
+  whichRecovery: {
+    kind: 'invalid',
+    message: (fitting: string) => `it is not clear which recovery is meant (fitting: ${fitting})`,
+    guidance: 'Name one; see them with `holdfast recovery list`.',
+  },
+  rateInvalid: {
+    kind: 'invalid',
+    message: (rate: string) => `"${rate}" is no rate`,
+    guidance: 'Give bytes in a second: --rate 50MiB.',
+  },
+  pauseAlone: {
+    kind: 'invalid',
+    message: () => '--pause goes with neither --resume nor --rate',
+    guidance: 'Pause it, or let it go on: `holdfast recovery hydrate --help`.',
+  },
+  notHydrated: {
+    kind: 'failed',
+    message: (id: string, why: string) => `not all of recovery ${id} could be brought here: ${why}`,
+    guidance: 'Mend that, then `holdfast recovery hydrate` goes on where it stopped.',
+  },
   otherEnvironment: {
     kind: 'invalid',
     message: (id: string, environment: string, file: string) =>

@@ -30,7 +30,7 @@ export function assemble(
   origin: Origin,
 ): Environment {
   const { folder } = origin;
-  const { repository, objectives, consistency } = declared;
+  const { repository, objectives, consistency, recovery } = declared;
   return {
     file: origin.file,
     folder,
@@ -41,6 +41,7 @@ export function assemble(
     owners: withoutUndefined(declared.owners),
     imports: declared.import.map((each) => path.resolve(folder, each)),
     repository: assembleRepository(repository, folder),
+    recovery: { hydrate: recovery.hydrate, hydrationBytesPerSecond: recovery.rate },
     objectives: { rpoMs: objectives.rpo, rtoMs: objectives.rto, proofMs: objectives.proof },
     consistency: withoutUndefined({ leader: consistency.leader, skewMs: consistency.skew }),
     stores: Object.entries(declared.stores).map(([name, store]) =>

@@ -68,6 +68,11 @@ export const errors = errorCatalogue('recovery', {
       `recovery ${id} is ${status}; this needs one that is ${wanted}`,
     guidance: 'See where it stands with `holdfast recovery list`.',
   },
+  beingChanged: {
+    kind: 'refused',
+    message: (id: string) => `recovery ${id} is being made or changed by another process`,
+    guidance: 'Wait for its end, or end that one (Ctrl-C where it runs), then try again.',
+  },
   noProduction: {
     kind: 'invalid',
     message: (store: string) => `it is not known where ${store} lies in production on this host`,
@@ -95,6 +100,65 @@ export const errors = errorCatalogue('recovery', {
     message: (store: string, directory: string) =>
       `${store} is still in use at ${directory} after its stop command`,
     guidance: 'Mend the `control.stop` command: nothing was replaced.',
+  },
+  // ---- parts of stores
+  noTables: {
+    kind: 'invalid',
+    message: (store: string, type: string) => `${store} holds no tables: it is a store of ${type}`,
+    guidance: 'Name a database with --store; of a folder: --file PATH or --prefix FOLDER.',
+  },
+  noFiles: {
+    kind: 'invalid',
+    message: (store: string, type: string) => `${store} holds no files: it is a store of ${type}`,
+    guidance: 'Name a folder with --store; of a database: --table NAME.',
+  },
+  stillHolds: {
+    kind: 'not-found',
+    message: (instant: string) => `the condition still holds at ${instant}`,
+    guidance:
+      'Write it so that it was true while all was well and is false now, or look further: --to WHEN.',
+  },
+  neverHeld: {
+    kind: 'not-found',
+    message: (instant: string) =>
+      `the condition doesn't hold at ${instant}, where the search begins`,
+    guidance:
+      'Begin earlier with --from WHEN (`holdfast points` shows how far back), or mend the condition.',
+  },
+  noSuchMerge: {
+    kind: 'not-found',
+    message: (id: string) => `production knows of no merge "${id}"`,
+    guidance:
+      'Name its store and database as the merge did (--store, --database); what was merged lies in holdfast_undo.merges there.',
+  },
+  spanEmpty: {
+    kind: 'invalid',
+    message: (from: string, to: string) => `there is nothing between ${from} and ${to}`,
+    guidance: 'Let --from be earlier than --to.',
+  },
+  notInStore: {
+    kind: 'not-found',
+    message: (store: string, path: string, instant: string) =>
+      `${store} had no "${path}" at ${instant}`,
+    guidance: 'Paths begin in the folder of the store, as `holdfast diff` shows them.',
+  },
+  fileInTheWay: {
+    kind: 'refused',
+    message: (path: string, count: number) =>
+      count === 1
+        ? `${path} is there already and is another one`
+        : `${path} and ${count - 1} more are there already and are others`,
+    guidance: 'Bring them back beside (--as NAME), or in their place, which is kept (--overwrite).',
+  },
+  outsideStore: {
+    kind: 'invalid',
+    message: (path: string) => `"${path}" leads out of the store`,
+    guidance: 'Name a path below its folder, without `..`.',
+  },
+  wayBlocked: {
+    kind: 'refused',
+    message: (path: string, what: string) => `${path} is in the way: it is ${what}`,
+    guidance: 'Bring it back under another name (--as NAME). Nothing of that entry was changed.',
   },
   // ---- restoring a tree
   targetNotAFolder: {
@@ -162,7 +226,30 @@ export const errors = errorCatalogue('recovery', {
     kind: 'not-found',
     message: (folder: string) => `nothing of ours is mounted at ${folder}`,
     guidance:
-      'What wrote to it is on disk, but not all of it was here: remove this recovery, and recover again.',
+      'What wrote to it is on disk, but not all of it was here: `holdfast recovery resume` mounts it again.',
+  },
+  mountUnknown: {
+    kind: 'failed',
+    message: (id: string, store: string) =>
+      `${store} of recovery ${id} can't be mounted again: it wasn't laid out to its end`,
+    guidance: 'Remove this recovery, and recover again.',
+  },
+  notWhole: {
+    kind: 'invalid',
+    message: (id: string, store: string) =>
+      `${store} of recovery ${id} can't leave its mount: not all of it is here`,
+    guidance: 'Bring it here first: `holdfast recovery hydrate`.',
+  },
+  standsAlone: {
+    kind: 'invalid',
+    message: (id: string) => `recovery ${id} stands on its own: nothing of it is mounted`,
+    guidance: 'See what lives here with `holdfast recovery list`.',
+  },
+  lostWithHost: {
+    kind: 'failed',
+    message: (folder: string) =>
+      `this host ended before what was written to ${folder} was durable: it can't be trusted`,
+    guidance: 'Remove this recovery, and recover again.',
   },
   mountServiceFailed: {
     kind: 'failed',

@@ -25,6 +25,8 @@ export type RecoveryServices = {
 export interface Runtime {
   /** Starts one service against the recovered stores; resolves when it is healthy. */
   start(service: string, bindings: Bindings): Promise<RunningService>;
+  /** Whether it still runs, after a restart of Holdfast too. */
+  isRunning(running: RunningService): Promise<boolean>;
   /** Stops it; idempotent; also after a restart of Holdfast, found by what `start` returned. */
   stop(running: RunningService): Promise<void>;
 }
@@ -89,6 +91,10 @@ export type MountedStore = {
   pages: string;
   /** Folder of the service that mounted it. */
   service: string;
+  /** What is mounted: enough to mount it again. Absent in those of earlier versions. */
+  snapshot?: string;
+  tree?: string;
+  hasXattrs?: boolean;
   /** All of it was brought here, durably. */
   isWhole?: boolean;
 };
@@ -137,5 +143,14 @@ export type RecoveryState = {
   bytesRead: number;
   /** Why all data was written out before anything started, though it was to be mounted. */
   notMounted?: string;
+  /** What was asked of bringing the rest here in the background; absent: nothing yet, or it is done. */
+  hydration?: {
+    state: 'running' | 'paused' | 'leaving';
+    bytesPerSecond?: number;
+    /** Announced: when its databases are restarted once, ms since 1970. */
+    leaveAtMs?: number;
+  };
+  /** What lies here in plain folders survives an end of this host as ordinary data does. */
+  isDurable?: boolean;
   error?: string;
 };

@@ -10,6 +10,6 @@ export type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environ
 export type { Mark, MarkRequest } from './routes/marks.ts';
 export type { Point } from './routes/points.ts';
 export type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
-export type { Recovery, RecoveryRequest } from './routes/recoveries.ts';
+export type { Recovery, RecoveryChange, RecoveryRequest } from './routes/recoveries.ts';
 export type { ServerSummary, ShutdownRequest } from './routes/server.ts';
 export type { MaintenanceStatus, ProofStatus, Status, StoreStatus } from './routes/status.ts';

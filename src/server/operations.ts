@@ -8,7 +8,7 @@ import type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environ
 import type { Mark, MarkRequest } from './routes/marks.ts';
 import type { Point } from './routes/points.ts';
 import type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
-import type { Recovery, RecoveryRequest } from './routes/recoveries.ts';
+import type { Recovery, RecoveryChange, RecoveryRequest } from './routes/recoveries.ts';
 import type { ServerSummary, ShutdownRequest } from './routes/server.ts';
 import type { Status } from './routes/status.ts';
 
@@ -37,6 +37,8 @@ export interface Operations {
   recoveries(scope: Scope): Promise<Recovery[]>;
   recover(scope: Scope, request: RecoveryRequest): Promise<Recovery>;
   recovery(id: string, waitMs: number): Promise<Recovery>;
-  /** Promotes, undoes or removes it. */
-  changeRecovery(id: string, change: 'promote' | 'undo' | 'remove'): Promise<Recovery>;
+  /** Promotes, undoes or removes it; mounts it again, holds its hydration, has it leave its mounts. */
+  changeRecovery(id: string, change: RecoveryChange): Promise<Recovery>;
+  /** In the background. Without a rate at that of before, else at the environment's. */
+  hydrateRecovery(id: string, bytesPerSecond: number | undefined): Promise<Recovery>;
 }

@@ -154,7 +154,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     const promoted = await holdfast('recovery', 'promote', copy.id, '--yes');
     expect(promoted).toMatchObject({ code: 5 });
     expect(promoted.errors).toContain('nothing of ours is mounted');
-    expect(promoted.errors).toContain('remove this recovery, and recover again');
+    expect(promoted.errors).toContain('`holdfast recovery resume` mounts it again');
     expect((await noted())?.status).toBe('ready');
     await takeAway(copy.id);
   });

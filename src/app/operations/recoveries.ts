@@ -1,31 +1,33 @@
 /** Recoveries through the API. Their folders hold the truth of them; here is what goes on at the moment. */
-import { type Logger, type Progress, systemClock } from '#base';
-import { listRecoveries, loadRecovery, type RecoveryState } from '#recovery';
-import type { Operations, Recovery, RecoveryRequest, Scope } from '#server';
-import { errors } from '../errors.ts';
+import type { Logger } from '#base';
+import {
+  listRecoveries,
+  loadRecovery,
+  pauseHydration,
+  type RecoveryState,
+  startHydration,
+} from '#recovery';
+import type { Operations, RecoveryChange, RecoveryRequest, Scope } from '#server';
 import { failureOf } from '../failure.ts';
 import type { EnvironmentProtection } from '../protection/environment-protection.ts';
 import { explained } from '../protection/keep-trying.ts';
 import {
   changeRecovery,
   chooseForEnvironment,
+  leaveMountsOf,
   recoverEnvironment,
   refuseUnacceptedSkew,
+  resumeEnvironment,
 } from '../recovery/index.ts';
-import { progressView } from './captures.ts';
 import type { OperationsOptions } from './operations.ts';
+import { plannedView, recoveryView, type ShownRun } from './recovery-view.ts';
 import { whenOf } from './when.ts';
 
-type Run = {
-  ended: Promise<void>;
-  progress: Progress | undefined;
-  failure: Recovery['failure'] | undefined;
-  stop: AbortController;
-};
+type Run = ShownRun & { ended: Promise<void>; stop: AbortController };
 
 type RecoveryOperations = Pick<
   Operations,
-  'recoveries' | 'recover' | 'recovery' | 'changeRecovery'
+  'recoveries' | 'recover' | 'recovery' | 'changeRecovery' | 'hydrateRecovery'
 >;
 
 export function recoveryOperations(options: OperationsOptions): RecoveryOperations {
@@ -36,13 +38,14 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
   return {
     recoveries: async (scope: Scope) => {
       const all = await listRecoveries(state.recoveries);
-      return all
+      const shown = all
         .filter(
           (one) =>
             (scope.environment ?? one.environment) === one.environment &&
             (scope.stage ?? one.stage) === one.stage,
         )
         .map((one) => recoveryView(one, runs.get(one.id)));
+      return await Promise.all(shown);
     },
     recover: async (scope, request) => {
       const protection = environments.protected(scope);
@@ -61,18 +64,45 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
       // What is being made is given up first: nothing may go on in what is taken away.
       if (change === 'remove') await giveUp(runs.get(id));
       const recovered = await loadRecovery(state.recoveries, id);
-      const { environment, stage } = recovered;
-      const changed = await changeRecovery(change, {
-        environment: environments.protected({ environment, stage }).environment,
-        state: recovered,
-        log,
-        progress: () => {},
-        signal: new AbortController().signal,
-      });
-      const shown = recoveryView(changed, undefined);
+      await carryOut(change, changeOptions(options, recovered));
+      const shown = await recoveryView(recovered, undefined);
       return change === 'remove' ? { ...shown, status: 'removed' } : shown;
     },
+    hydrateRecovery: async (id, bytesPerSecond) => {
+      const recovered = await loadRecovery(state.recoveries, id);
+      const { environment } = changeOptions(options, recovered);
+      const rate = bytesPerSecond ?? recovered.hydration?.bytesPerSecond;
+      await startHydration(recovered, rate ?? environment.recovery.hydrationBytesPerSecond);
+      return await view(id);
+    },
   };
+}
+
+type Change = ReturnType<typeof changeOptions>;
+
+/** Of one that lives on this host. */
+export function changeOptions(
+  { environments, log }: Pick<OperationsOptions, 'environments' | 'log'>,
+  state: RecoveryState,
+) {
+  const { environment, stage } = state;
+  const protection = environments.protected({ environment, stage });
+  return {
+    environment: protection.environment,
+    state,
+    log,
+    progress: () => {},
+    // A switch that began goes to its end, or on from where it was cut.
+    signal: new AbortController().signal,
+    repository: async () => protection.context.repository,
+  };
+}
+
+async function carryOut(change: RecoveryChange, options: Change): Promise<void> {
+  if (change === 'resume') await resumeEnvironment(options);
+  else if (change === 'pause') await pauseHydration(options.state);
+  else if (change === 'leave') await leaveMountsOf(options);
+  else await changeRecovery(change, options);
 }
 
 async function giveUp(run: Run | undefined): Promise<void> {
@@ -153,66 +183,4 @@ function elapsed(waitMs: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, waitMs).unref();
   });
-}
-
-function recoveryView(state: RecoveryState, run: Run | undefined): Recovery {
-  const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, title } = state;
-  const stores = Object.values(state.stores).map(
-    ({ selection, url, urlFile, directory, replaced, mounted }) => ({
-      ...selectionView(selection),
-      ...{ url, directory },
-      ...(urlFile === undefined ? {} : { urlFile }),
-      ...(replaced === undefined ? {} : { replaced }),
-      ...(mounted && { isMounted: true }),
-    }),
-  );
-  const failure =
-    run?.failure ??
-    (state.error === undefined ? undefined : failureOf(errors.recoveryFailed([state.error])));
-  return {
-    ...{ id, environment, stage, status, inPlace, createdAtMs, instantMs, title, folder, stores },
-    services: state.services.map(({ name, url }) => ({ name, url })),
-    checks: state.checks,
-    phases: state.phases,
-    bytesRead: state.bytesRead,
-    ...(state.notMounted === undefined ? {} : { notMounted: state.notMounted }),
-    ...(run?.progress && { progress: progressView(run.progress) }),
-    ...(failure && { failure }),
-  };
-}
-
-function plannedView(
-  protection: EnvironmentProtection,
-  request: RecoveryRequest,
-  choice: Choice,
-): Recovery {
-  return {
-    id: '',
-    environment: protection.environment.name,
-    stage: protection.environment.stage,
-    status: 'planned',
-    inPlace: request.inPlace,
-    createdAtMs: systemClock.nowMs(),
-    instantMs: choice.instantMs,
-    title: choice.title,
-    stores: choice.stores.map(({ selection }) => selectionView(selection)),
-    services: [],
-    checks: [],
-    phases: [],
-    bytesRead: 0,
-  };
-}
-
-function selectionView({
-  leftBehind,
-  position,
-  notes,
-  ...selection
-}: Choice['stores'][number]['selection']) {
-  return {
-    ...selection,
-    ...(leftBehind === undefined ? {} : { leftBehind }),
-    ...(position === undefined ? {} : { position }),
-    ...(notes === undefined ? {} : { notes }),
-  };
 }

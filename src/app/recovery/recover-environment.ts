@@ -2,14 +2,14 @@
  * One recovery from the declared environment and a repository. The control plane and the data-plane command line both
  * come through here; it asks no catalog.
  */
+import path from 'node:path';
 import { formatDuration, type Logger, type ProgressListener, systemClock } from '#base';
 import type { Environment } from '#environment';
 import {
   type Choice,
   chooseRecovery,
+  leaveHydrated,
   type MountClient,
-  mountClient,
-  mountServiceFolder,
   outcomeOf,
   promoteRecovery,
   type RecoverableStore,
@@ -19,6 +19,7 @@ import {
   recoveryErrors,
   refuseUnswitchable,
   removeRecovery,
+  resumeRecovery,
   type SwitchOptions,
   undoRecovery,
   type When,
@@ -26,6 +27,7 @@ import {
 } from '#recovery';
 import type { Repository } from '#repository';
 import { type CaptureOutcome, findSource, type Source } from '#sources';
+import { mountsOf } from './mounting.ts';
 import { siteOf } from './site.ts';
 
 export type ChooseOptions = {
@@ -142,14 +144,10 @@ export async function mountingFor(
   >,
 ): Promise<{ mounts?: MountClient; notMounted?: string }> {
   const { full, inPlace, repository, environment, root } = options;
-  const { location } = repository;
-  if (full || inPlace || location.startsWith('memory:')) return {};
+  if (full || inPlace || repository.location.startsWith('memory:')) return {};
   const notMounted = await whyNoMount();
   if (notMounted !== undefined) return { notMounted };
-  const { s3 } = environment.repository;
-  const folder = mountServiceFolder(root, repository.config.id);
-  const storage = s3 ? { s3 } : {};
-  return { mounts: mountClient({ repository, url: location, storage, folder }) };
+  return { mounts: mountsOf(environment, repository, root) };
 }
 
 export type ChangeOptions = {
@@ -187,4 +185,20 @@ export async function changeRecovery(
   if (change === 'undo') return await undoRecovery(prepared);
   await removeRecovery(prepared);
   return options.state;
+}
+
+/** Brings a recovery up again as its state says, with whatever it needs of its repository. */
+export async function resumeEnvironment(
+  options: ChangeOptions & { repository(): Promise<Repository> },
+): Promise<RecoveryState> {
+  const { environment, state } = options;
+  const mounts = async () =>
+    mountsOf(environment, await options.repository(), path.dirname(state.folder));
+  await resumeRecovery({ ...switchOptions(options), mounts });
+  return state;
+}
+
+/** Of a recovery that is whole: its databases are restarted on plain folders. Resolves to the stores that stay mounted. */
+export async function leaveMountsOf(options: ChangeOptions): Promise<string[]> {
+  return await leaveHydrated(switchOptions(options));
 }

@@ -12,10 +12,12 @@ import { command as protect } from './protect.ts';
 import { command as prove } from './prove.ts';
 import { command as rebuild } from './rebuild.ts';
 import { command as recover } from './recover.ts';
+import { command as recoveryHydrate } from './recovery-hydrate.ts';
 import { command as recoveryList } from './recovery-list.ts';
 import { command as recoveryOpen } from './recovery-open.ts';
 import { command as recoveryPromote } from './recovery-promote.ts';
 import { command as recoveryRemove } from './recovery-remove.ts';
+import { command as recoveryResume } from './recovery-resume.ts';
 import { command as recoveryUndo } from './recovery-undo.ts';
 import { command as repoAdopt } from './repo-adopt.ts';
 import { command as repoBackup } from './repo-backup.ts';
@@ -63,10 +65,12 @@ export const commands: readonly CommandSpec[] = [
   mark,
   serve,
   recover,
+  recoveryHydrate,
   recoveryList,
   recoveryOpen,
   recoveryPromote,
   recoveryRemove,
+  recoveryResume,
   recoveryUndo,
   rebuild,
   repoAdopt,
@@ -105,5 +109,5 @@ export const commands: readonly CommandSpec[] = [
 export const groups: Readonly<Record<string, string>> = {
   repo: 'work on a repository directly, without a server',
   'repo repair': 'save all that is whole of a damaged repository, and name what is lost',
-  recovery: 'look at, promote, undo or remove what was recovered',
+  recovery: 'look at, resume, hydrate, promote, undo or remove what was recovered',
 };

@@ -10,6 +10,7 @@ export const command: CommandSpec = {
   async run(_args, options, io) {
     const { withRecoveryAccess } = await import('../recovery/open-access.ts');
     const { withoutPasswords } = await import('../recovery/report.ts');
+    const { lifeText } = await import('../recovery/show-life.ts');
     const { tableLines } = await import('../frame/table.ts');
     const recoveries = await withRecoveryAccess(options, io, (access) => access.list());
     const iso = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
@@ -18,7 +19,7 @@ export const command: CommandSpec = {
         state.id,
         `${state.environment}/${state.stage}`,
         iso(state.instantMs),
-        state.status,
+        lifeText(state),
         state.stores.map(({ store }) => store).join(' '),
       ],
     }));

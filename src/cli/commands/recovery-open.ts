@@ -9,6 +9,7 @@ export const command: CommandSpec = {
   examples: ['holdfast recovery open r19kq'],
   exits: { 5: 'no such recovery' },
   async run([id], options, io) {
+    const { lifeLines } = await import('../recovery/show-life.ts');
     const { shownAddress } = await import('../recovery/report.ts');
     const { withRecoveryAccess } = await import('../recovery/open-access.ts');
     const state = await withRecoveryAccess(options, io, (access) => access.find(String(id)));
@@ -20,6 +21,7 @@ export const command: CommandSpec = {
       io.say(`  ${store.padEnd(12)}${options.secrets === true ? url : shownAddress(url)}`);
     }
     for (const service of state.services) io.say(`  ${service.name.padEnd(12)}${service.url}`);
+    for (const line of lifeLines(state)) io.say(line);
     io.result(state);
     return 0;
   },

@@ -14,7 +14,7 @@ export type RecoverPlan = {
   line?: number;
 };
 
-export type Change = 'promote' | 'undo' | 'remove';
+export type Change = 'promote' | 'undo' | 'remove' | 'resume' | 'pause' | 'leave';
 
 export interface RecoveryAccess {
   /** How long a recovery may take, where that is known here. */
@@ -26,5 +26,7 @@ export interface RecoveryAccess {
   list(): Promise<ShownRecovery[]>;
   find(id: string): Promise<ShownRecovery>;
   change(change: Change, id: string): Promise<ShownRecovery>;
+  /** Goes on in the background; without a rate at that of before, else at the environment's. */
+  hydrate(id: string, bytesPerSecond: number | undefined): Promise<ShownRecovery>;
   close(): Promise<void>;
 }

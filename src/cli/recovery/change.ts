@@ -5,7 +5,7 @@ import { DIRECT_OPTIONS } from './options.ts';
 import { withoutPasswords } from './report.ts';
 
 export type ChangeWords = {
-  change: Change;
+  change: Extract<Change, 'promote' | 'undo' | 'remove'>;
   summary: string;
   question: string;
   done: string;

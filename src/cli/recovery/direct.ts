@@ -37,10 +37,19 @@ export function directAccess(options: Options, io: Io): RecoveryAccess {
     },
     list: async () => {
       const { listRecoveries } = await import('#recovery');
-      return (await listRecoveries(await rootFrom(options))).map(shownState);
+      const all = await listRecoveries(await rootFrom(options));
+      return await Promise.all(all.map(shownLife));
     },
-    find: async (id) => shownState(await findState(options, id)),
-    change: (change, id) => changeDirectly(change, id, options, io),
+    find: async (id) => await shownLife(await findState(options, id)),
+    change: (change, id) => changeDirectly({ change, id, options, io, session }),
+    hydrate: async (id, bytesPerSecond) => {
+      const { startHydration } = await import('#recovery');
+      const state = await findState(options, id);
+      const known = bytesPerSecond ?? state.hydration?.bytesPerSecond;
+      const { recovery } = await environmentOf(state, options);
+      await startHydration(state, known ?? recovery.hydrationBytesPerSecond);
+      return await shownLife(state);
+    },
     close: async () => {
       // A session that failed to open has nothing to close.
       const held = await opened?.catch(() => undefined);
@@ -153,26 +162,50 @@ async function findState(options: Options, id: string): Promise<RecoveryState> {
   return await loadRecovery(await rootFrom(options), id);
 }
 
-async function changeDirectly(
-  change: Change,
-  id: string,
-  options: Options,
-  io: Io,
-): Promise<ShownRecovery> {
-  const { changeRecovery } = await import('#app/recovery');
-  const state = await findState(options, id);
+/** With what only those who serve its mounts know. What nobody serves any more is taken off first: nothing may hang on it. */
+async function shownLife(state: RecoveryState): Promise<ShownRecovery> {
+  const { detachDeadMounts, lifeOf } = await import('#recovery');
+  await detachDeadMounts(state.folder);
+  return shownState(state, await lifeOf(state));
+}
+
+/** The declaration, if it is the one of this recovery. */
+async function environmentOf(state: RecoveryState, options: Options): Promise<Environment> {
   const environment = await declaredEnvironment(options);
   if (environment.name !== state.environment || environment.stage !== state.stage) {
-    throw errors.otherEnvironment([id, `${state.environment}/${state.stage}`, environment.file]);
+    const scope = `${state.environment}/${state.stage}`;
+    throw errors.otherEnvironment([state.id, scope, environment.file]);
   }
-  const changed = shownState(
-    await changeRecovery(change, {
-      environment,
-      state,
-      log: createLogger(),
-      progress: io.progress,
-      signal: io.signal,
-    }),
-  );
-  return change === 'remove' ? { ...changed, status: 'removed' } : changed;
+  return environment;
+}
+
+type DirectChange = {
+  change: Change;
+  id: string;
+  options: Options;
+  io: Io;
+  session(): Promise<Session>;
+};
+
+async function changeDirectly(given: DirectChange): Promise<ShownRecovery> {
+  const { change, id, options } = given;
+  const state = await findState(options, id);
+  await carryOut(given, state, await environmentOf(state, options));
+  if (change === 'remove') return { ...shownState(state), status: 'removed' };
+  return await shownLife(state);
+}
+
+async function carryOut(
+  { change, io, session }: DirectChange,
+  state: RecoveryState,
+  environment: Environment,
+): Promise<void> {
+  const { changeRecovery, leaveMountsOf, resumeEnvironment } = await import('#app/recovery');
+  const { progress, signal } = io;
+  const options = { environment, state, log: createLogger(), progress, signal };
+  const repository = async () => (await session()).repository;
+  if (change === 'resume') await resumeEnvironment({ ...options, repository });
+  else if (change === 'leave') await leaveMountsOf(options);
+  else if (change === 'pause') await (await import('#recovery')).pauseHydration(state);
+  else await changeRecovery(change, options);
 }

@@ -1,6 +1,13 @@
 /** One shape of a recovery, for people and for `--json`, whether a server or this process recovered. */
 import { withoutPassword } from '#base';
-import type { CheckOutcome, Choice, RecoverResult, RecoveryState, StoreSelection } from '#recovery';
+import type {
+  CheckOutcome,
+  Choice,
+  RecoverResult,
+  RecoveryLife,
+  RecoveryState,
+  StoreSelection,
+} from '#recovery';
 import type { Schemas } from '../control-plane/client.ts';
 
 export type ShownStore = Omit<StoreSelection, 'leftBehind' | 'position' | 'notes'> & {
@@ -33,10 +40,18 @@ export type ShownRecovery = {
   /** Why all data was written out before anything started, though it was to be mounted. */
   notMounted?: string | undefined;
   error?: string | undefined;
+  /** Of one that is mounted: how much is here, and what brings the rest. */
+  hydration?: Schemas['Recovery']['hydration'] | undefined;
+  /** Stores whose mount lost the process that served it. */
+  unserved?: string[] | undefined;
 };
 
-export function shownState(state: RecoveryState): ShownRecovery {
-  const { stores, services, error, ...rest } = state;
+export function shownState(
+  state: RecoveryState,
+  life: RecoveryLife = { unserved: [] },
+): ShownRecovery {
+  const { stores, services, error, hydration: _asked, ...rest } = state;
+  const { hydration, unserved } = life;
   return {
     ...rest,
     stores: Object.values(stores).map(
@@ -49,6 +64,8 @@ export function shownState(state: RecoveryState): ShownRecovery {
       }),
     ),
     services: services.map(({ name, url }) => ({ name, url })),
+    ...(hydration && { hydration }),
+    ...(unserved.length > 0 && { unserved }),
     ...(error === undefined ? {} : { error }),
   };
 }

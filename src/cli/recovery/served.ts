@@ -57,6 +57,11 @@ function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess
     },
     find: async (id) => shownAnswer(await look(id, 0)),
     change: (change, id) => changeServed(plane, change, id, signal),
+    hydrate: async (id, bytesPerSecond) => {
+      const body = bytesPerSecond === undefined ? {} : { bytesPerSecond };
+      const given = { params: { path: { id } }, body, signal };
+      return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/hydrate', given)));
+    },
     close: async () => {},
   };
 }
@@ -103,6 +108,15 @@ async function changeServed(
   const given = { params: { path: { id } }, signal };
   if (change === 'promote') {
     return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/promote', given)));
+  }
+  if (change === 'resume') {
+    return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/resume', given)));
+  }
+  if (change === 'pause') {
+    return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/pause', given)));
+  }
+  if (change === 'leave') {
+    return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/leave', given)));
   }
   if (change === 'undo') {
     return shownAnswer(await ask(client.POST('/v1/recoveries/{id}/undo', given)));

@@ -16,7 +16,7 @@ import { lastLines } from './last-lines.ts';
 import { beganAt, MARK_VARIABLE } from './process-identity.ts';
 import { type ServiceEnvironment, serviceEnvironment } from './service-environment.ts';
 import { serviceUser } from './service-user.ts';
-import { formatStarted, parseStarted, stopProcesses } from './stop.ts';
+import { formatStarted, isAlive, parseStarted, stopProcesses } from './stop.ts';
 
 /** What `start` returns and `stop` takes, also after a restart of Holdfast. */
 export type StartedService = {
@@ -31,6 +31,7 @@ export type StartedService = {
 export interface ProcessRuntime {
   /** Starts one service against the recovered stores; resolves when it is healthy. What ran of it here before is ended. */
   start(service: string, bindings: CopyBindings): Promise<StartedService>;
+  isRunning(running: StartedService): Promise<boolean>;
   /** Idempotent; never ends a process that merely got the number. */
   stop(running: StartedService): Promise<void>;
 }
@@ -84,6 +85,7 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ProcessRun
         }
       }
     },
+    isRunning: (running) => isAlive(parseStarted(running.pid, running.startedAt)),
     async stop(running) {
       if (await stopProcesses(parseStarted(running.pid, running.startedAt))) return;
       throw errors.serviceUnstoppable([running.name, running.pid]);

@@ -47,6 +47,11 @@ export async function stopProcesses(
   return (await livingOf(started)).length === 0;
 }
 
+/** Whether any process of it lives. */
+export async function isAlive(started: StartedProcess): Promise<boolean> {
+  return (await livingOf(started)).length > 0;
+}
+
 async function livingOf({ pid, mark, began }: StartedProcess): Promise<number[]> {
   const marked = await markedProcesses(mark);
   const isLeader = began !== '' && (await beganAt(pid)) === began;

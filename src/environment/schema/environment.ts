@@ -5,7 +5,7 @@ import { proofsPart } from './proofs.ts';
 import { repositoryPart } from './repository.ts';
 import { servicePart } from './service.ts';
 import { storePart } from './store.ts';
-import { duration, name, span, text } from './values.ts';
+import { duration, name, size, span, text } from './values.ts';
 
 const ownersPart = z
   .strictObject({
@@ -30,6 +30,20 @@ const consistencyPart = z
   })
   .describe('how stores belong together in time');
 
+const recoveryPart = z
+  .strictObject({
+    hydrate: z
+      .enum(['automatic', 'asked'])
+      .default('automatic')
+      .describe(
+        'whether a mounted recovery is brought here in the background by itself, where the disk has room, and then leaves its mounts by one restart of its databases',
+      ),
+    rate: size
+      .default(64 * 1024 * 1024)
+      .describe('how much of it is brought here in a second, at most; by default 64MiB'),
+  })
+  .describe('how recoveries live beside production');
+
 /** Everything but the stores' own fields, which the schema of each source checks. */
 export const environmentSchema = z.strictObject({
   apiVersion: z.literal('holdfast/v1').describe('the version of this format'),
@@ -43,6 +57,7 @@ export const environmentSchema = z.strictObject({
   repository: repositoryPart,
   objectives: objectivesPart.prefault({}),
   consistency: consistencyPart.prefault({}),
+  recovery: recoveryPart.prefault({}),
   stores: z
     .record(name, storePart)
     .refine((stores) => Object.keys(stores).length > 0, { error: 'declares no store' })

@@ -1,6 +1,6 @@
 /** The kinds of values that several parts of holdfast.yaml share. */
 import { z } from 'zod';
-import { parseDurationMs } from '#base';
+import { parseDurationMs, parseSizeBytes } from '#base';
 
 /** Words that older readers of YAML take for true, false or nothing when they stand unquoted. */
 const YAML_1_1_WORDS = /^(?:y|n|yes|no|on|off|true|false|null)$/;
@@ -30,6 +30,12 @@ export const duration = z
 export const span = duration.refine((ms) => ms > 0, { error: 'must be longer than 0' });
 
 export const text = z.string().min(1, 'is empty');
+
+/** `64MiB`, `1.5G`; bytes in the model. */
+export const size = z
+  .string()
+  .transform((value) => parseSizeBytes(value) ?? 0)
+  .refine((bytes) => bytes > 0, { error: 'must be a size such as 64MiB or 2G' });
 
 /** A line for `sh -c`. */
 export const commandLine = text.max(8_192, 'is longer than 8192 letters');

@@ -9,6 +9,11 @@ export type SwitchCrashPointName =
   | 'switch/production-aside'
   | 'switch/copy-in-place'
   | 'switch/started'
+  | 'leave/noted'
+  | 'leave/stopped'
+  | 'leave/unmounted'
+  | 'leave/plain'
+  | 'leave/started'
   | 'undo/copy-back'
   | 'undo/production-back'
   | 'undo/started';

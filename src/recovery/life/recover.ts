@@ -6,6 +6,7 @@ import {
   type Logger,
   messageOf,
   type ProgressListener,
+  syncFileSystem,
   systemClock,
   writeFileDurably,
 } from '#base';
@@ -15,10 +16,12 @@ import { outcomeOf } from '../choose/choose.ts';
 import type { Choice, ChosenStore } from '../choose/request.ts';
 import { errors } from '../errors.ts';
 import type { MountClient } from '../mount/index.ts';
-import type { Bindings, RecoveryPhase, RecoveryState } from '../request.ts';
+import type { RecoveryPhase, RecoveryState } from '../request.ts';
 import { type RestoreProblem, restoreTree } from '../restore/index.ts';
 import type { Site } from '../site.ts';
-import { mountedBytesRead, mountStore, unmountStores } from './mounted-store.ts';
+import { whileLocked } from './alone.ts';
+import { mountedBytesRead, mountStore, settleStores, unmountStores } from './mounted-store.ts';
+import { bindingsOf, startServices } from './services.ts';
 import { newRecoveryId, saveState } from './state.ts';
 
 export type RecoverOptions = {
@@ -51,7 +54,17 @@ export type RecoverResult = {
 
 /** Throws what stopped it; the folder then holds a state that says so, and `removeRecovery` takes it away. */
 export async function recoverBeside(options: RecoverOptions): Promise<RecoverResult> {
-  const state = await begin(options);
+  const place = await makeFolder(options);
+  return await whileLocked(place, async () => {
+    const state = await begin(place, options);
+    return await bringUpOrLeave(state, options);
+  });
+}
+
+async function bringUpOrLeave(
+  state: RecoveryState,
+  options: RecoverOptions,
+): Promise<RecoverResult> {
   try {
     const problems = await bringUp(state, options);
     return { state, problems };
@@ -79,13 +92,19 @@ async function leaveStores(state: RecoveryState, options: RecoverOptions): Promi
   }
 }
 
-async function begin(options: RecoverOptions): Promise<RecoveryState> {
+type Place = Pick<RecoveryState, 'id' | 'folder'>;
+
+async function makeFolder(options: RecoverOptions): Promise<Place> {
   const id = newRecoveryId();
   const folder = path.join(options.root, id);
   await fs.mkdir(options.root, { recursive: true, mode: 0o711 });
   await refuseWithoutSpace(options);
   // Databases run as a user of their own, who must reach their folder but see nothing else.
   await fs.mkdir(folder, { mode: 0o711 });
+  return { id, folder };
+}
+
+async function begin({ id, folder }: Place, options: RecoverOptions): Promise<RecoveryState> {
   const state: RecoveryState = {
     id,
     environment: options.environment,
@@ -149,7 +168,16 @@ async function bringUp(
     ? 'ready'
     : 'checks-failed';
   await saveState(state);
+  await settle(state, options);
   return problems;
+}
+
+/** Replay runs without fsync: what it wrote is made durable once, after it. Of mounts in the background, for that may take long. */
+async function settle(state: RecoveryState, { mounts }: RecoverOptions): Promise<void> {
+  if (mounts) return await settleStores(state);
+  await syncFileSystem(state.folder);
+  state.isDurable = true;
+  await saveState(state);
 }
 
 /** Waits for all before it throws the first failure: nothing goes on in the background of a failed recovery. */
@@ -186,8 +214,13 @@ async function restoreStore(
   await fs.mkdir(path.dirname(scratch), { mode: 0o711 });
   await fs.mkdir(scratch, { mode: 0o700 });
   const snapshot = await options.repository.snapshots.load(chosen.capture.snapshot);
-  const { root } = chosen.capture;
-  const what = { tree: snapshot.tree, ...(root && { root }) };
+  const { root, blockMap } = chosen.capture;
+  const what = {
+    tree: snapshot.tree,
+    ...(root && { root }),
+    ...(blockMap === undefined ? {} : { blockMap }),
+    ...(chosen.store.source.readFirst && { early: chosen.store.source.readFirst }),
+  };
   const problems = options.mounts
     ? await mountStore(
         options.mounts,
@@ -256,31 +289,4 @@ async function startStore(
     entry.urlFile = urlFile;
   }
   await saveState(state);
-}
-
-export function bindingsOf(state: RecoveryState): Bindings {
-  const stores = Object.entries(state.stores).map(
-    ([name, { url, selection }]) => [name, { url, atMs: selection.atMs }] as const,
-  );
-  const services = state.services.map(({ name, url }) => [name, { url }] as const);
-  return {
-    stores: Object.fromEntries(stores),
-    services: Object.fromEntries(services),
-    scratch: path.join(state.folder, 'services'),
-    muted: true,
-  };
-}
-
-/** In the order given, which is that of their needs; one whose stores aren't recovered is left out. */
-async function startServices(state: RecoveryState, options: RecoverOptions): Promise<void> {
-  await fs.mkdir(path.join(state.folder, 'services'), { mode: 0o700 });
-  const recovered = new Set(Object.keys(state.stores));
-  for (const service of options.site.services) {
-    const names = new Set([...recovered, ...state.services.map(({ name }) => name)]);
-    if (!service.needs.every((need) => names.has(need))) continue;
-    options.signal.throwIfAborted();
-    options.progress({ step: `${service.name}: starting` });
-    state.services.push(await options.site.runtime.start(service.name, bindingsOf(state)));
-    await saveState(state);
-  }
 }

@@ -11,6 +11,9 @@ import type { RecoveryState } from '../request.ts';
 const STATE_FILE = 'recovery.json';
 const ID = /^r[0-9a-z]{1,20}$/;
 
+/** Those of a copy that is up, beside production. */
+export const LIVES: readonly RecoveryState['status'][] = ['ready', 'checks-failed'];
+
 export const newRecoveryId = () => shortId('r', 5);
 
 export async function saveState(state: RecoveryState): Promise<void> {
@@ -20,7 +23,8 @@ export async function saveState(state: RecoveryState): Promise<void> {
   );
 }
 
-async function readState(folder: string): Promise<RecoveryState | undefined> {
+/** Undefined where the folder holds none. */
+export async function readState(folder: string): Promise<RecoveryState | undefined> {
   try {
     return JSON.parse(await fs.readFile(path.join(folder, STATE_FILE), 'utf8')) as RecoveryState;
   } catch (error) {

@@ -9,6 +9,7 @@ import type { Source, SourceContext } from '#sources';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
 import type { ProductionStore, Site } from '../site.ts';
+import { alone } from './alone.ts';
 import { noCrash, type SwitchCrashPoint } from './crash-point.ts';
 import { hydrateStores, leaveMounts, unmountStores } from './mounted-store.ts';
 import { awaitsMove, exists, move } from './move.ts';
@@ -98,7 +99,8 @@ async function startProduction(options: SwitchOptions): Promise<void> {
   }
 }
 
-function contextFor(options: SwitchOptions, store: StoreName): SourceContext {
+/** Of one store of a recovery that lives. */
+export function contextFor(options: SwitchOptions, store: StoreName): SourceContext {
   const { log, progress, signal, state } = options;
   return {
     log: log.child({ store }),
@@ -162,7 +164,11 @@ async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<v
  * exchanged, production is started on them. What is replaced stays as `<folder>.replaced-<id>`.
  * May be repeated after a crash. Throws `recovery/wrong-status`, `recovery/no-control`, `recovery/no-production`.
  */
-export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryState> {
+export function promoteRecovery(options: SwitchOptions): Promise<RecoveryState> {
+  return alone(options.state, () => promote(options));
+}
+
+async function promote(options: SwitchOptions): Promise<RecoveryState> {
   const { state } = options;
   if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'ready']);
@@ -171,6 +177,7 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
   const begun = systemClock.monotonicMs();
   // May take long, and touches nothing: given up here, the recovery is what it was.
   await hydrateStores(state, options.progress, options.signal);
+  delete state.hydration;
   state.status = 'promoting';
   await saveState(state);
   await stopCopy(options);
@@ -187,7 +194,11 @@ export async function promoteRecovery(options: SwitchOptions): Promise<RecoveryS
 }
 
 /** Takes a promotion back: production runs again on what was replaced; the recovery's data returns to its folder. */
-export async function undoRecovery(options: SwitchOptions): Promise<RecoveryState> {
+export function undoRecovery(options: SwitchOptions): Promise<RecoveryState> {
+  return alone(options.state, () => undo(options));
+}
+
+async function undo(options: SwitchOptions): Promise<RecoveryState> {
   const { state } = options;
   if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'promoted']);
@@ -205,7 +216,11 @@ export async function undoRecovery(options: SwitchOptions): Promise<RecoveryStat
 }
 
 /** Takes a recovery away with all it started; of a promoted one, what it replaced. Idempotent. */
-export async function removeRecovery(options: SwitchOptions): Promise<void> {
+export function removeRecovery(options: SwitchOptions): Promise<void> {
+  return alone(options.state, () => remove(options));
+}
+
+async function remove(options: SwitchOptions): Promise<void> {
   const { state } = options;
   if (state.status === 'promoting' || state.status === 'undoing') {
     throw errors.wrongStatus([state.id, state.status, 'not in the middle of a switch']);

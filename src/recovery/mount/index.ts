@@ -5,7 +5,9 @@
 
 export { type MountSnapshotsOptions, mountSnapshots } from './browse/mount-snapshots.ts';
 export { whyNoMount } from './can-mount.ts';
+export { detach, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
 export type { FuseSession } from './fuse/session.ts';
+export { isLaidOut } from './lazy/lay-out.ts';
 export {
   type MountClient,
   type MountClientOptions,

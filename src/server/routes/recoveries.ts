@@ -101,6 +101,24 @@ export const recoverySchema = z
       .describe(
         'Why all data was written out before anything started, though it was to be mounted',
       ),
+    hydration: z
+      .object({
+        state: z.enum(['waiting', 'running', 'paused', 'done', 'failed']),
+        presentBytes: z.number(),
+        totalBytes: z.number(),
+        bytesPerSecond: z.number().optional(),
+        remainingMs: z.number().optional(),
+        failure: z.string().optional(),
+        leaveAtMs: instantSchema
+          .optional()
+          .describe('When its databases are restarted once, to stand on their own'),
+      })
+      .optional()
+      .describe('Of one that is mounted: how much of it is here, and what brings the rest'),
+    unserved: z
+      .array(nameSchema)
+      .optional()
+      .describe('Stores whose mount lost the process that served it'),
     progress: z
       .object({
         step: z.string(),
@@ -159,7 +177,7 @@ export function recoveryRoutes({ server, operations }: Api): void {
     },
     (request) => operations.recovery(request.params.id, request.query.waitMs),
   );
-  for (const change of ['promote', 'undo', 'remove'] as const) {
+  for (const change of RECOVERY_CHANGES) {
     server.post(
       `/v1/recoveries/:id/${change}`,
       {
@@ -173,10 +191,33 @@ export function recoveryRoutes({ server, operations }: Api): void {
       (request) => operations.changeRecovery(request.params.id, change),
     );
   }
+  server.post(
+    '/v1/recoveries/:id/hydrate',
+    {
+      schema: {
+        operationId: 'hydrateRecovery',
+        summary: 'Bring the rest of it here in the background, at this rate',
+        params: idParams,
+        body: hydrationRequestSchema,
+        response: { 200: recoverySchema, default: failureSchema },
+      },
+    },
+    (request) => operations.hydrateRecovery(request.params.id, request.body.bytesPerSecond),
+  );
 }
 
-const CHANGES = {
+const RECOVERY_CHANGES = ['promote', 'undo', 'remove', 'resume', 'pause', 'leave'] as const;
+export type RecoveryChange = (typeof RECOVERY_CHANGES)[number];
+
+const hydrationRequestSchema = z.object({
+  bytesPerSecond: z.number().int().positive().max(Number.MAX_SAFE_INTEGER).optional(),
+});
+
+const CHANGES: Readonly<Record<RecoveryChange, string>> = {
   promote: 'Put a recovery in the place of production; what it replaces is kept',
   undo: 'Put back what a promoted recovery replaced',
   remove: 'Stop a recovery and remove its data',
-} as const;
+  resume: 'Mount it again and start what should run',
+  pause: 'Bring no more of it here for now',
+  leave: 'Restart its databases on plain folders, once all of it is here',
+};

@@ -6,7 +6,7 @@ import { baseFactsOf } from './facts.ts';
 import { inspectPostgres } from './inspect/inspect.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, segmentName } from './lsn.ts';
 import { tableParts } from './parts/index.ts';
-import { settleCopy, startCopy, stopCopy } from './recover/life.ts';
+import { checkpointCopy, settleCopy, startCopy, stopCopy } from './recover/life.ts';
 import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
 import { samplePages } from './recover/sample-pages.ts';
@@ -39,6 +39,7 @@ export const postgresSource: Source<PostgresConfig> = {
   readFirst: READ_FIRST,
   recover: recoverPostgres,
   start: startCopy,
+  checkpoint: checkpointCopy,
   stop: stopCopy,
   inUse: async (directory) => (await runningPostmaster(directory)) !== undefined,
   sample: samplePages,

@@ -2,13 +2,16 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { syncFileSystem } from '#base';
+import { errors } from '../../errors.ts';
 import type { BlobCache } from '../blob-cache.ts';
 import { mountDevice } from '../fuse/kernel.ts';
 import { BlockList, type LazyFile, readLazyFiles } from './block-list.ts';
 import { Filler } from './filler.ts';
 import type { LazyPlaces } from './lay-out.ts';
 import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
-import { loadPageMap, PageStore } from './page-store.ts';
+import { PAGE_BYTES } from './page-map.ts';
+import { isLostWithHost, loadPageMap, noteSettled, PageStore } from './page-store.ts';
 import { tellingFull } from './telling-full.ts';
 
 export type MountFolderOptions = LazyPlaces & {
@@ -32,14 +35,25 @@ export type MountedFolder = {
   end(): Promise<void>;
   /**
    * Brings everything here, and makes it durable. Rejects with the signal's reason, and `recovery/mount-full`; may be
-   * called again then.
+   * called again then. `pace` is awaited after each step, with the bytes that were written in it.
    */
-  hydrate(signal: AbortSignal, onProgress?: (progress: HydrationProgress) => void): Promise<void>;
+  hydrate(
+    signal: AbortSignal,
+    onProgress?: (progress: HydrationProgress) => void,
+    pace?: Pace,
+  ): Promise<void>;
+  /** How much is here, by whatever way it came. */
+  present(): HydrationProgress;
+  /** All that was written to it so far is durable when it resolves. */
+  settle(): Promise<void>;
 };
 
-/** Needs a layout (`layOutTree`); goes on where an earlier mount, or machine, stopped. */
+type Pace = (writtenBytes: number) => Promise<void>;
+
+/** Needs a layout (`layOutTree`); goes on where an earlier mount, or machine, stopped. Throws `recovery/lost-with-host`. */
 export async function mountFolder(options: MountFolderOptions): Promise<MountedFolder> {
   const { files: folder, state, mountPoint, blobs, hasXattrs, onFailure } = options;
+  if (isLostWithHost(state)) throw errors.lostWithHost([folder]);
   const files = readLazyFiles(state);
   const map = loadPageMap(
     state,
@@ -85,8 +99,20 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
       await mount.unmount();
       await ended;
     },
-    hydrate: (signal, onProgress) =>
-      tellingFull(folder, () => hydrate(folder, files, pages, filler, signal, onProgress)),
+    hydrate: (signal, onProgress = () => {}, pace = async () => {}) =>
+      tellingFull(folder, () =>
+        hydrate({ folder, files, pages, filler, signal, onProgress, pace }),
+      ),
+    present: () => ({
+      doneBytes: map.presentBytes(),
+      totalBytes: files.reduce((sum, file) => sum + wholePages(file), 0),
+    }),
+    settle: async () => {
+      // In a process of its own: the kernel hands us what it still holds, and we must be free to take it.
+      await syncFileSystem(mountPoint);
+      await pages.allMade(() => syncFileSystem(folder));
+      noteSettled(state);
+    },
   };
 }
 
@@ -99,14 +125,18 @@ async function untilThreadEnds(thread: Worker): Promise<void> {
 /** What is asked for at once: some packs' worth of neighbours. */
 const STEP_BYTES = 4 * 1024 * 1024;
 
-async function hydrate(
-  folder: string,
-  files: readonly LazyFile[],
-  pages: PageStore,
-  filler: Filler,
-  signal: AbortSignal,
-  onProgress: ((progress: HydrationProgress) => void) | undefined,
-): Promise<void> {
+type Hydrating = {
+  folder: string;
+  files: readonly LazyFile[];
+  pages: PageStore;
+  filler: Filler;
+  signal: AbortSignal;
+  onProgress: (progress: HydrationProgress) => void;
+  pace: Pace;
+};
+
+async function hydrate(options: Hydrating): Promise<void> {
+  const { folder, files, pages, filler, signal, onProgress, pace } = options;
   const totalBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let doneBytes = 0;
   for await (const { number, descriptor } of openLazyFiles(folder, files)) {
@@ -114,13 +144,16 @@ async function hydrate(
     for (let offset = 0; offset < sizeBytes; offset += STEP_BYTES) {
       signal.throwIfAborted();
       const end = Math.min(offset + STEP_BYTES, sizeBytes, pages.map.limitOf(number));
-      if (end > offset) await filler.fill(number, descriptor, offset, end);
+      const written = end > offset ? await filler.fill(number, descriptor, offset, end) : 0;
       doneBytes += Math.min(STEP_BYTES, sizeBytes - offset);
-      onProgress?.({ doneBytes, totalBytes });
+      onProgress({ doneBytes, totalBytes });
+      if (written > 0) await pace(written);
     }
     await pages.made(number, () => syncDescriptor(descriptor));
   }
 }
+
+const wholePages = ({ sizeBytes }: LazyFile) => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
 
 function syncDescriptor(descriptor: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -142,9 +142,38 @@ export class PageMap {
     return this.#pages[file] as number;
   }
 
+  get files(): number {
+    return this.#pages.length;
+  }
+
+  /** Bytes of all files that are here, or needn't come any more because the file was cut; whole pages. */
+  presentBytes(): number {
+    let pages = 0;
+    for (let file = 0; file < this.files; file += 1) {
+      const total = this.pagesOf(file);
+      const counting = Math.min(total, Math.ceil(this.limitOf(file) / PAGE_BYTES));
+      pages += total - counting;
+      const first = this.#word(file, 0);
+      for (let word = 0; word * 32 < counting; word += 1) {
+        const left = counting - word * 32;
+        const mask = left >= 32 ? -1 : (1 << left) - 1;
+        pages += bitsSet((this.#words[first + word] as number) & mask);
+      }
+    }
+    return pages * PAGE_BYTES;
+  }
+
   #word(file: number, page: number): number {
     return ((this.#starts[file] as number) >> 2) + (page >> 5);
   }
+}
+
+/** Hacker's Delight, figure 5-2. */
+function bitsSet(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  bits = (bits + (bits >>> 4)) & 0x0f0f0f0f;
+  return Math.imul(bits, 0x01010101) >>> 24;
 }
 
 function wordsFor(sizeBytes: number): number {

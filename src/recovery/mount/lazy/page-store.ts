@@ -11,6 +11,7 @@ import { PageMap, pageMapBytes } from './page-map.ts';
 const NOW = 'pages.now';
 const DURABLE = 'pages.durable';
 const BOOT = 'boot';
+const SETTLED = 'settled';
 const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id';
 
 export class PageStore {
@@ -57,8 +58,29 @@ export class PageStore {
     }
   }
 
+  /** As `made`, of all files at once: `sync` makes the bytes of every one of them durable. */
+  async allMade(sync: () => Promise<void>): Promise<void> {
+    const numbers = Array.from({ length: this.map.files }, (_, file) => file);
+    const changed = numbers.filter((file) => this.map.takeChanged(file));
+    const bits = changed.map((file) => Buffer.from(this.map.bitsOf(file)));
+    try {
+      await sync();
+      bits.forEach((each, at) => {
+        writeWholeSync(this.#durable, each, this.map.startOf(changed[at] as number));
+      });
+      await this.#syncDurable();
+    } catch (error) {
+      for (const file of changed) this.map.noteChanged(file);
+      throw error;
+    }
+  }
+
   async #storeDurably(bits: Uint8Array, place: number): Promise<void> {
     writeWholeSync(this.#durable, bits, place);
+    await this.#syncDurable();
+  }
+
+  async #syncDurable(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       fs.fdatasync(this.#durable, (error) => (error ? reject(error) : resolve()));
     });
@@ -92,6 +114,17 @@ export function loadPageMap(folder: string, sizes: readonly number[]): PageMap {
     fs.writeFileSync(path.join(folder, BOOT), bootId(), { flush: true });
   }
   return map;
+}
+
+/** Once everything that was written without care for this host's end is durable; what is written later with fsync is anyway. */
+export function noteSettled(folder: string): void {
+  fs.writeFileSync(path.join(folder, SETTLED), '', { mode: 0o600, flush: true });
+}
+
+/** True where this host ended before that: pages may show an older state than others. */
+export function isLostWithHost(folder: string): boolean {
+  const sameBoot = fs.readFileSync(path.join(folder, BOOT), 'utf8') === bootId();
+  return !sameBoot && !fs.existsSync(path.join(folder, SETTLED));
 }
 
 /** Copies of one map for other threads see the same bytes. */

@@ -16,6 +16,7 @@ import {
 import type { Repository, StorageOptions } from '#repository';
 import { errors } from '../../errors.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
+import { startLockOf } from './folder.ts';
 import {
   type CloneAnswer,
   type CloneRequest,
@@ -49,6 +50,12 @@ export interface MountControl {
     onProgress: (progress: HydrationProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Goes on in the background, also when this process has ended. Undefined: as fast as it goes. */
+  keepHydrating(mountPoint: string, bytesPerSecond: number | undefined): Promise<void>;
+  /** Resolves when nothing is on its way any more. */
+  pauseHydrating(mountPoint: string): Promise<void>;
+  /** Makes durable in the background what was written so far. */
+  settle(mountPoint: string): Promise<void>;
   /** Nothing where it isn't mounted. */
   unmount(mountPoint: string): Promise<void>;
   list(): Promise<MountShown[]>;
@@ -67,12 +74,24 @@ export interface MountClient extends MountControl {
 /** Every call throws what the service answers it with. `folder`: of the service. */
 export function mountControl(folder: string): MountControl {
   const socket = socketIn(folder);
+  const tell = async (
+    request: ServiceRequest & { mountPoint: string },
+    onProgress?: (progress: HydrationProgress) => void,
+    signal?: AbortSignal,
+  ) => {
+    const connection = await connect(socket);
+    if (!connection) throw errors.notMounted([request.mountPoint]);
+    await converse(connection, request, onProgress, signal);
+  };
   return {
-    hydrate: async (mountPoint, onProgress, signal) => {
-      const connection = await connect(socket);
-      if (!connection) throw errors.notMounted([mountPoint]);
-      await converse(connection, { ask: 'hydrate', mountPoint }, onProgress, signal);
+    hydrate: (mountPoint, onProgress, signal) =>
+      tell({ ask: 'hydrate', mountPoint }, onProgress, signal),
+    keepHydrating: (mountPoint, bytesPerSecond) => {
+      const rate = bytesPerSecond === undefined ? {} : { bytesPerSecond };
+      return tell({ ask: 'keep-hydrating', mountPoint, ...rate });
     },
+    pauseHydrating: (mountPoint) => tell({ ask: 'pause-hydrating', mountPoint }),
+    settle: (mountPoint) => tell({ ask: 'settle', mountPoint }),
     unmount: async (mountPoint) => {
       const connection = await connect(socket);
       if (!connection) return;
@@ -169,10 +188,10 @@ function errorOf(message: ServiceMessage & { kind: 'failed' }): HoldfastError {
 /** One service at most, however many ask for it at once. */
 async function startAndConnect(options: MountClientOptions, socket: string): Promise<net.Socket> {
   const { folder } = options;
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
+  await fs.mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
   const deadlineMs = systemClock.monotonicMs() + SPEAKS_WITHIN_MS;
   while (systemClock.monotonicMs() < deadlineMs) {
-    const lock = await lockFile(path.join(folder, 'lock'));
+    const lock = await lockFile(startLockOf(folder));
     try {
       const connection = await connect(socket);
       if (connection) return connection;
@@ -188,6 +207,7 @@ async function startAndConnect(options: MountClientOptions, socket: string): Pro
 async function startFirst(options: MountClientOptions, socket: string): Promise<net.Socket> {
   const { folder, repository, url, storage } = options;
   const logFile = path.join(folder, 'log');
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const start: ServiceStart = {
     socket,
     url,

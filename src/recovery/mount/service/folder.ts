@@ -1,5 +1,6 @@
 /** Where the mount service of a repository lies on this host: by a short name, for a socket's path is bounded. */
 import { hash } from 'node:crypto';
+import fs from 'node:fs/promises';
 import path from 'node:path';
 
 const NAME_LENGTH = 16;
@@ -8,4 +9,17 @@ const NAME_LENGTH = 16;
 export function mountServiceFolder(root: string, repositoryId: string): string {
   const name = hash('sha256', `${path.resolve(root)}\n${repositoryId}`).slice(0, NAME_LENGTH);
   return path.join('/run/holdfast/mounts', name);
+}
+
+/** Held while a service is started or takes its folder away: of all services, so that it can stay when a folder goes. */
+export function startLockOf(folder: string): string {
+  return path.join(path.dirname(folder), 'lock');
+}
+
+/** What an ended service leaves: nothing, unless its log says something. With the lock held. */
+export async function clearServiceFolder(folder: string): Promise<void> {
+  const log = path.join(folder, 'log');
+  const stat = await fs.stat(log).catch(() => undefined);
+  if (stat?.size !== 0) return;
+  await fs.rm(folder, { recursive: true, force: true });
 }

@@ -4,8 +4,10 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
-import { HoldfastError, messageOf, Secret } from '#base';
+import path from 'node:path';
+import { HoldfastError, lockFile, messageOf, Secret } from '#base';
 import { openStorage, reopenRepository, type S3Options } from '#repository';
+import { clearServiceFolder, startLockOf } from './folder.ts';
 import {
   messagesOf,
   type ServiceMessage,
@@ -33,13 +35,22 @@ async function serve(start: ServiceStart): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(socket, resolve);
   });
+  const folder = path.dirname(socket);
   const end = async () => {
     server.close();
     fs.rmSync(socket, { force: true });
     await service.close();
     process.exit(0);
   };
-  endWhenIdle(server, service, end);
+  // Whoever starts one meanwhile waits, and finds either this one or nothing.
+  const endIdle = async () => {
+    const lock = await lockFile(startLockOf(folder));
+    if (!lock || !service.isEmpty) return await lock?.release();
+    server.close();
+    await clearServiceFolder(folder);
+    await end();
+  };
+  endWhenIdle(server, service, endIdle);
   process.once('SIGTERM', () => void end());
   process.send?.('ready');
   process.disconnect?.();
@@ -72,6 +83,11 @@ async function carryOut(
   if (request.ask === 'clone') return await service.clone(request, signal);
   if (request.ask === 'unmount') return await service.unmount(request.mountPoint);
   if (request.ask === 'list') return service.list();
+  if (request.ask === 'settle') return service.settle(request.mountPoint);
+  if (request.ask === 'pause-hydrating') return await service.pauseHydrating(request.mountPoint);
+  if (request.ask === 'keep-hydrating') {
+    return service.keepHydrating(request.mountPoint, request.bytesPerSecond);
+  }
   const { mountPoint } = request;
   return await service.hydrate(mountPoint, signal, (progress) =>
     say({ kind: 'progress', progress }),
@@ -92,11 +108,11 @@ function failureMessage(error: unknown): ServiceMessage {
 function endWhenIdle(server: net.Server, service: MountService, end: () => Promise<void>): void {
   let emptyChecks = 0;
   const everyMs = IDLE_MS / 5;
-  const timer = setInterval(() => {
+  setInterval(() => {
     server.getConnections((_, count) => {
       emptyChecks = service.isEmpty && count === 0 ? emptyChecks + 1 : 0;
       if (emptyChecks < 5) return;
-      clearInterval(timer);
+      emptyChecks = 0;
       void end();
     });
   }, everyMs);

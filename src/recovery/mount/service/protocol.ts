@@ -9,6 +9,9 @@ import type { RootMetadata } from '#repository';
 import type { RestoreProblem } from '../../restore/request.ts';
 import type { LazyPlaces } from '../lazy/lay-out.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
+import type { HydrationShown } from './background-hydration.ts';
+
+export type { HydrationShown };
 
 export type CloneRequest = LazyPlaces & {
   /** Made where it is absent. */
@@ -17,6 +20,10 @@ export type CloneRequest = LazyPlaces & {
   snapshot: string;
   /** Hex id of the directory in the repository that is shown there. */
   tree: string;
+  /** Paths that are read first by whatever starts on it (`Source.readFirst`): from afar they are fetched at once. */
+  early?: readonly RegExp[];
+  /** Of the capture (`CaptureRecord.blockMap`), where it has one. */
+  blockMap?: string;
   /** What is known of that directory itself (`CaptureRecord.root`). */
   root?: RootMetadata;
   /** See `mountFolder`. */
@@ -28,6 +35,11 @@ export type CloneRequest = LazyPlaces & {
 export type ServiceRequest =
   | ({ ask: 'clone' } & CloneRequest)
   | { ask: 'hydrate'; mountPoint: string }
+  /** In the background: answered at once. Absent: as fast as it goes. */
+  | { ask: 'keep-hydrating'; mountPoint: string; bytesPerSecond?: number }
+  | { ask: 'pause-hydrating'; mountPoint: string }
+  /** In the background: answered at once. */
+  | { ask: 'settle'; mountPoint: string }
   | { ask: 'unmount'; mountPoint: string }
   | { ask: 'list' };
 
@@ -38,6 +50,10 @@ export type MountShown = {
   mountPoint: string;
   /** Plain bytes of the repository that were needed so far. */
   readBytes: number;
+  /** How much of it is here, by whatever way it came; whole pages. */
+  presentBytes: number;
+  totalBytes: number;
+  hydration: HydrationShown;
   /** What couldn't be read from the repository, in words; the first ones. */
   failures: string[];
 };

@@ -4,8 +4,10 @@ import { messageOf } from '#base';
 import type { Repository } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
+import { EarlyBlobs } from '../lazy/early-blobs.ts';
 import { isLaidOut, layOutTree } from '../lazy/lay-out.ts';
 import { type HydrationProgress, type MountedFolder, mountFolder } from '../lazy/mount-folder.ts';
+import { BackgroundHydration } from './background-hydration.ts';
 import { MountLeases } from './leases.ts';
 import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
 
@@ -13,7 +15,7 @@ import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
 const CACHE_BYTES = 64 * 1024 * 1024;
 const FAILURES_KEPT = 100;
 
-type Held = { mounted: MountedFolder; failures: string[] };
+type Held = { mounted: MountedFolder; hydration: BackgroundHydration; failures: string[] };
 type UnderWay = { work: Promise<CloneAnswer>; stop: AbortController };
 
 export class MountService {
@@ -34,11 +36,17 @@ export class MountService {
   }
 
   list(): MountShown[] {
-    return [...this.#mounts].map(([mountPoint, { mounted, failures }]) => ({
-      mountPoint,
-      readBytes: mounted.readBytes(),
-      failures,
-    }));
+    return [...this.#mounts].map(([mountPoint, { mounted, hydration, failures }]) => {
+      const present = mounted.present();
+      return {
+        mountPoint,
+        readBytes: mounted.readBytes(),
+        presentBytes: present.doneBytes,
+        totalBytes: present.totalBytes,
+        hydration: hydration.shown(present),
+        failures,
+      };
+    });
   }
 
   /**
@@ -70,8 +78,12 @@ export class MountService {
     const onFailure = (error: unknown) => {
       if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));
     };
-    await this.#leases.take(mountPoint, request.snapshot, onFailure);
-    const problems = isLaidOut({ files, state }) ? [] : await this.#layOut(request, signal);
+    // Of a service that was started anew too: what is read is looked up in it.
+    await this.#repository.loadIndex();
+    const [problems] = await Promise.all([
+      isLaidOut({ files, state }) ? [] : this.#layOut(request, signal),
+      this.#leases.take(mountPoint, request.snapshot, onFailure),
+    ]);
     signal.throwIfAborted();
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
     const mounted = await mountFolder({
@@ -82,7 +94,11 @@ export class MountService {
       blobs: this.#blobs,
       onFailure,
     });
-    this.#mounts.set(mountPoint, { mounted, failures });
+    this.#mounts.set(mountPoint, {
+      mounted,
+      hydration: new BackgroundHydration(mounted),
+      failures,
+    });
     this.#dropWhenEnded(mountPoint, mounted);
     if (signal.aborted) {
       await mounted.end();
@@ -99,6 +115,20 @@ export class MountService {
     await this.#held(mountPoint).mounted.hydrate(signal, onProgress);
   }
 
+  keepHydrating(mountPoint: string, bytesPerSecond: number | undefined): void {
+    this.#held(mountPoint).hydration.run(bytesPerSecond);
+  }
+
+  async pauseHydrating(mountPoint: string): Promise<void> {
+    await this.#held(mountPoint).hydration.pause();
+  }
+
+  /** Goes on in the background. What goes wrong is told by `list`. */
+  settle(mountPoint: string): void {
+    const { mounted, failures } = this.#held(mountPoint);
+    mounted.settle().catch((error: unknown) => failures.push(messageOf(error)));
+  }
+
   /** Nothing where it isn't mounted; what is about to be is given up. */
   async unmount(mountPoint: string): Promise<void> {
     const underWay = this.#underWay.get(mountPoint);
@@ -106,7 +136,9 @@ export class MountService {
     await underWay?.work.catch(() => {
       // Told to whoever asked for it.
     });
-    await this.#mounts.get(mountPoint)?.mounted.end();
+    const held = this.#mounts.get(mountPoint);
+    await held?.hydration.pause();
+    await held?.mounted.end();
     this.#mounts.delete(mountPoint);
     await this.#leases.end(mountPoint);
   }
@@ -118,12 +150,13 @@ export class MountService {
     await this.#repository.close();
   }
 
-  async #layOut({ files, state, tree, root, owner }: CloneRequest, signal: AbortSignal) {
+  async #layOut(request: CloneRequest, signal: AbortSignal) {
+    const { files, state, tree, root, owner, blockMap } = request;
+    const early = new EarlyBlobs(request.early ?? []);
     // A half one from before is of no use, and its files would be in the way.
     await Promise.all(
       [files, state].map((folder) => fs.rm(folder, { recursive: true, force: true })),
     );
-    await this.#repository.loadIndex();
     const repository = this.#repository;
     const result = await layOutTree(
       {
@@ -131,10 +164,15 @@ export class MountService {
         tree,
         signal,
         ...(root && { root }),
+        ...(blockMap === undefined ? {} : { blockMap }),
         ...(owner === undefined ? {} : { owner }),
       },
       { files, state },
+      early,
     );
+    if (repository.storage.isRemote) {
+      for (const id of early.ids()) this.#blobs.prefetch(id);
+    }
     return result.problems;
   }
 

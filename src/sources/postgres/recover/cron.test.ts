@@ -49,7 +49,8 @@ test('a copy holds the jobs and runs none, until it is production again', async 
   const still = { launchers: 0, jobs: 1, shared_preload_libraries: 'auto_explain' };
   expect(await look(copy.facts.socketUrl)).toEqual(still);
   await stopCopy(directory);
-  const again = await startCopy(directory, scratch, undefined, contextIn(scratch));
+  const request = { directory, scratch, port: undefined, survived: false };
+  const again = await startCopy(request, contextIn(scratch));
   expect(await look(again.facts.socketUrl)).toEqual(still);
 
   await server.stop();

@@ -2,24 +2,24 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { RecoveredStore, SettleRequest, SourceContext } from '../../source.ts';
+import type { RecoveredStore, SettleRequest, SourceContext, StartRequest } from '../../source.ts';
+import { connectSql, parseConnectionUrl } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './copy-state.ts';
 import { runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { copyFolders, recoveredStore } from './recover.ts';
 import { isThere, settleConfig } from './settle-config.ts';
 import { settleTree } from './tree.ts';
+import { socketUrl } from './url.ts';
 
 const execute = promisify(execFile);
 
 /** Starts a recovered copy again, or finds it running. */
 export async function startCopy(
-  directory: string,
-  scratch: string,
-  port: number | undefined,
+  { directory, scratch, port, survived }: StartRequest,
   context: SourceContext,
 ): Promise<RecoveredStore> {
-  const state = await stateOf(scratch);
+  const state = await stateOfThisBoot(scratch, survived);
   const running = await runningPostmaster(directory);
   if (running !== undefined) return recoveredStore(state, running, undefined);
   const moved = port === undefined || port === state.port ? state : { ...state, port };
@@ -39,6 +39,32 @@ export async function startCopy(
   );
   if (moved !== state) await saveCopyState(scratch, moved);
   return recoveredStore(moved, pid, undefined);
+}
+
+/** A stop waits for what the server hasn't written yet: most of it is written while it still serves. */
+export async function checkpointCopy(
+  directory: string,
+  { stateFolder }: Pick<SourceContext, 'stateFolder'>,
+): Promise<void> {
+  const state = await loadCopyState(stateFolder);
+  if (!state || (await runningPostmaster(directory)) === undefined) return;
+  const connection = await connectSql(parseConnectionUrl(socketUrl(state)));
+  try {
+    await connection.queryIfAllowed('checkpoint');
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Throws `postgres/not-settled` where what was recovered may have been lost in part. */
+async function stateOfThisBoot(scratch: string, survived: boolean): Promise<CopyState> {
+  const state = await stateOf(scratch);
+  const bootId = await currentBootId();
+  if (state.bootId === bootId) return state;
+  if (!survived) throw errors.notSettled(['this host was started anew since it was recovered']);
+  const ofThisBoot = { ...state, bootId };
+  await saveCopyState(scratch, ofThisBoot);
+  return ofThisBoot;
 }
 
 /** Stops a copy, if it runs. What it had outside of its scratch folder, where that is named, goes with it. */

@@ -206,8 +206,9 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
   test('stops and starts again, and a second start finds it', async () => {
     await stopCopy(directory);
     await stopCopy(directory);
-    const started = await startCopy(directory, scratch, undefined, contextIn(scratch));
-    const again = await startCopy(directory, scratch, undefined, contextIn(scratch));
+    const request = { directory, scratch, port: undefined, survived: false };
+    const started = await startCopy(request, contextIn(scratch));
+    const again = await startCopy(request, contextIn(scratch));
     expect(again.pid).toBe(started.pid);
     const socket = String(again.facts.socketUrl).replace('//shop@', '//postgres@');
     expect(await ask(socket, 'select min(id) from orders')).toEqual([{ min: -1 }]);

@@ -1,0 +1,53 @@
+/** One at a time works on a recovery: whoever makes, changes or removes it holds its lock, which ends with the process. */
+import path from 'node:path';
+import { type FileLock, lockFile, sleepMs, systemClock, systemCode } from '#base';
+import { errors } from '../errors.ts';
+import type { RecoveryState } from '../request.ts';
+import { readState } from './state.ts';
+
+const LOCK_FILE = 'lock';
+/** Changes are mostly short: mounting again, noting what is wanted. */
+const PATIENCE_MS = 20_000;
+const LOOK_EVERY_MS = 50;
+
+/**
+ * `state` is what its file says once nobody else is at it. Throws `recovery/being-changed`, and
+ * `recovery/no-such-recovery` where it was removed meanwhile.
+ */
+export async function alone<T>(state: RecoveryState, work: () => Promise<T>): Promise<T> {
+  return await whileLocked(state, async () => {
+    const current = await readState(state.folder);
+    if (!current) throw errors.noSuchRecovery([state.id]);
+    for (const key of Object.keys(state)) delete (state as Record<string, unknown>)[key];
+    Object.assign(state, current);
+    return await work();
+  });
+}
+
+/** For whoever has just made its folder, in which no state lies yet. */
+export async function whileLocked<T>(
+  { folder, id }: Pick<RecoveryState, 'folder' | 'id'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = await lockSoon(folder, id);
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Waits for a change to end, but not for a recovery that is still being made: that may take long. */
+async function lockSoon(folder: string, id: string): Promise<FileLock> {
+  const deadlineMs = systemClock.monotonicMs() + PATIENCE_MS;
+  for (;;) {
+    const lock = await lockFile(path.join(folder, LOCK_FILE)).catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') throw errors.noSuchRecovery([id]);
+      throw error;
+    });
+    if (lock) return lock;
+    const isMade = (await readState(folder))?.status !== 'recovering';
+    if (!isMade || systemClock.monotonicMs() > deadlineMs) throw errors.beingChanged([id]);
+    await sleepMs(LOOK_EVERY_MS);
+  }
+}
