@@ -1,7 +1,7 @@
 /** Chunks are handed to workers in slabs of about this size. */
 export const SLAB_BYTES = 4 * 1024 * 1024;
 
-const MAX_FREE = 2;
+const MAX_FREE = 5;
 
 /** Whole slabs that came back from a worker: to allocate and forget them would keep the garbage collector busy. */
 export class SlabMemory {
