@@ -1,13 +1,18 @@
 /** Instant recovery beside what it replaces: how soon a copy answers, how fast it is, what it costs. */
 import fs from 'node:fs';
 import type { BenchTable } from '../table.ts';
+import { benchClones } from './clones.ts';
+import { benchFullRestores } from './peers.ts';
+import { benchReplay } from './replay.ts';
 import { benchStart, type StorageKind } from './start.ts';
 import { makeSubject } from './subject.ts';
+import { benchWarm } from './warm.ts';
 
-export const PARTS = ['start'] as const;
+export const PARTS = ['start', 'wal', 'pgbench', 'clones', 'peers'] as const;
 export type Part = (typeof PARTS)[number];
 
 export type InstantOptions = {
+  /** Bytes of each database. The smallest is made of real pages, and what the others have more of is made up. */
   sizes: readonly number[];
   runs: number;
   parts: readonly Part[];
@@ -17,15 +22,21 @@ export type InstantOptions = {
 };
 
 export async function benchInstant(folder: string, options: InstantOptions): Promise<BenchTable[]> {
-  const { sizes, parts } = options;
+  const { sizes, parts, runs, say } = options;
   const tables: BenchTable[] = [];
-  const subject = await makeSubject(folder, Math.min(...sizes));
-  try {
-    await subject.server.stop();
-    if (parts.includes('start')) tables.push(await benchStart(folder, subject, options));
-    return tables;
-  } finally {
-    await subject.server.remove();
-    fs.rmSync(subject.location, { recursive: true, force: true });
+  if (parts.some((part) => part !== 'wal')) {
+    const subject = await makeSubject(folder, Math.min(...sizes));
+    try {
+      await subject.server.stop();
+      if (parts.includes('start')) tables.push(await benchStart(folder, subject, options));
+      if (parts.includes('peers')) tables.push(await benchFullRestores(folder, subject));
+      if (parts.includes('clones')) tables.push(await benchClones(folder, subject, say));
+      if (parts.includes('pgbench')) tables.push(await benchWarm(folder, subject, runs));
+    } finally {
+      await subject.server.remove();
+      fs.rmSync(subject.location, { recursive: true, force: true });
+    }
   }
+  if (parts.includes('wal')) tables.push(await benchReplay(folder, runs, say));
+  return tables;
 }
