@@ -177,29 +177,21 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000
     expect(await holdfast('recovery', 'hydrate', copy.id)).toMatchObject({ code: 2 });
   });
 
-  test.each(['leave/noted', 'leave/stopped', 'leave/unmounted', 'leave/plain', 'leave/started'])(
-    'killed at %s leaves its mounts when it is resumed',
-    async (point) => {
-      const paced = startHoldfast(place, [
-        'recovery',
-        'hydrate',
-        '--rate',
-        '4KiB',
-        '--target',
-        root,
-      ]);
-      await eventually('it to begin', async () =>
-        (await ask('recovery', 'open', copy.id)).hydration?.state === 'running' ? true : undefined,
-      );
-      paced.child.kill('SIGKILL');
-      await paced.ended;
-      await holdfastHydrates();
-      await leaveAndCrash(point);
-      copy = await ask('recovery', 'resume', copy.id);
-      expect(await mountsIn(root)).toEqual([]);
-      await expectWhole();
-    },
-  );
+  test('killed at each step of leaving its mounts goes on from there', async () => {
+    const paced = startHoldfast(place, ['recovery', 'hydrate', '--rate', '4KiB', '--target', root]);
+    await eventually('it to begin', async () =>
+      (await ask('recovery', 'open', copy.id)).hydration?.state === 'running' ? true : undefined,
+    );
+    paced.child.kill('SIGKILL');
+    await paced.ended;
+    await hydrateOnly();
+    for (const point of ['noted', 'stopped', 'unmounted', 'plain', 'started']) {
+      await leaveAndCrash(`leave/${point}`);
+    }
+    copy = await ask('recovery', 'resume', copy.id);
+    expect(await mountsIn(root)).toEqual([]);
+    await expectWhole();
+  });
 
   test('that another command is at is changed by nobody else', async () => {
     const making = startHoldfast(place, ['recover', '--to', 'latest', '--target', root]);
@@ -224,7 +216,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000
 });
 
 /** Asks its service to bring all of it here, and waits for that, without leaving the mounts. */
-async function holdfastHydrates(): Promise<void> {
+async function hydrateOnly(): Promise<void> {
   const { startHydration, loadRecovery } = await import('#recovery');
   await startHydration(await loadRecovery(root, copy.id), 2 ** 30);
   await eventually('all of it to be here', async () =>

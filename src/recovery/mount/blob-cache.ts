@@ -2,18 +2,31 @@
  * Blobs that were read lately, plain. Who asks for the same one at the same time shares one reading, and what is asked
  * for in one turn of the event loop is read together, so that neighbours in a pack come by one request.
  */
+import { sleepMs, systemClock } from '#base';
 import { ID_BYTES, type Repository } from '#repository';
 
 type Reading = {
   bytes: Promise<Buffer>;
   done: (bytes: Buffer) => void;
   fail: (error: Error) => void;
+  /** When it first failed, monotonic. */
+  failedMs?: number;
+  /** The repository couldn't be reached since it was last tried. */
+  wasAway?: boolean;
 };
 
 export type BlobCacheOptions = {
   /** Plain bytes that are kept. What is being read comes on top. */
   maxBytes: number;
+  /** Whether the repository as a whole can't be reached: then who asks waits. By default that isn't looked at. */
+  isAway?: () => Promise<boolean>;
+  /** How long, before it counts as lost. */
+  patienceMs?: number;
 };
+
+/** As long as a storage of the network may take to come back by itself; then programs see an I/O error. */
+export const REPOSITORY_PATIENCE_MS = 60_000;
+const LOOK_EVERY_MS = 1_000;
 
 export class BlobCache {
   readonly #repository: Pick<Repository, 'readBlobs'>;
@@ -24,9 +37,15 @@ export class BlobCache {
   #keptBytes = 0;
   #wanted: string[] = [];
 
-  constructor(repository: Pick<Repository, 'readBlobs'>, { maxBytes }: BlobCacheOptions) {
+  readonly #isAway: () => Promise<boolean>;
+  readonly #patienceMs: number;
+
+  constructor(repository: Pick<Repository, 'readBlobs'>, options: BlobCacheOptions) {
+    const { maxBytes, isAway, patienceMs } = options;
     this.#repository = repository;
     this.#maxBytes = maxBytes;
+    this.#isAway = isAway ?? (async () => false);
+    this.#patienceMs = patienceMs ?? REPOSITORY_PATIENCE_MS;
   }
 
   /** Verified bytes, which must not be changed. Rejects with what was wrong with the blob. */
@@ -53,9 +72,13 @@ export class BlobCache {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const reading = { bytes: promise, done: resolve, fail: reject };
     this.#readings.set(key, reading);
+    this.#want(key);
+    return reading;
+  }
+
+  #want(key: string): void {
     this.#wanted.push(key);
     if (this.#wanted.length === 1) setImmediate(() => this.#readWanted());
-    return reading;
   }
 
   #readWanted(): void {
@@ -64,9 +87,9 @@ export class BlobCache {
     const ids = Buffer.allocUnsafe(keys.length * ID_BYTES);
     for (const [index, key] of keys.entries()) ids.write(key, index * ID_BYTES, 'latin1');
     const take = (id: Buffer, bytes: Buffer) => this.#arrived(id.toString('latin1'), bytes);
-    const lose = (id: Buffer, error: Error) => this.#lost(id.toString('latin1'), error);
+    const lose = (id: Buffer, error: Error) => void this.#lost(id.toString('latin1'), error);
     this.#repository.readBlobs('data', ids, take, { onDamaged: lose }).catch((error: Error) => {
-      for (const key of keys) this.#lost(key, error);
+      for (const key of keys) void this.#lost(key, error);
     });
   }
 
@@ -84,8 +107,23 @@ export class BlobCache {
     this.#readings.delete(key);
   }
 
-  #lost(key: string, error: Error): void {
-    this.#readings.get(key)?.fail(error);
+  /** A blob may be lost alone; where all of the repository is away, it is tried again until that is back. */
+  async #lost(key: string, error: Error): Promise<void> {
+    const reading = this.#readings.get(key);
+    if (!reading) return;
+    const nowMs = systemClock.monotonicMs();
+    reading.failedMs ??= nowMs;
+    if (nowMs - reading.failedMs < this.#patienceMs) {
+      const isAway = await this.#isAway();
+      if (isAway) await sleepMs(LOOK_EVERY_MS);
+      if (isAway || reading.wasAway) {
+        // Tried once more when it is back, for it may have come back only after that failed.
+        reading.wasAway = isAway;
+        this.#want(key);
+        return;
+      }
+    }
+    reading.fail(error);
     this.#readings.delete(key);
   }
 }

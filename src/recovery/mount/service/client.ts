@@ -210,6 +210,7 @@ async function startFirst(options: MountClientOptions, socket: string): Promise<
   await fs.mkdir(folder, { recursive: true, mode: 0o700 });
   const start: ServiceStart = {
     socket,
+    repositoryId: repository.config.id,
     url,
     s3: storage.s3 && plainOptions(storage.s3),
     masterKey: repository.masterKey,

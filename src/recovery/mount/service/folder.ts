@@ -1,6 +1,7 @@
 /** Where the mount service of a repository lies on this host: by a short name, for a socket's path is bounded. */
 import { hash } from 'node:crypto';
 import fs from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 
 const NAME_LENGTH = 16;
@@ -22,4 +23,14 @@ export async function clearServiceFolder(folder: string): Promise<void> {
   const stat = await fs.stat(log).catch(() => undefined);
   if (stat?.size !== 0) return;
   await fs.rm(folder, { recursive: true, force: true });
+}
+
+/**
+ * What all mounts of this host keep of repositories far away, encrypted as it is stored there; only the service's own user
+ * may look, so that nothing that runs on a clone can. Whoever isn't root has it with his other copies.
+ */
+export function rangeCacheFolder(): string {
+  if (process.getuid?.() === 0) return '/var/cache/holdfast/mounts';
+  const base = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+  return path.join(base, 'holdfast', 'mounts');
 }

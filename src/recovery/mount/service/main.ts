@@ -6,8 +6,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { HoldfastError, lockFile, messageOf, Secret } from '#base';
-import { openStorage, reopenRepository, type S3Options } from '#repository';
-import { clearServiceFolder, startLockOf } from './folder.ts';
+import { openStorage, reopenRepository, type S3Options, withRangeCache } from '#repository';
+import { clearServiceFolder, rangeCacheFolder, startLockOf } from './folder.ts';
 import {
   messagesOf,
   type ServiceMessage,
@@ -29,7 +29,8 @@ process.once('message', (start) => {
 async function serve(start: ServiceStart): Promise<void> {
   const { masterKey, url, socket } = start;
   const storage = await openStorage(url, start.s3 ? { s3: withSecrets(start.s3) } : {});
-  const service = new MountService(await reopenRepository({ storage, masterKey }));
+  const cached = withRangeCache(storage, start.repositoryId, { folder: rangeCacheFolder() });
+  const service = new MountService(await reopenRepository({ storage: cached, masterKey }));
   const server = net.createServer((connection) => void answer(service, connection));
   fs.rmSync(socket, { force: true });
   await new Promise<void>((resolve, reject) => {

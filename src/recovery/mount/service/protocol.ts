@@ -66,6 +66,7 @@ export type ServiceMessage =
 /** How a service gets at its repository; handed over once, in memory, when it is started. */
 export type ServiceStart = {
   socket: string;
+  repositoryId: string;
   url: string;
   /** As `openStorage` takes it, with its secrets plain. */
   s3: Record<string, unknown> | undefined;

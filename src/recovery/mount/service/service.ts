@@ -27,7 +27,10 @@ export class MountService {
 
   constructor(repository: Repository) {
     this.#repository = repository;
-    this.#blobs = new BlobCache(repository, { maxBytes: CACHE_BYTES });
+    this.#blobs = new BlobCache(repository, {
+      maxBytes: CACHE_BYTES,
+      isAway: () => isAway(repository),
+    });
     this.#leases = new MountLeases(repository);
   }
 
@@ -190,4 +193,12 @@ export class MountService {
     };
     mounted.ended.then(drop, drop);
   }
+}
+
+/** Every repository has this file, and nothing ever removes it. */
+async function isAway({ storage }: Repository): Promise<boolean> {
+  return await storage.stat('config').then(
+    (found) => found === undefined,
+    () => true,
+  );
 }
