@@ -3,6 +3,7 @@
  * the scheduler or the API. The command line and the control plane both come through here.
  */
 export { capturedEnvironment } from './captured-environment.ts';
+export * from './parts.ts';
 export * from './prove-environment.ts';
 export * from './recover-environment.ts';
 export { siteOf } from './site.ts';

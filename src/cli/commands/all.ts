@@ -2,6 +2,7 @@
 import type { CommandSpec } from '../command.ts';
 import { command as apply } from './apply.ts';
 import { completionOf } from './completion.ts';
+import { command as diff } from './diff.ts';
 import { command as down } from './down.ts';
 import { helpOf } from './help.ts';
 import { command as init } from './init.ts';
@@ -50,6 +51,7 @@ import { command as repoUnlock } from './repo-unlock.ts';
 import { command as serve } from './serve.ts';
 import { command as status } from './status.ts';
 import { command as up } from './up.ts';
+import { command as when } from './when.ts';
 
 export const commands: readonly CommandSpec[] = [
   // One line for each command, by its words.
@@ -65,6 +67,8 @@ export const commands: readonly CommandSpec[] = [
   mark,
   serve,
   recover,
+  diff,
+  when,
   recoveryHydrate,
   recoveryList,
   recoveryOpen,

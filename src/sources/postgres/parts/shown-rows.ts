@@ -17,7 +17,7 @@ function shownValues(columns: readonly Pick<Compared, 'name' | 'type' | 'isCast'
   const values = columns.map((column) => {
     const raw = `t.${quoteIdentifier(column.name)}`;
     const size = `pg_column_size(${raw})`;
-    return `case when ${size} > ${SHOWN_BYTES} then '(' || pg_size_pretty(${size}::bigint) || ')'
+    return `case when ${size} > ${SHOWN_BYTES} then '(' || pg_size_pretty(${size}::bigint) || ' stored)'
                  else left((${valueIn(column, 't')})::text, ${SHOWN_CHARACTERS}) end`;
   });
   return `array[${values.join(', ')}]::text[]`;

@@ -1,0 +1,83 @@
+/**
+ * Copies of stores that live as long as a piece of work: brought up by mount beside production, without services or
+ * checks, and taken away however the work ends. What a killed process left is taken away by whoever comes next.
+ */
+import type { Logger, ProgressListener } from '#base';
+import type { Repository } from '#repository';
+import type { CopyPlace, SourceContext } from '#sources';
+import type { Choice, ChosenStore } from '../choose/request.ts';
+import { recoverBeside } from '../life/recover.ts';
+import type { MountClient } from '../mount/index.ts';
+import { openPlace, removePlace, sweepProofs } from '../proof/place.ts';
+import type { RecoveryState } from '../request.ts';
+import type { Site } from '../site.ts';
+
+export type PassingOptions = {
+  repository: Repository;
+  environment: string;
+  stage: string;
+  /** Folder that holds such copies on this host. */
+  folder: string;
+  /** To end what killed ones left running. */
+  site: Pick<Site, 'runtime' | 'production'>;
+  mounts?: MountClient;
+  owner?: string;
+  log: Logger;
+  progress: ProgressListener;
+  signal: AbortSignal;
+};
+
+export type PassingCopy = {
+  choice: Choice;
+  /** When it was begun, ms since 1970: what was written to before is as it was captured. */
+  begunMs: number;
+  store(name: string): CopyPlace & { chosen: ChosenStore };
+  context(store: string): SourceContext;
+};
+
+/** Takes away what killed ones left, brings the chosen stores up, works, takes them away. */
+export async function withPassingCopy<T>(
+  choice: Choice,
+  options: PassingOptions,
+  work: (copy: PassingCopy) => Promise<T>,
+): Promise<T> {
+  const { folder, site, log, progress } = options;
+  await sweepProofs(folder, { site, log });
+  const types = choice.stores.map(({ store }) => [store.name, store.source.type] as const);
+  const place = await openPlace(folder, Object.fromEntries(types));
+  try {
+    const { state } = await recoverBeside({
+      ...options,
+      choice,
+      // Nothing of an environment but its stores.
+      site: { ...site, services: [], runChecks: async () => [] },
+      root: place.root,
+      inPlace: false,
+    });
+    return await work(copyOf(state, choice, options));
+  } finally {
+    progress({ step: 'taking the copy away' });
+    await removePlace(place, { site, log });
+  }
+}
+
+function copyOf(state: RecoveryState, choice: Choice, options: PassingOptions): PassingCopy {
+  const { log, progress, signal } = options;
+  const scratchOf = (name: string) => `${state.folder}/${name}/scratch`;
+  return {
+    choice,
+    begunMs: state.createdAtMs,
+    store(name) {
+      const chosen = choice.stores.find(({ store }) => store.name === name);
+      const directory = state.stores[name]?.directory;
+      if (!chosen || directory === undefined) throw new Error(`${name} was not chosen`);
+      return { chosen, directory, scratch: scratchOf(name) };
+    },
+    context: (name) => ({
+      log: log.child({ store: name, recovery: state.id }),
+      progress,
+      signal,
+      stateFolder: scratchOf(name),
+    }),
+  };
+}
