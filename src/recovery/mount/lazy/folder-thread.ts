@@ -1,8 +1,8 @@
 /**
  * The thread that answers the kernel for one lazy folder: it owns the names and the open files, and reads and writes
- * what is here by itself. What would make it wait goes to the thread that started it.
+ * what is here by itself. What would make it wait goes to the thread that started it. Its first message says which folder.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { answerInit } from '../fuse/init.ts';
 import { FEATURE, OPCODE } from '../fuse/opcodes.ts';
 import { sendAnswer } from '../fuse/reply.ts';
@@ -14,7 +14,9 @@ import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { NodeTable } from './nodes.ts';
 import { PageStore, sharedPageMap } from './page-store.ts';
 
-const { descriptor, folder, state, pages, hasXattrs } = workerData as FolderThreadData;
+const { descriptor, folder, state, pages, hasXattrs } = await new Promise<FolderThreadData>(
+  (resolve) => parentPort?.once('message', resolve),
+);
 
 const files = readLazyFiles(state);
 const sizes = files.map(({ sizeBytes }) => sizeBytes);

@@ -1,13 +1,14 @@
 /** A laid-out tree, mounted: complete at once for whoever looks, filled as it is touched or in the background. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { syncFileSystem } from '#base';
 import { errors } from '../../errors.ts';
 import type { BlobCache } from '../blob-cache.ts';
 import { mountDevice } from '../fuse/kernel.ts';
 import { BlockList, type LazyFile, readLazyFiles } from './block-list.ts';
 import { Filler } from './filler.ts';
+import { takeFolderThread } from './folder-threads.ts';
 import type { LazyPlaces } from './lay-out.ts';
 import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { PAGE_BYTES } from './page-map.ts';
@@ -64,12 +65,8 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   const mount = await mountDevice(mountPoint, { allowOthers: true, readOnly: false });
   const { descriptor } = mount;
   const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
-  const workerData: FolderThreadData = { descriptor, folder, state, pages: map.shared, hasXattrs };
-  const thread = new Worker(new URL('./folder-thread.ts', import.meta.url), {
-    workerData,
-    // What it opens may be closed here, and the number be another's when the thread ends: it must not close that.
-    trackUnmanagedFds: false,
-  });
+  const threadData: FolderThreadData = { descriptor, folder, state, pages: map.shared, hasXattrs };
+  const thread = takeFolderThread(threadData);
   let left: number[] = [];
   const agreed = Promise.withResolvers<void>();
   thread.on('message', (message: FolderThreadMessage) => {

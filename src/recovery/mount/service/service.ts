@@ -5,6 +5,7 @@ import type { Repository } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
 import { EarlyBlobs } from '../lazy/early-blobs.ts';
+import { keepSpareThread } from '../lazy/folder-threads.ts';
 import { isLaidOut, layOutTree } from '../lazy/lay-out.ts';
 import { type HydrationProgress, type MountedFolder, mountFolder } from '../lazy/mount-folder.ts';
 import { BackgroundHydration } from './background-hydration.ts';
@@ -14,6 +15,7 @@ import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
 /** Shared by all mounts; the kernel keeps the pages that were read besides. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 const FAILURES_KEPT = 100;
+const SPARE_THREAD_AFTER_MS = 2_000;
 
 type Held = { mounted: MountedFolder; hydration: BackgroundHydration; failures: string[] };
 type UnderWay = { work: Promise<CloneAnswer>; stop: AbortController };
@@ -32,6 +34,7 @@ export class MountService {
       isAway: () => isAway(repository),
     });
     this.#leases = new MountLeases(repository);
+    keepSpareThread();
   }
 
   get isEmpty(): boolean {
@@ -83,10 +86,11 @@ export class MountService {
     };
     // Of a service that was started anew too: what is read is looked up in it.
     await this.#repository.loadIndex();
-    const [problems] = await Promise.all([
-      isLaidOut({ files, state }) ? [] : this.#layOut(request, signal),
-      this.#leases.take(mountPoint, request.snapshot, onFailure),
-    ]);
+    const leasing = this.#leases.take(mountPoint, request.snapshot, onFailure);
+    const layingOut = isLaidOut({ files, state })
+      ? Promise.resolve([])
+      : this.#layOut(request, signal);
+    const problems = await layingOut.finally(() => leasing);
     signal.throwIfAborted();
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
     const mounted = await mountFolder({
@@ -103,6 +107,8 @@ export class MountService {
       failures,
     });
     this.#dropWhenEnded(mountPoint, mounted);
+    // Not at once: what is started on this one goes first.
+    setTimeout(keepSpareThread, SPARE_THREAD_AFTER_MS).unref();
     if (signal.aborted) {
       await mounted.end();
       throw signal.reason;
