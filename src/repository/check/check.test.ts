@@ -121,6 +121,7 @@ describe('check', () => {
       `keys/${other}`,
       `index/${indexes.at(-1)}`,
       'holdfast/points/a',
+      'holdfast/copies/holdfast/points/a',
     ]) {
       await tamper(path.join(folder, file), flipByte(30));
     }

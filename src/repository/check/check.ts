@@ -282,6 +282,10 @@ class Check {
     const named = new Set(this.#report.problems.map(({ id }) => id));
     for (const problem of problems) if (!named.has(problem.id)) this.#add(problem);
     this.#report.notes.push(...notes);
+    const mended = new Set(this.#report.mended.map(({ name }) => name));
+    for (const name of this.#repository.sealed.takeStandIns()) {
+      if (!mended.has(name)) await this.#restore(name);
+    }
   }
 
   #loseAllOf(packId: string): void {

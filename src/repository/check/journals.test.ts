@@ -146,10 +146,15 @@ describe('a journal', () => {
     });
   });
 
-  test('with a damaged record of its base is named without reading everything', async () => {
+  test('with a damaged record of its base is mended or named, without reading everything', async () => {
     const { address, findings } = await store();
     const [name = ''] = await repository.sealed.list(`captures/shop/test/${address.store}/`);
-    await repository.storage.write(`holdfast/${name}`, [Buffer.from('damaged, as it were')]);
+    const damaged = [Buffer.from('damaged, as it were')];
+    await repository.storage.write(`holdfast/${name}`, damaged);
+    const { mended } = await checkRepository(repository);
+    expect(mended.map((file) => file.name)).toEqual([`holdfast/${name}`]);
+    await repository.storage.write(`holdfast/${name}`, damaged);
+    await repository.storage.write(`holdfast/copies/holdfast/${name}`, damaged);
     expect((await findings()).kinds).toEqual(['own-file-damaged']);
   });
 });

@@ -183,6 +183,30 @@ describe('second copies', () => {
     await expectClean(folder);
   });
 
+  test('stand in for a damaged record, follow it when it is replaced, and go with it', async () => {
+    const { folder, repository } = await protectedRepository();
+    const at = (name: string) => path.join(folder, 'holdfast', name);
+    const name = 'captures/shop/test/orders/first.base';
+    await repository.sealed.write(name, Buffer.from('as it was'));
+    await repository.sealed.write(name, Buffer.from('as it is'));
+    await tamper(at(name), flipByte(9));
+    expect((await repository.sealed.read(name)).toString()).toBe('as it is');
+    const report = await checkRepository(repository, { readData: true });
+    expect(report.mended.map((file) => file.name)).toEqual([`holdfast/${name}`]);
+    await tamper(at(`copies/holdfast/${name}`), flipByte(9));
+    const again = await checkRepository(repository, { readData: true });
+    expect(again.mended.map((file) => file.name)).toEqual([`holdfast/copies/holdfast/${name}`]);
+    expect((await repository.sealed.read(name)).toString()).toBe('as it is');
+    await tamper(at(name), flipByte(9));
+    await tamper(at(`copies/holdfast/${name}`), flipByte(9));
+    await expect(repository.sealed.read(name)).rejects.toMatchObject({
+      code: 'repository/file-damaged',
+    });
+    await repository.sealed.remove(name);
+    expect(await filesIn(at('copies/holdfast'))).toEqual(['format']);
+    await expectClean(folder);
+  });
+
   test('never bring back what was removed: a password, a snapshot, an index', async () => {
     const { folder, repository, snapshot } = await protectedRepository();
     const added = await repository.keys.add(new Secret('revoked'));

@@ -30,7 +30,8 @@ export async function checkCopies(
     const original = await wholeOriginal(repository, name);
     const copy = await wholeCopy(repository, name);
     checked.read += 1;
-    if (original && !copy) {
+    // A record that was replaced while its copy wasn't yet: the original counts.
+    if (original && !copy?.equals(original)) {
       await repository.storage.write(copyName(name), [original]);
       if (!there.has(copyName(name))) checked.made.push(name);
       else onMended({ name: copyName(name), what: 'written anew from its original' });

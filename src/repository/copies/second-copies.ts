@@ -1,5 +1,5 @@
 /**
- * Second copies of what a repository can't do without (config, keys, indexes, snapshots), byte for byte, under
+ * Second copies of what a repository can't do without (config, keys, indexes, snapshots, records), byte for byte, under
  * `holdfast/copies/`: each by the name of its original. They need no seal of their own: what they are copies of is sealed,
  * or is a key, which must be readable before anything else is.
  */
@@ -14,6 +14,18 @@ export const COPIES_FOLDER = 'holdfast/copies/';
 export type CopiedKind = 'keys' | 'index' | 'snapshots';
 
 export const COPIED_KINDS: readonly CopiedKind[] = ['keys', 'index', 'snapshots'];
+
+/** Folders of records: captures, points, marks, holds; of journals only what isn't bytes of theirs. */
+export const RECORD_FOLDERS = ['captures/', 'points/', 'marks/', 'holds/', 'journal/'].map(
+  (folder) => `holdfast/${folder}`,
+);
+const RECORD =
+  /^holdfast\/(?:captures|points|marks|holds)\/|^holdfast\/journal\/(?:[^/]+\/){3}(?:batches|gaps|lines)\//;
+
+/** Whether a sealed file (`holdfast/captures/…`) has a copy. It may be replaced, and so is its copy. */
+export function isCopiedRecord(name: string): boolean {
+  return RECORD.test(name);
+}
 
 /** `name` of the original: `config`, `index/ab12…`. */
 export function copyName(name: string): string {

@@ -12,7 +12,9 @@ import {
   COPIES_FOLDER,
   copyName,
   isAbsence,
+  isCopiedRecord,
   isDamage,
+  RECORD_FOLDERS,
   readVerified,
 } from './second-copies.ts';
 
@@ -46,6 +48,11 @@ export async function originals(repository: Repository): Promise<string[]> {
   for (const kind of COPIED_KINDS) {
     for (const name of await namesBelow(repository, `${kind}/`)) {
       if (idOfName(name) !== undefined && name.split('/').length === 2) names.push(name);
+    }
+  }
+  for (const folder of RECORD_FOLDERS) {
+    for (const name of await namesBelow(repository, folder)) {
+      if (isCopiedRecord(name)) names.push(name);
     }
   }
   return names;

@@ -4,6 +4,7 @@
  * the name (uint16-LE), the name and the content as zstd, or as it is where that is no shorter.
  */
 import { HoldfastError, isHoldfastError, messageOf } from '#base';
+import { copyName, isAbsence, isCopiedRecord, isDamage } from '../copies/second-copies.ts';
 import { compress, compressAside, decompress } from '../crypto/compression.ts';
 import type { Sealer } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
@@ -22,6 +23,7 @@ export class SealedFiles {
   readonly #sealer: Sealer;
   /** Settles what must be in the repository before its first file of ours. */
   readonly #prepare: () => Promise<void>;
+  readonly #standIns = new Set<string>();
 
   constructor(storage: Storage, sealer: Sealer, prepare: () => Promise<void>) {
     this.#storage = storage;
@@ -37,12 +39,38 @@ export class SealedFiles {
   /** `name` is without the prefix: `points/…`. Atomic and durable; replaces what is there. */
   async write(name: string, bytes: Uint8Array): Promise<void> {
     await this.prepare();
-    await writeSealed(this.#storage, this.#sealer, name, bytes);
+    const sealed = await writeSealed(this.#storage, this.#sealer, name, bytes);
+    if (isCopiedRecord(FOLDER + name)) {
+      await this.#storage.write(copyName(FOLDER + name), [sealed]);
+    }
   }
 
-  /** Throws `repository/not-in-storage`, `repository/file-damaged` or `repository/sealed-misplaced`. */
-  read(name: string): Promise<Buffer> {
-    return readSealed(this.#storage, this.#sealer, name);
+  /**
+   * Of a record that is damaged, its second copy. Throws `repository/not-in-storage`, `repository/file-damaged` or
+   * `repository/sealed-misplaced`.
+   */
+  async read(name: string): Promise<Buffer> {
+    try {
+      return await readSealed(this.#storage, this.#sealer, name);
+    } catch (error) {
+      if (!isUnusable(error) || !isCopiedRecord(FOLDER + name)) throw error;
+      try {
+        const copy = await this.#storage.read(copyName(FOLDER + name));
+        const content = openSealed(this.#sealer, name, copy);
+        this.#standIns.add(FOLDER + name);
+        return content;
+      } catch (ofCopy) {
+        if (isUnusable(ofCopy) || isAbsence(ofCopy)) throw error;
+        throw ofCopy;
+      }
+    }
+  }
+
+  /** Names (`holdfast/…`) of what was read from second copies since the last call: to be written anew. */
+  takeStandIns(): string[] {
+    const names = [...this.#standIns];
+    this.#standIns.clear();
+    return names;
   }
 
   async readIfThere(name: string): Promise<Buffer | undefined> {
@@ -63,9 +91,10 @@ export class SealedFiles {
     return names.sort();
   }
 
-  /** Removing what isn't there is no error. */
-  remove(name: string): Promise<void> {
-    return this.#storage.remove(FOLDER + name);
+  /** Removing what isn't there is no error. The copy goes first, so that it never outlives what was removed. */
+  async remove(name: string): Promise<void> {
+    if (isCopiedRecord(FOLDER + name)) await this.#storage.remove(copyName(FOLDER + name));
+    await this.#storage.remove(FOLDER + name);
   }
 }
 
@@ -74,7 +103,7 @@ export async function writeSealed(
   sealer: Sealer,
   name: string,
   bytes: Uint8Array,
-): Promise<void> {
+): Promise<Buffer> {
   const nameBytes = Buffer.from(name, 'utf8');
   const header = Buffer.alloc(3);
   header.writeUInt16LE(nameBytes.length, 0);
@@ -83,6 +112,11 @@ export async function writeSealed(
   header[2] = useful ? ZSTD : STORED;
   const sealed = sealer.seal(Buffer.concat([header, nameBytes, useful ? packed : bytes]));
   await storage.write(FOLDER + name, [sealed]);
+  return sealed;
+}
+
+function isUnusable(error: unknown): boolean {
+  return isDamage(error) || isHoldfastError(error, 'repository/sealed-misplaced');
 }
 
 export async function readSealed(storage: Storage, sealer: Sealer, name: string): Promise<Buffer> {

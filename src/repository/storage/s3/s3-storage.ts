@@ -36,7 +36,9 @@ const DEFAULT_CONNECTIONS = 8;
 /** S3's own limit for one request. */
 const REMOVALS_AT_ONCE = 1_000;
 
-const STAYS_WHILE_LOCKED = /^(data|index|snapshots|holdfast\/(parity|copies))\//;
+/** Not records, nor their copies. */
+const STAYS_WHILE_LOCKED =
+  /^(data|index|snapshots|holdfast\/(parity|copies\/(keys|index|snapshots)))\//;
 
 export class S3Storage implements Storage {
   readonly location: string;
