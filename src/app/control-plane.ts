@@ -7,11 +7,11 @@ import type { Operations, ProofRequest } from '#server';
 import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
 import { errors } from './errors.ts';
 import { createOperations } from './operations/operations.ts';
-import { proofView } from './operations/proofs.ts';
 import { RecoveryKeeper } from './operations/recovery-keeper.ts';
 import { createActivity } from './protection/activity.ts';
 import type { EnvironmentProtection } from './protection/environment-protection.ts';
 import { Environments } from './protection/environments.ts';
+import { proofView } from './recovery/index.ts';
 import type { StateFolder } from './state/folder.ts';
 
 export type ControlPlaneOptions = {

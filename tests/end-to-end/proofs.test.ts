@@ -25,7 +25,21 @@ const place = () => ({
   },
 });
 const holdfast = (...words: string[]) => runHoldfast(place(), words);
-const points = () => askHoldfast<Points>(place(), ['points']);
+/** As `holdfast points --json` gives it, without a process for each look. */
+async function points(): Promise<Points> {
+  const { url } = JSON.parse(await fs.readFile(path.join(folder, 'state/server.json'), 'utf8'));
+  const token = (await fs.readFile(path.join(folder, 'state/token'), 'utf8')).trim();
+  const headers = { authorization: `Bearer ${token}` };
+  const [listed, proofs] = await Promise.all(
+    ['points', 'proofs'].map(async (what) => {
+      const answer = await fetch(`${url}/v1/${what}`, { headers });
+      expect(answer.status).toBe(200);
+      return await answer.json();
+    }),
+  );
+  return { points: listed as Points['points'], proofs: proofs as Proof[] };
+}
+
 const proofsFolder = () => path.join(folder, 'state', 'proofs');
 const leftovers = async () => ({
   copies: await fs.readdir(proofsFolder()).catch(() => []),

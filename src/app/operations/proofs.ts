@@ -2,9 +2,10 @@
 import { systemClock, timedId } from '#base';
 import { lastProofs, listProofs } from '#catalog';
 import type { Proof } from '#repository';
-import type { Operations, Point, ProofRun, Proof as ProofView } from '#server';
+import type { Operations, Point, ProofRun } from '#server';
 import type { Job, JobState } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
+import { proofView } from '../recovery/index.ts';
 import { progressView } from './captures.ts';
 import type { OperationsOptions } from './operations.ts';
 
@@ -45,15 +46,6 @@ function ended({ outcome }: Extract<JobState, { state: 'ended' }>) {
   if (!outcome.ok) return { state: 'failed' as const, failure: outcome.failure };
   const { proof, notMounted } = outcome.value as Pick<ProofRun, 'proof' | 'notMounted'>;
   return { state: 'done' as const, proof, ...(notMounted === undefined ? {} : { notMounted }) };
-}
-
-/** As the repository gives it, or as the catalog does: there, 64-bit numbers are decimal text already. */
-export function proofView({ stores, ...proof }: Proof): ProofView {
-  const shown = Object.entries(stores).map(([name, { position, ...store }]) => {
-    const at = position && { line: position.line, offset: position.offset.toString() };
-    return [name, { ...store, ...(at && { position: at }) }] as const;
-  });
-  return { ...proof, stores: Object.fromEntries(shown) };
 }
 
 export function firstBad({ checks, verdict }: Pick<Proof, 'checks' | 'verdict'>) {

@@ -4,6 +4,7 @@
  */
 export { capturedEnvironment } from './captured-environment.ts';
 export * from './parts.ts';
+export { proofView } from './proof-view.ts';
 export * from './prove-environment.ts';
 export * from './recover-environment.ts';
 export { siteOf } from './site.ts';

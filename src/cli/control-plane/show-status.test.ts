@@ -118,6 +118,25 @@ test('what a person must know of the repository is loud, and nothing is well the
   expect(isBad(loud)).toBe(true);
 });
 
+test('the last proof is said, and loud where it failed', () => {
+  const proofs = {
+    ...{ verdict: 'pass' as const, periodMs: 24 * HOUR_MS, findings: [] },
+    ...{ provenAtMs: NOW_MS - HOUR_MS, provenInstantMs: NOW_MS - 2 * HOUR_MS },
+  };
+  const calm = status([orders], { proofs: { ...proofs, waitsFor: 'an idle host' } });
+  expect(statusLines(calm, 80)).toContain(
+    'proofs      proven 11:00, as of 10:00 (objective 1d); waits for an idle host',
+  );
+  expect(isBad(calm)).toBe(false);
+  const findings = ['the proof of 10:00 failed: orphans: 2 rows'];
+  const loud = status([orders], { proofs: { ...proofs, verdict: 'fail', findings } });
+  expect(statusLines(loud, 80)).toContain(
+    'proofs      ! the proof of 10:00 failed: orphans: 2 rows',
+  );
+  expect(statusLines(loud, 80).at(-1)).toBe('not proven. Look again: holdfast status');
+  expect(isBad(loud)).toBe(true);
+});
+
 test('an environment in trouble says what, and what to do', () => {
   expect(statusLines(status([], { trouble: 'wrong password for /backup/shop' }), 80)).toEqual([
     "✗ shop/production isn't protected",

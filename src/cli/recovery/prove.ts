@@ -6,7 +6,7 @@ import type { Proof, Repository } from '#repository';
 import type { ExitCode, Io } from '../command.ts';
 import { parseWhen } from '../frame/when.ts';
 import type { Options } from './access.ts';
-import { proofLines, type ShownProof, shownProof } from './show-proof.ts';
+import { proofLines, type ShownProof } from './show-proof.ts';
 
 export async function prove(when: unknown, options: Options, io: Io): Promise<ExitCode> {
   const wanted = typeof when === 'string' ? parseWhen(when, systemClock.nowMs()) : undefined;
@@ -24,10 +24,11 @@ type Proven = { proof: ShownProof; notMounted?: string };
 async function proveDirectly(wanted: When | undefined, options: Options, io: Io): Promise<Proven> {
   const { withDirectSession } = await import('./direct.ts');
   return await withDirectSession(options, async ({ environment, repository }) => {
+    const { proofView } = await import('#app/recovery');
     const { writeProof } = await import('#repository');
     const { proof, notMounted } = await lookAt(environment, repository, wanted, options, io);
     await writeProof(repository, proof);
-    return { proof: shownProof(proof), ...(notMounted === undefined ? {} : { notMounted }) };
+    return { proof: proofView(proof), ...(notMounted === undefined ? {} : { notMounted }) };
   });
 }
 

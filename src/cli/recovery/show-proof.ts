@@ -1,19 +1,9 @@
 /** How a proof is shown: each check with what was seen, then the verdict. */
 import { formatDuration, formatSize, systemClock } from '#base';
-import type { Proof } from '#repository';
 import type { Schemas } from '../control-plane/client.ts';
 import { formatInstant } from '../frame/when.ts';
 
 export type ShownProof = Schemas['Proof'];
-
-/** As the API gives it: 64-bit numbers as decimal text. */
-export function shownProof({ stores, ...proof }: Proof): ShownProof {
-  const shown = Object.entries(stores).map(([name, { position, ...store }]) => {
-    const at = position && { line: position.line, offset: position.offset.toString() };
-    return [name, { ...store, ...(at && { position: at }) }] as const;
-  });
-  return { ...proof, stores: Object.fromEntries(shown) };
-}
 
 const MARKS = { pass: '✓', fail: '✗', unknown: '?' } as const;
 

@@ -15,6 +15,7 @@ import {
   writeFileDurably,
 } from '#base';
 import { findSource, type Source } from '#sources';
+import { exists } from '../life/move.ts';
 import { listRecoveries } from '../life/state.ts';
 import { removeRecovery } from '../life/switch.ts';
 import type { Site } from '../site.ts';
@@ -33,12 +34,15 @@ export async function openPlace(
 ): Promise<ProofPlace> {
   // Databases run as a user of their own, who must reach their folder but see nothing else.
   await fs.mkdir(folder, { recursive: true, mode: 0o711 });
-  const root = path.join(folder, shortId('proof-', 6));
-  await fs.mkdir(root, { mode: 0o711 });
-  const lock = await lockFile(path.join(root, LOCK_FILE));
-  if (!lock) throw new Error(`${root} was made just now and is locked by another process`);
-  await writeFileDurably(path.join(root, TYPES_FILE), JSON.stringify(types), { mode: 0o600 });
-  return { root, lock };
+  for (;;) {
+    const root = path.join(folder, shortId('proof-', 6));
+    await fs.mkdir(root, { mode: 0o711 });
+    const lock = await lockLeft(root);
+    // Whoever sweeps at this very moment may have taken it for one that was left.
+    if (!lock || !(await exists(root))) continue;
+    await writeFileDurably(path.join(root, TYPES_FILE), JSON.stringify(types), { mode: 0o600 });
+    return { root, lock };
+  }
 }
 
 export type RemoveOptions = { site: Pick<Site, 'runtime' | 'production'>; log: Logger };

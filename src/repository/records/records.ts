@@ -119,7 +119,7 @@ export type Proof = {
   stores: Record<string, { capture: string; atMs: number; position?: Position }>;
   /** Plain bytes of the repository that were fetched for it. */
   readBytes: number;
-  /** Processor time of everything that took part. */
+  /** Processor time of everything that took part; of the process that made it all that it did meanwhile. */
   cpuMs: number;
   /** SHA-256 (hex) over what was brought up (snapshots, positions) and every byte of the samples. */
   digest: string;
