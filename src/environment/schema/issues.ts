@@ -74,11 +74,15 @@ function likeliestBranch(
   return branches.toSorted((a, b) => wrong(a) - wrong(b))[0];
 }
 
+/** More aren't read by anybody. */
+const MOST_KNOWN = 16;
+
 function unknownKey(key: string, known: readonly string[]): string {
   if (key === '<<') return 'merging by << is not known here: write the fields out';
   const guess = didYouMean(key, known);
   if (guess !== '') return `is not a known field${guess}`;
-  const list = known.length > 0 && known.length <= 12 ? `; known are ${known.join(', ')}` : '';
+  const list =
+    known.length > 0 && known.length <= MOST_KNOWN ? `; known are ${known.join(', ')}` : '';
   return `is not a known field${list}`;
 }
 
