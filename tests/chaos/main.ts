@@ -8,6 +8,7 @@ import { faults } from './faults.ts';
 import { faultsS3 } from './faults-s3.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
+import { mountKill } from './mount-kill.ts';
 import { scale } from './scale.ts';
 import { sequences } from './sequences.ts';
 
@@ -19,6 +20,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   'faults-s3': faultsS3,
   fuzz,
   kill,
+  'mount-kill': mountKill,
   scale,
   sequences,
 };

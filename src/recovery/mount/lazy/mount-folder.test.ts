@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { madeMetadata, Secret } from '#base';
 import { createRepository, encodeTree, openStorage, openWriter, type TreeNode } from '#repository';
@@ -194,4 +195,47 @@ describe('a lazy folder', () => {
     await unmount();
     expect(describeFolder(path.join(folder, 'files'))).toEqual(describeFolder(plain));
   });
+
+  it('holds what SQLite committed in WAL mode, over a kill', async () => {
+    const { folder, lazy } = newPlaces();
+    await mount(folder);
+    const database = new DatabaseSync(path.join(lazy, 'database'));
+    expect(database.prepare('pragma journal_mode = wal').get()).toEqual({ journal_mode: 'wal' });
+    database.exec('pragma synchronous = full; create table numbers (n integer primary key)');
+    for (let n = 0; n < 20; n += 1) database.exec('insert into numbers default values');
+    await kill(folder);
+    closeWhatIsLost(database);
+    await mount(folder);
+    const again = new DatabaseSync(path.join(lazy, 'database'));
+    expect(again.prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' });
+    expect(again.prepare('select count(*) as n from numbers').get()).toEqual({ n: 20 });
+    again.close();
+  });
+
+  it('serves a clone and a status of git', async () => {
+    const { folder, lazy, plain } = newPlaces();
+    const git = (cwd: string, ...words: string[]) =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', ...words], {
+        cwd,
+      }).toString();
+    git(plain, 'init', '-q');
+    git(plain, 'add', '.');
+    git(plain, 'commit', '-q', '-m', 'first');
+    await mount(folder);
+    const clone = path.join(lazy, 'clone');
+    git(lazy, 'clone', '-q', plain, clone);
+    expect(git(clone, 'status', '--porcelain')).toBe('');
+    fs.appendFileSync(path.join(clone, 'tiny'), 'more');
+    expect(git(clone, 'status', '--porcelain')).toBe(' M tiny\n');
+    expect(git(clone, 'fsck', '--no-progress')).toBe('');
+  });
 });
+
+/** Its files went with the mount. */
+function closeWhatIsLost(database: DatabaseSync): void {
+  try {
+    database.close();
+  } catch {
+    // What it wanted to write at last is lost, as with a kill of itself.
+  }
+}
