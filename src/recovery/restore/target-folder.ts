@@ -21,7 +21,7 @@ import {
 import { joinPath } from './paths.ts';
 
 const MAX_OPEN_FOLDERS = 64;
-const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
+const { O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
 
 /** Relative paths are as `joinRelative` makes them. All methods throw system errors. */
 export class TargetFolder {
@@ -34,7 +34,7 @@ export class TargetFolder {
   constructor(path: Buffer) {
     this.#path = path;
     if (canOpenBeneath()) {
-      this.descriptor = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      this.descriptor = fs.openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     }
   }
 
