@@ -123,7 +123,7 @@ export const errors = errorCatalogue('recovery', {
     message: (instant: string) =>
       `the condition doesn't hold at ${instant}, where the search begins`,
     guidance:
-      'Begin earlier with --from WHEN (`holdfast points` shows how far back), or mend the condition.',
+      'Name an instant at which it held with --from WHEN (`holdfast points` shows how far back); before its tables were made it holds nowhere.',
   },
   noSuchMerge: {
     kind: 'not-found',

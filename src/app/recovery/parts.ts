@@ -1,5 +1,5 @@
 /** Parts of the declared environment's stores: what the command line asks, joined to the data plane. */
-import type { Logger, ProgressListener } from '#base';
+import { isHoldfastError, type Logger, type ProgressListener } from '#base';
 import { type Environment, storeSettings } from '#environment';
 import {
   type Choice,
@@ -156,21 +156,50 @@ export async function whenLastHeld(
   const chooseAt = (atMs: number) => choosePart(options, { kind: 'time', atMs }, [store]);
   const last = await choosePart(options, request.to, [store]);
   const from = request.from && (await choosePart(options, request.from, [store])).instantMs;
-  return await findLastHeld({
-    fromMs: from ?? (await windowBegin(options, store, last.instantMs)),
-    toMs: last.instantMs,
-    precisionMs: request.precisionMs,
-    momentAt: async (atMs) => momentOf(await chooseAt(atMs)),
-    holds: async ({ atMs }) =>
-      await withPassingCopy(await chooseAt(atMs), passing, (copy) =>
-        parts.holds(
-          copy.store(store),
-          { sql, ...(database === undefined ? {} : { database }) },
-          copy.context(store),
-        ),
+  const ask = async (atMs: number) =>
+    await withPassingCopy(await chooseAt(atMs), passing, (copy) =>
+      parts.holds(
+        copy.store(store),
+        { sql, ...(database === undefined ? {} : { database }) },
+        copy.context(store),
       ),
-    onStep: request.onStep,
-  });
+    );
+  const begin = from ?? (await windowBegin(options, store, last.instantMs));
+  return await withoutTables(ask, (holds) =>
+    findLastHeld({
+      fromMs: begin,
+      toMs: last.instantMs,
+      precisionMs: request.precisionMs,
+      momentAt: async (atMs) => momentOf(await chooseAt(atMs)),
+      holds: ({ atMs }) => holds(atMs),
+      onStep: request.onStep,
+    }),
+  );
+}
+
+/**
+ * Where there is no such table, yet or any more, a condition doesn't hold. What can be asked neither now nor then is
+ * refused as it stands.
+ */
+async function withoutTables<T>(
+  ask: (atMs: number) => Promise<boolean>,
+  search: (holds: (atMs: number) => Promise<boolean>) => Promise<T>,
+): Promise<T> {
+  let asked = 0;
+  let refusedAtEnd: unknown;
+  try {
+    return await search(async (atMs) => {
+      asked += 1;
+      const isEnd = asked === 1;
+      return await ask(atMs).catch((error: unknown) => {
+        if (!isHoldfastError(error, 'postgres/condition-invalid')) throw error;
+        if (isEnd) refusedAtEnd = error;
+        return false;
+      });
+    });
+  } catch (error) {
+    throw isHoldfastError(error, 'recovery/never-held') ? (refusedAtEnd ?? error) : error;
+  }
 }
 
 function momentOf({ instantMs, stores }: Choice): Moment {

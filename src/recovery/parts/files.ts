@@ -6,8 +6,15 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { lockFile, type ProgressListener, shortId, syncFileSystem, systemCode } from '#base';
-import { findPath, type Repository, type TreeEntry, treeEntries } from '#repository';
+import {
+  lockFile,
+  type ProgressListener,
+  readMetadata,
+  shortId,
+  syncFileSystem,
+  systemCode,
+} from '#base';
+import { findPath, type Repository, type TreeEntry, type TreeNode, treeEntries } from '#repository';
 import { errors } from '../errors.ts';
 import { restoreTree } from '../restore/index.ts';
 import { showName } from '../restore/paths.ts';
@@ -67,7 +74,7 @@ export async function previewFiles(request: FilesRequest): Promise<FilesPreview>
     const sizeBytes = Number(node.sizeBytes ?? 0);
     preview.files += 1;
     preview.bytes += sizeBytes;
-    const isSame = there?.isFile() === true && sameFile(there, node);
+    const isSame = there !== undefined && (await isThere(target, there, node));
     if (isSame) preview.same += 1;
     else {
       const change = there ? 'replaced' : 'added';
@@ -79,10 +86,18 @@ export async function previewFiles(request: FilesRequest): Promise<FilesPreview>
   return preview;
 }
 
-const sameFile = (
-  there: BigIntStats,
-  node: { kind: string; sizeBytes?: number | bigint | undefined; mtimeNs: bigint },
-): boolean => there.size === BigInt(node.sizeBytes ?? 0) && there.mtimeNs === node.mtimeNs;
+/** Files by size and time, links by where they lead; of what has no content one is like the other. */
+async function isThere(target: Buffer, there: BigIntStats, node: TreeNode): Promise<boolean> {
+  if (node.kind === 'file') {
+    const size = BigInt(node.sizeBytes ?? 0);
+    return there.isFile() && there.size === size && there.mtimeNs === node.mtimeNs;
+  }
+  if (node.kind !== 'symlink') return !there.isFile() && !there.isSymbolicLink();
+  if (!there.isSymbolicLink()) return false;
+  return (await fs.readlink(target, { encoding: 'buffer' })).equals(node.linkTarget ?? NOWHERE);
+}
+
+const NOWHERE = Buffer.alloc(0);
 
 /** Paths begin with a slash below the place; that of a single file is empty. */
 async function* entriesOf(request: FilesRequest): AsyncGenerator<TreeEntry> {
@@ -191,7 +206,8 @@ async function put(made: Buffer, target: Buffer, kept: Buffer): Promise<void> {
     }
     return;
   }
-  if (there.isFile() && there.size === fresh.size && there.mtimeNs === fresh.mtimeNs) return;
+  const node = { ...(await readMetadata(made)), name: NOWHERE };
+  if (await isThere(target, there, node)) return;
   await fs.mkdir(parentOf(kept), { recursive: true, mode: 0o700 });
   // A second name for it: at no instant is there none at the first.
   await fs.link(target, kept);

@@ -170,6 +170,24 @@ describe.each([15, 18] as const)('parts of a copy of Postgres %i', (major) => {
     ]);
   });
 
+  test('broken off, nothing of them is there', async () => {
+    await server.sql('delete from customers where id in (801, 802)');
+    const stop = new AbortController();
+    const request = { tables: ['customers'], instantMs: INSTANT_MS, where: 'id between 800 and 810' };
+    const work = await takeTables(
+      copy,
+      place(),
+      { ...request, into: 'existing', update: false, undo: true },
+      contextIn(server.folder, stop.signal),
+    );
+    const applied = work.apply();
+    stop.abort(new Error('no more'));
+    await expect(applied).rejects.toThrow();
+    await work.close();
+    expect(await server.sql('select from customers where id in (801, 802)')).toEqual([]);
+    expect((await merge({ ...request })).tables[0]?.inserted).toBe(2);
+  });
+
   test('go in a circle of foreign keys in one go; alone they are refused whole, by the name of the constraint', async () => {
     await server.sql(
       'begin; alter table teams drop constraint teams_head_fkey; delete from people; delete from teams; alter table teams add constraint teams_head_fkey foreign key (head) references people; commit',
