@@ -207,9 +207,29 @@ stores:
     await eventually('it to be ready', async () =>
       (await readRecovery(state('recoveries')))?.status === 'ready' ? true : undefined,
     );
+    if (process.getuid?.() === 0) await comesBackByItself(id);
     expect(await holdfast('recovery', 'remove', id, '--yes')).toMatchObject({ code: 0 });
     expect(await processesIn(state('recoveries'))).toEqual([]);
   });
+
+  /** Mounted, and brought here in the background, by whoever serves it by then. */
+  async function comesBackByItself(id: string): Promise<void> {
+    type Shown = { hydration?: { state: string }; unserved?: string[] };
+    const serving = async () =>
+      (await processesIn(state())).filter((line) => line.includes('mount/service/main.ts'));
+    const [before = ''] = await serving();
+    process.kill(Number.parseInt(before, 10), 'SIGKILL');
+    await eventually('another to serve it', async () => {
+      const [now] = await serving();
+      return now !== undefined && now !== before ? true : undefined;
+    });
+    await eventually('all of it to be here', async () => {
+      const { hydration, unserved } = await askHoldfast<Shown>(place, ['recovery', 'open', id]);
+      return unserved === undefined && hydration?.state === 'done' ? true : undefined;
+    });
+    expect(await mountsIn(state('recoveries', id))).toHaveLength(1);
+    expect(await processesIn(state('recoveries', id))).not.toEqual([]);
+  }
 
   test('another port is chosen where its own is taken', async () => {
     expect((await holdfast('down')).code).toBe(0);

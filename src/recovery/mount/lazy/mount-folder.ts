@@ -74,11 +74,20 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
     else if (message.kind === 'deferred') filler.take(message.request);
     else left = message.descriptors;
   });
+  const ending = new AbortController();
+  const underWay = new Set<Promise<void>>();
+  const tracked = (work: Promise<void>): Promise<void> => {
+    underWay.add(work);
+    return work.finally(() => underWay.delete(work));
+  };
   const served = async () => {
     try {
       await untilThreadEnds(thread);
     } finally {
+      ending.abort(new Error('it was unmounted'));
       await filler.settled();
+      // What they write to is closed next, and its numbers may be others' then.
+      await Promise.allSettled(underWay);
       for (const descriptor of left) fs.closeSync(descriptor);
       await mount.unmount();
       mount.close();
@@ -96,20 +105,16 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
       await mount.unmount();
       await ended;
     },
-    hydrate: (signal, onProgress = () => {}, pace = async () => {}) =>
-      tellingFull(folder, () =>
-        hydrate({ folder, files, pages, filler, signal, onProgress, pace }),
-      ),
+    hydrate: (asked, onProgress = () => {}, pace = async () => {}) => {
+      const signal = AbortSignal.any([asked, ending.signal]);
+      const parts = { folder, files, pages, filler, signal, onProgress, pace };
+      return tracked(tellingFull(folder, () => hydrate(parts)));
+    },
     present: () => ({
       doneBytes: map.presentBytes(),
       totalBytes: files.reduce((sum, file) => sum + wholePages(file), 0),
     }),
-    settle: async () => {
-      // In a process of its own: the kernel hands us what it still holds, and we must be free to take it.
-      await syncFileSystem(mountPoint);
-      await pages.allMade(() => syncFileSystem(folder));
-      noteSettled(state);
-    },
+    settle: () => tracked(settle(mountPoint, folder, state, pages)),
   };
 }
 
@@ -148,6 +153,18 @@ async function hydrate(options: Hydrating): Promise<void> {
     }
     await pages.made(number, () => syncDescriptor(descriptor));
   }
+}
+
+async function settle(
+  mountPoint: string,
+  folder: string,
+  state: string,
+  pages: PageStore,
+): Promise<void> {
+  // In a process of its own: the kernel hands us what it still holds, and we must be free to take it.
+  await syncFileSystem(mountPoint);
+  await pages.allMade(() => syncFileSystem(folder));
+  noteSettled(state);
 }
 
 const wholePages = ({ sizeBytes }: LazyFile) => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;
