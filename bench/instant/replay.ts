@@ -3,10 +3,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { freePort } from '#base';
 import { restoreTree } from '#recovery';
-import type { TestServer } from '../../src/sources/postgres/test-server.ts';
+import { type TestServer, until } from '../../src/sources/postgres/test-server.ts';
 import { asUser, measure, median } from '../measure.ts';
 import type { BenchTable } from '../table.ts';
-import { removeCopies, requestCopy } from './requests.ts';
+import { removeCopies, requestCopy, withClient } from './requests.ts';
 import { grown, makeSubject, openHere, openPlace, type Subject } from './subject.ts';
 
 const DATABASE_BYTES = 512 * 2 ** 20;
@@ -92,17 +92,27 @@ async function replayNatively(folder: string, subject: Subject): Promise<number>
   await measure(['chown', '-R', `${server.user.uid}:${server.user.gid}`, home]);
   await measure(['chmod', '700', target]);
   const control = [path.join(server.binaries, 'pg_ctl'), '-D', target, '-w', '-s', '-t', '600'];
+  const port = await freePort();
   const settings = [
-    ...[`port=${await freePort()}`, 'fsync=off', 'shared_buffers=128MB', 'archive_mode=off'],
-    ...[`restore_command='cp ${archive}/%f %p'`, 'hot_standby=off'],
+    ...[`port=${port}`, 'fsync=off', 'shared_buffers=128MB', 'archive_mode=off'],
+    ...[`restore_command=cp ${archive}/%f %p`, 'hot_standby=off'],
   ];
   const options = settings.map((setting) => `-c "${setting}"`).join(' ');
   const log = path.join(target, 'bench.log');
-  try {
-    const start = [...control, '-l', log, '-o', options, 'start'];
-    return (await measure(asUser(server.user, start))).wallMs;
-  } finally {
-    await measure(asUser(server.user, [...control, '-m', 'immediate', 'stop']));
-    fs.rmSync(home, { recursive: true, force: true });
-  }
+  const begun = performance.now();
+  await measure(asUser(server.user, [...control, '-l', log, '-o', options, 'start']));
+  // Without hot standby, pg_ctl takes a server that still replays for started.
+  const url = server.url().replace(`:${server.port}/`, `:${port}/`);
+  await until(() => answers(url), 'the end of the replay');
+  const wallMs = performance.now() - begun;
+  await measure(asUser(server.user, [...control, '-m', 'immediate', 'stop']));
+  fs.rmSync(home, { recursive: true, force: true });
+  return wallMs;
+}
+
+function answers(url: string): Promise<boolean> {
+  return withClient(url, (client) => client.query('select 1')).then(
+    () => true,
+    () => false,
+  );
 }
