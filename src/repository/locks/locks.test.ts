@@ -56,6 +56,20 @@ describe('locks', () => {
     expect(await locks.list()).toEqual({ locks: [], unreadable: [] });
   });
 
+  test('that vanish while they are looked at hinder nobody', async () => {
+    const { storage, files, locks } = madeLocks();
+    const id = await files.save('locks', foreignLock({ exclusive: true }));
+    const read = storage.read.bind(storage);
+    const reading = vi.spyOn(storage, 'read').mockImplementation(async (name, range) => {
+      const bytes = await read(name, range);
+      await files.remove('locks', id);
+      return bytes;
+    });
+    const lock = await locks.take('shared');
+    reading.mockRestore();
+    await lock.release();
+  });
+
   test('of two that come at the same time are not both granted', async () => {
     const { locks } = madeLocks({ ...quick, settleMs: 50 });
     const both = await Promise.allSettled([locks.take('exclusive'), locks.take('exclusive')]);

@@ -139,10 +139,22 @@ export class Locks {
     );
     for (const { id, lock } of conflicts) {
       const fate = await this.#notes.removeIfLeft(id, () => this.#files.remove('locks', id));
-      if (fate === 'removed') continue;
+      // Who else came upon the lock of the dead may have removed it meanwhile, and the note with it.
+      if (fate === 'removed' || !(await this.#isThere(id))) continue;
       const stale = fate === 'unknown' && isStale(lock);
       const ended = stale ? ', which seems to be gone' : '';
       throw errors.locked([this.#location, describeLock(lock) + ended], { facts: { stale } });
+    }
+  }
+
+  async #isThere(id: string): Promise<boolean> {
+    try {
+      await this.#files.readStored('locks', id);
+      return true;
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'repository/not-in-storage')
+        return false;
+      throw error;
     }
   }
 }
