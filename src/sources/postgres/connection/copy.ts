@@ -114,11 +114,11 @@ class CopyIn implements RawCommand {
     this.#rows = Number(message.text.split(' ').at(-1));
   }
 
+  /** pg says nothing more to a command that failed; what comes next waits for the server by itself. */
   handleError(error: Error): void {
     this.#failure = error;
     this.#over.abort();
-    // A connection that is gone says nothing more after its error.
-    if (!('severity' in error)) this.#settle();
+    this.#settle();
   }
 
   handleReadyForQuery(): void {

@@ -6,7 +6,7 @@ import { shortId } from '#base';
 import type { TablesResult } from '../../parts.ts';
 import { quoteIdentifier } from '../errors.ts';
 import { valueIn } from './digest.ts';
-import { writeFailure } from './failures.ts';
+import { castFailure, writeFailure } from './failures.ts';
 import { type Pair, sameKey, targetDigest, updatable } from './pairing.ts';
 import type { Plan } from './plan.ts';
 import { advanceSequences } from './sequences.ts';
@@ -95,7 +95,14 @@ async function stage(
     from ${plan.name} p join ${sqlName(pair.copy)} t on ${key.join(' and ')}
     ${update ? '' : "where p.holdfast_change = 'insert'"}`;
   const format = pair.isSame ? 'binary' : 'text';
-  await pipe(copy, query, production, `pg_temp.${stageName(at)}`, { format, signal, onBytes });
+  await pipe(copy, query, production, `pg_temp.${stageName(at)}`, {
+    format,
+    signal,
+    onBytes,
+  }).catch((error: unknown) => {
+    // Of types that people made only production knows what fits.
+    throw castFailure(error, shownName(pair.target), []);
+  });
   await production.query(`analyze ${stageName(at)}`);
 }
 

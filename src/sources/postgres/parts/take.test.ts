@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TableRequest, TablesResult } from '../../parts.ts';
+import type { ProductionPlace, TableRequest, TablesResult } from '../../parts.ts';
 import { stopCopy } from '../recover/life.ts';
 import { recoverPostgres } from '../recover/recover.ts';
 import { startTestServer, type TestServer } from '../test-server.ts';
@@ -30,6 +30,9 @@ const SCHEMA = [
   'create table keyless (a int)',
   'insert into keyless values (1), (1)',
   'create table "Old Name" (id int primary key)',
+  "create type size as enum ('small', 'large')",
+  'create table sized (id int primary key, size size)',
+  "insert into sized values (1, 'large'), (2, 'small')",
   'create table changed (id int primary key, size text)',
   "insert into changed values (1, '12'), (2, 'wide')",
 ];
@@ -170,10 +173,40 @@ describe.each([15, 18] as const)('parts of a copy of Postgres %i', (major) => {
     ]);
   });
 
+  test('need a role that may write, which another address may name', async () => {
+    await server.sql(
+      "create role streamer login replication password 'only'",
+      'delete from customers where id = 701',
+    );
+    const url = server.url('streamer', 'only');
+    const request = { tables: ['customers'], instantMs: INSTANT_MS, where: 'id = 701' };
+    const as = (production: ProductionPlace) =>
+      takeTables(
+        copy,
+        production,
+        { ...request, into: 'existing', update: false, undo: false },
+        context(),
+      );
+    await expect(as({ own: { url } })).rejects.toMatchObject({
+      code: 'postgres/write-not-allowed',
+      guidance: expect.stringContaining('--production-url-file'),
+    });
+    await expect(as({ own: { url }, url: 'nonsense' })).rejects.toMatchObject({
+      code: 'postgres/url-invalid',
+    });
+    const work = await as({ own: { url }, url: server.url() });
+    expect(await work.apply()).toMatchObject({ tables: [{ inserted: 1 }] });
+    await work.close();
+  });
+
   test('broken off, nothing of them is there', async () => {
     await server.sql('delete from customers where id in (801, 802)');
     const stop = new AbortController();
-    const request = { tables: ['customers'], instantMs: INSTANT_MS, where: 'id between 800 and 810' };
+    const request = {
+      tables: ['customers'],
+      instantMs: INSTANT_MS,
+      where: 'id between 800 and 810',
+    };
     const work = await takeTables(
       copy,
       place(),
@@ -213,6 +246,10 @@ describe.each([15, 18] as const)('parts of a copy of Postgres %i', (major) => {
       'delete from customers where id = 9',
       'delete from changed',
       'alter table changed alter size type int using size::int',
+      'delete from sized',
+      'alter type size rename to size_before',
+      "create type size as enum ('small')",
+      'alter table sized alter size type size using null',
     );
     const work = await prepare({ tables: ['customers'] });
     expect(work.preview[0]?.notes.join('; ')).toMatch(/no such column: gone; .*default: since/);
@@ -227,6 +264,10 @@ describe.each([15, 18] as const)('parts of a copy of Postgres %i', (major) => {
     });
     expect((await merge({ tables: ['changed'], where: 'id = 1' })).tables[0]?.inserted).toBe(1);
     expect(await server.sql('table changed')).toEqual([{ id: 1, size: 12 }]);
+    await expect(merge({ tables: ['sized'] })).rejects.toMatchObject({
+      code: 'postgres/type-does-not-fit',
+    });
+    expect((await merge({ tables: ['sized'], where: 'id = 2' })).tables[0]?.inserted).toBe(1);
     await expect(merge({ tables: ['"Old Name"'] })).rejects.toMatchObject({
       code: 'postgres/table-gone',
       guidance: expect.stringContaining('--as renamed'),

@@ -9,7 +9,9 @@ import type {
   TablesWork,
 } from '../../parts.ts';
 import type { SourceContext } from '../../source.ts';
+import { parseConnectionUrl } from '../connection/index.ts';
 import { errors } from '../errors.ts';
+import { writeFailure } from './failures.ts';
 import { applyMerges, type Merge } from './merge.ts';
 import { createTable, defaultName, type NewTable, standingOf, typesOf } from './new-table.ts';
 import { pairTables } from './pairing.ts';
@@ -45,13 +47,7 @@ export async function takeTables(
   try {
     const target = await connectToProduction(production, request.database, context);
     opened.push(target);
-    const sides = { copy, production: target, context };
-    const known = await listTables(copy);
-    const found = request.tables.map((name) => findTable(name, known, 'that instant'));
-    const prepared =
-      request.into === 'new'
-        ? await prepareNew(sides, found, request)
-        : await prepareMerge(sides, found, request);
+    const prepared = await prepare({ copy, production: target, context }, request);
     return { ...prepared, close };
   } catch (error) {
     await close();
@@ -59,11 +55,22 @@ export async function takeTables(
   }
 }
 
+async function prepare(sides: Sides, request: TableRequest): Promise<Prepared> {
+  const known = await listTables(sides.copy);
+  const found = request.tables.map((name) => findTable(name, known, 'that instant'));
+  try {
+    return request.into === 'new'
+      ? await prepareNew(sides, found, request)
+      : await prepareMerge(sides, found, request);
+  } catch (error) {
+    // A role that streams the journal need not be allowed to read any table.
+    throw await writeFailure(error, sides.production);
+  }
+}
+
 /** As somebody else's address may name another database, that is the one that is meant. */
 function databaseOf({ url }: ProductionPlace): string | undefined {
-  return url === undefined
-    ? undefined
-    : decodeURIComponent(new URL(url).pathname.slice(1)) || undefined;
+  return url === undefined ? undefined : parseConnectionUrl(url).database;
 }
 
 const onBytes = ({ context }: Sides, step: string) => {
