@@ -12,6 +12,7 @@ import type { Storage } from './storage/storage.ts';
 
 export { openStorage } from './storage/all.ts';
 export { storageOptionsOf } from './storage/option-words.ts';
+export { readingAhead } from './storage/reading-ahead.ts';
 
 /** `keyId`: of the key file that the password opened. */
 export type Unlocked = { storage: Storage; masterKey: MasterKey; keyId: string };

@@ -76,8 +76,11 @@ export async function withRepositoryAt<T>(
   options: Record<string, unknown> = {},
   meanwhile?: () => Promise<unknown>,
 ): Promise<T> {
-  const { unlockRepository } = await import('#repository/unlock');
-  const unlocking = unlockRepository(await storageFrom(location, options), password);
+  const { readingAhead, unlockRepository } = await import('#repository/unlock');
+  const named = await storageFrom(location, options);
+  // Nearly every command looks at snapshots; those of a bucket lie in the local cache.
+  const storage = named.isRemote ? named : readingAhead(named, 'snapshots/');
+  const unlocking = unlockRepository(storage, password);
   // The failure of either is told by whoever needs it.
   unlocking.catch(() => {});
   meanwhile?.().catch(() => {});

@@ -1,0 +1,46 @@
+import { inLanes } from '../in-lanes.ts';
+import type { FileHint, Storage, StoredFile } from './storage.ts';
+
+/** Some thousand snapshots. */
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * The same storage. The files of a folder, which are never written anew under their names, are read at once, as many as
+ * fit into a bound; each is given once to whoever asks first. For the time in which a key is derived and nothing else
+ * can be done.
+ */
+export function readingAhead(storage: Storage, folder: string): Storage {
+  const ahead = new Map<string, Promise<Buffer>>();
+  const readOne = async ({ name }: StoredFile) => {
+    const reading = storage.read(name);
+    ahead.set(name, reading);
+    // What fails is read again, and told, when somebody asks.
+    await reading.catch(() => ahead.delete(name));
+  };
+  void listSome(storage, folder)
+    .then((files) => inLanes(files, storage.concurrency, readOne))
+    .catch(() => {});
+  const read: Storage['read'] = async (name, range, hint?: FileHint) => {
+    const reading = range || hint?.fresh ? undefined : ahead.get(name);
+    if (reading && ahead.delete(name)) return await reading.catch(() => storage.read(name));
+    return await storage.read(name, range, hint);
+  };
+  return new Proxy(storage, {
+    get(target, property) {
+      if (property === 'read') return read;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+async function listSome(storage: Storage, folder: string): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
+  let bytes = 0;
+  for await (const file of storage.list(folder)) {
+    bytes += file.sizeBytes;
+    if (bytes > MOST_BYTES) break;
+    files.push(file);
+  }
+  return files;
+}
