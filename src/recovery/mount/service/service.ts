@@ -90,7 +90,11 @@ export class MountService {
     const layingOut = isLaidOut({ files, state })
       ? Promise.resolve([])
       : this.#layOut(request, signal);
-    const problems = await layingOut.finally(() => leasing);
+    // Both end before either's failure is told: nothing goes on behind it.
+    const [laidOut, leased] = await Promise.allSettled([layingOut, leasing]);
+    if (leased.status === 'rejected') throw leased.reason;
+    if (laidOut.status === 'rejected') throw laidOut.reason;
+    const problems = laidOut.value;
     signal.throwIfAborted();
     await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
     const mounted = await mountFolder({
