@@ -81,13 +81,19 @@ export {
 } from './prune/phases.ts';
 export { type PruneOptions, type PruneResult, prune } from './prune/prune.ts';
 export * from './records/block-map.ts';
+export * from './records/captures.ts';
+export * from './records/journal-notes.ts';
+export * from './records/marks.ts';
+export * from './records/mends.ts';
 export type {
   CaptureEntry,
   NamedSpan,
 } from './records/names.ts';
 export { parseCaptureName, timeOfId } from './records/names.ts';
+export * from './records/points.ts';
+export * from './records/proofs.ts';
+export type { RecordsHome, TimeSpan } from './records/record-files.ts';
 export type * from './records/records.ts';
-export * from './records/store.ts';
 export { type IndexRepair, repairIndex } from './repair/repair-index.ts';
 export type { RepairOptions } from './repair/repair-options.ts';
 export { type PackRepair, repairPacks } from './repair/repair-packs.ts';

@@ -11,7 +11,7 @@ import { readIndexFile } from '../index/load-index.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { keyIds } from '../keys/keys.ts';
 import { reachableBlobs } from '../reachable-blobs.ts';
-import { thinMends } from '../records/store.ts';
+import { thinMends } from '../records/mends.ts';
 import type { Repository } from '../repository.ts';
 import { FORMAT_NAME } from '../sealed/own-format.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';

@@ -8,15 +8,9 @@ import { inLanes } from '../in-lanes.ts';
 import { listBatches } from '../journal/batches.ts';
 import { listPieces } from '../journal/pieces.ts';
 import { byPlace, joinStretches, type Stretch } from '../journal/spans.ts';
+import { listCaptures, listStores, readCapture } from '../records/captures.ts';
+import { listWatermarks, readGaps, readLines } from '../records/journal-notes.ts';
 import type { CaptureRecord, JournalGap, JournalLine, StoreAddress } from '../records/records.ts';
-import {
-  listCaptures,
-  listStores,
-  listWatermarks,
-  readCapture,
-  readGaps,
-  readLines,
-} from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import type { CheckProblem } from './problems.ts';
 

@@ -7,7 +7,7 @@ import { createRepository, openRepository } from '../open.ts';
 import { parityName } from '../parity/parity-names.ts';
 import { removeParity } from '../parity/remove-parity.ts';
 import { writeMissingParity } from '../parity/write-missing.ts';
-import { listMends } from '../records/store.ts';
+import { listMends } from '../records/mends.ts';
 import type { Repository } from '../repository.ts';
 import {
   FAST_SCRYPT,

@@ -2,8 +2,8 @@
 import { systemClock, timedId } from '#base';
 import { idOfName } from '../names.ts';
 import type { MendedBy } from '../parity/pack-parity.ts';
+import { writeMend } from '../records/mends.ts';
 import type { Mend } from '../records/records.ts';
-import { writeMend } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { COPIES_FOLDER } from './second-copies.ts';
 import { namesBelow, originals, wholeCopy } from './write-missing.ts';

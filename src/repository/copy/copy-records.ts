@@ -6,8 +6,8 @@ import { HoldfastError, isHoldfastError, type ProgressListener } from '#base';
 import { errors } from '../errors.ts';
 import { inLanes } from '../in-lanes.ts';
 import { isId } from '../names.ts';
+import { readCapture, rewriteCapture } from '../records/captures.ts';
 import { parseCaptureName } from '../records/names.ts';
-import { readCapture, rewriteCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 
 const OF_ONE_REPOSITORY = [

@@ -4,9 +4,10 @@
  */
 import { formatCounted } from '#base';
 import { inLanes } from '../in-lanes.ts';
+import { readCapture } from '../records/captures.ts';
 import { type CaptureEntry, parseCaptureName } from '../records/names.ts';
+import { readPoints } from '../records/points.ts';
 import type { CaptureRecord, StoreAddress } from '../records/records.ts';
-import { readCapture, readPoints } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { readHolds } from './holds.ts';
 

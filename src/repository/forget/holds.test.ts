@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { systemClock, timedId } from '#base';
+import { writeCapture } from '../records/captures.ts';
+import { writePoint } from '../records/points.ts';
 import type { CaptureKind, CaptureRecord } from '../records/records.ts';
-import { writeCapture, writePoint } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';

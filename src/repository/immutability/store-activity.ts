@@ -1,8 +1,8 @@
 /** What each store of a repository did lately, as its records tell: the ground of an estimate. */
 import { systemClock } from '#base';
 import { listPieces } from '../journal/pieces.ts';
+import { listCaptures, listStores, readCapture } from '../records/captures.ts';
 import type { StoreAddress } from '../records/records.ts';
-import { listCaptures, listStores, readCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import type { StoreActivity } from './estimate-cost.ts';
 

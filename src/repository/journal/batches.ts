@@ -3,9 +3,9 @@
  * fixed chunks. Their record tells which file holds which stretch, so a range is read with a few blobs.
  */
 import { errors } from '../errors.ts';
+import { readCapture } from '../records/captures.ts';
 import { batchesFolder, type NamedSpan, parseCaptureName } from '../records/names.ts';
 import type { CaptureRecord, StoreAddress, Watermark } from '../records/records.ts';
-import { readCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import { decodeTree } from '../tree/decode-tree.ts';
 

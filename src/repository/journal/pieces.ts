@@ -5,8 +5,8 @@
 import { isHoldfastError } from '#base';
 import { errors } from '../errors.ts';
 import { type NamedSpan, parseSpan, piecesFolder, spanName } from '../records/names.ts';
+import type { RecordsHome } from '../records/record-files.ts';
 import type { StoreAddress } from '../records/records.ts';
-import type { RecordsHome } from '../records/store.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** No piece is longer: a reader needs no more memory than this for one. */

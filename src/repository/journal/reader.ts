@@ -1,6 +1,7 @@
 /** One reader over pieces, batches and the local spool: the same bytes may lie in several of them. */
 import { isHoldfastError } from '#base';
 import { errors } from '../errors.ts';
+import { listWatermarks, readGaps, readLines } from '../records/journal-notes.ts';
 import type {
   JournalGap,
   JournalLine,
@@ -8,7 +9,6 @@ import type {
   StoreAddress,
   Watermark,
 } from '../records/records.ts';
-import { listWatermarks, readGaps, readLines } from '../records/store.ts';
 import {
   batchStandings,
   type JournalBatch,

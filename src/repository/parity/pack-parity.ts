@@ -3,8 +3,8 @@ import { formatCounted, HoldfastError, messageOf, systemClock, timedId } from '#
 import { ownBuffer } from '../blobs/read-blobs.ts';
 import { isAbsence } from '../copies/second-copies.ts';
 import { packName } from '../names.ts';
+import { writeMend } from '../records/mends.ts';
 import type { Mend } from '../records/records.ts';
-import { writeMend } from '../records/store.ts';
 import type { SealedFiles } from '../sealed/sealed-files.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { MendJobAnswer } from './parity-job.ts';

@@ -10,8 +10,8 @@
  */
 import { errors } from '../errors.ts';
 import { storeFolder } from './names.ts';
+import type { RecordsHome } from './record-files.ts';
 import type { StoreAddress } from './records.ts';
-import type { RecordsHome } from './store.ts';
 
 const ID_BYTES = 32;
 /** 128 KiB: one page maps 512 MiB of a store that is cut into 128 KiB. */

@@ -4,9 +4,14 @@ import { Secret, timedId } from '#base';
 import { createRepository } from '../open.ts';
 import type { Repository } from '../repository.ts';
 import { MemoryStorage } from '../storage/memory.ts';
+import * as captures from './captures.ts';
 import { decodeRecord, encodeRecord } from './codec.ts';
+import * as notes from './journal-notes.ts';
+import * as marks from './marks.ts';
+import * as mends from './mends.ts';
+import * as pointRecords from './points.ts';
+import * as proofs from './proofs.ts';
 import type { CaptureRecord, Proof, RecoveryPoint, StoreAddress } from './records.ts';
-import * as records from './store.ts';
 
 const address: StoreAddress = { environment: 'shop', stage: 'production', store: 'orders' };
 let repository: Repository;
@@ -53,8 +58,8 @@ describe('records', () => {
     const record = captureAt(1_790_000_000_000, {
       blockMap: 'blocks/shop/production/orders/x-1',
     });
-    await records.writeCapture(repository, record);
-    expect(await records.findCapture(repository, address, record.id)).toEqual(record);
+    await captures.writeCapture(repository, record);
+    expect(await captures.findCapture(repository, address, record.id)).toEqual(record);
   });
 
   it('list by store, kind and time without reading any', async () => {
@@ -65,20 +70,20 @@ describe('records', () => {
       end: { line: 2, offset: 16n },
     });
     const other = captureAt(1_790_000_300_000, { address: { ...address, store: 'orders-2' } });
-    for (const record of [files, batch, other]) await records.writeCapture(repository, record, 77);
+    for (const record of [files, batch, other]) await captures.writeCapture(repository, record, 77);
     reads.length = 0;
-    const all = await records.listCaptures(repository, address);
+    const all = await captures.listCaptures(repository, address);
     expect(all.map(({ id, kind }) => [id, kind])).toContainEqual([files.id, 'files']);
     expect(all.every((entry) => entry.address.store === 'orders')).toBe(true);
-    expect(await records.listCaptures(repository, address, ['journal-batch'])).toEqual([
+    expect(await captures.listCaptures(repository, address, ['journal-batch'])).toEqual([
       expect.objectContaining({
         id: batch.id,
         span: { line: 2, from: 0n, to: 16n, latestMs: 77 },
       }),
     ]);
-    expect(await records.listStores(repository)).toEqual([other.address, address]);
+    expect(await captures.listStores(repository)).toEqual([other.address, address]);
     expect(reads).toEqual([]);
-    expect(await records.newestCapture(repository, address, ['base', 'files'])).toEqual(files);
+    expect(await captures.newestCapture(repository, address, ['base', 'files'])).toEqual(files);
   });
 
   it('keep points and marks by time', async () => {
@@ -91,10 +96,10 @@ describe('records', () => {
       services: { api: { version: '1.2' }, worker: {} },
     });
     const points = [1_700_000_000_000, 1_700_000_060_000, 1_700_000_120_000].map(point);
-    for (const one of points.toReversed()) await records.writePoint(repository, one);
-    expect(await records.readPoints(repository, 'shop', 'production')).toEqual(points);
+    for (const one of points.toReversed()) await pointRecords.writePoint(repository, one);
+    expect(await pointRecords.readPoints(repository, 'shop', 'production')).toEqual(points);
     const span = { fromMs: 1_700_000_000_001, toMs: 1_700_000_060_000 };
-    expect(await records.listPoints(repository, 'shop', 'production', span)).toEqual([
+    expect(await pointRecords.listPoints(repository, 'shop', 'production', span)).toEqual([
       { id: points[1]?.id, atMs: 1_700_000_060_000 },
     ]);
     const mark = {
@@ -107,9 +112,9 @@ describe('records', () => {
       author: 'Kim',
       positions: { orders: { line: 3, offset: 12n } },
     };
-    await records.writeMark(repository, mark);
-    expect(await records.readMarks(repository, 'shop', 'production')).toEqual([mark]);
-    expect(await records.readMarks(repository, 'shop', 'staging')).toEqual([]);
+    await marks.writeMark(repository, mark);
+    expect(await marks.readMarks(repository, 'shop', 'production')).toEqual([mark]);
+    expect(await marks.readMarks(repository, 'shop', 'staging')).toEqual([]);
   });
 
   it('keep proofs, and refuse one whose verdict is no verdict', async () => {
@@ -126,22 +131,22 @@ describe('records', () => {
       ...{ readBytes: 12, cpuMs: 400, digest: 'ab'.repeat(32), declaration: '01'.repeat(32) },
       by: { version: '1.0.0', host: 'backup-1', controlPlane: 'cp-1' },
     };
-    await records.writeProof(repository, proof);
-    const ids = await records.listProofs(repository, 'shop', 'production');
+    await proofs.writeProof(repository, proof);
+    const ids = await proofs.listProofs(repository, 'shop', 'production');
     expect(ids).toEqual([proof.id]);
-    expect(await records.readProofs(repository, 'shop', 'production', ids)).toEqual([proof]);
+    expect(await proofs.readProofs(repository, 'shop', 'production', ids)).toEqual([proof]);
     const strange = { ...proof, verdict: 'fine' as 'pass' };
-    await expect(records.writeProof(repository, strange)).rejects.toMatchObject({
+    await expect(proofs.writeProof(repository, strange)).rejects.toMatchObject({
       code: 'repository/record-invalid',
     });
-    await records.removeProof(repository, 'shop', 'production', proof.id);
-    expect(await records.listProofs(repository, 'shop', 'production')).toEqual([]);
+    await proofs.removeProof(repository, 'shop', 'production', proof.id);
+    expect(await proofs.listProofs(repository, 'shop', 'production')).toEqual([]);
   });
 
   it('keep lines, gaps and watermarks of a journal; the end of a gap replaces it', async () => {
     const line = { line: 2, parent: 1, forkOffset: 99n, raw: '1\t0/63\tno recovery target\n' };
-    await records.writeLine(repository, address, line);
-    expect(await records.readLines(repository, address)).toEqual([line]);
+    await notes.writeLine(repository, address, line);
+    expect(await notes.readLines(repository, address)).toEqual([line]);
     const gap = {
       id: 'g-1',
       address,
@@ -149,20 +154,20 @@ describe('records', () => {
       fromMs: 10,
       because: 'the slot was lost',
     };
-    await records.writeGap(repository, gap);
+    await notes.writeGap(repository, gap);
     const closed = { ...gap, to: { line: 1, offset: 50n }, toMs: 20 };
-    await records.writeGap(repository, closed);
-    expect(await records.readGaps(repository, address)).toEqual([closed]);
+    await notes.writeGap(repository, closed);
+    expect(await notes.readGaps(repository, address)).toEqual([closed]);
     const watermark = { atMs: 1_790_000_000_123, position: { line: 2, offset: 2n ** 64n - 1n } };
-    await records.writeWatermark(repository, address, watermark);
-    expect(await records.listWatermarks(repository, address)).toEqual([watermark]);
-    await records.removeWatermark(repository, address, watermark);
-    expect(await records.listWatermarks(repository, address)).toEqual([]);
+    await notes.writeWatermark(repository, address, watermark);
+    expect(await notes.listWatermarks(repository, address)).toEqual([watermark]);
+    await notes.removeWatermark(repository, address, watermark);
+    expect(await notes.listWatermarks(repository, address)).toEqual([]);
   });
 
   it('refuse names that would leave their place', async () => {
     const foreign = { ...address, store: '../config' };
-    await expect(records.listCaptures(repository, foreign)).rejects.toMatchObject({
+    await expect(captures.listCaptures(repository, foreign)).rejects.toMatchObject({
       code: 'repository/address-invalid',
     });
   });
@@ -197,10 +202,10 @@ describe('records', () => {
   it('keep the newest notes of mends', async () => {
     for (const atMs of [1_790_000_000_000, 1_790_000_001_000, 1_790_000_002_000]) {
       const mend = { id: timedId(atMs), atMs, by: 'check', name: 'config', what: 'written anew' };
-      await records.writeMend(repository, mend);
+      await mends.writeMend(repository, mend);
     }
-    await records.thinMends(repository, 2);
-    const kept = await records.listMends(repository);
+    await mends.thinMends(repository, 2);
+    const kept = await mends.listMends(repository);
     expect(kept.map(({ atMs }) => atMs)).toEqual([1_790_000_001_000, 1_790_000_002_000]);
   });
 });

@@ -2,8 +2,8 @@
 import { type ProgressListener, silent } from '#base';
 import { KnownSnapshots, originalOf } from '../copy/same-snapshot.ts';
 import { describeHold, type Hold, readHolds } from '../forget/holds.ts';
+import { listCaptures, listStores, readCapture, rewriteCapture } from '../records/captures.ts';
 import type { CaptureEntry } from '../records/names.ts';
-import { listCaptures, listStores, readCapture, rewriteCapture } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import type { NewSnapshot, Snapshot } from '../snapshots/snapshot-json.ts';
 import { openWriter } from '../writer/open-writer.ts';

@@ -3,8 +3,8 @@ import { HoldfastError, type ProgressListener, silent } from '#base';
 import { packProblems, storedPacks } from '../check/packs.ts';
 import { decodeLock, describeLock, isStale } from '../locks/lock-file.ts';
 import { reachableBlobs } from '../reachable-blobs.ts';
+import { listStores } from '../records/captures.ts';
 import type { StoreAddress } from '../records/records.ts';
-import { listStores } from '../records/store.ts';
 import type { Repository } from '../repository.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
 
