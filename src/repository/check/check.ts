@@ -4,7 +4,7 @@
  */
 import { HoldfastError, type ProgressListener, silent } from '#base';
 import { CONFIG_NAME, parseConfig } from '../config.ts';
-import { lostOriginals, restoreFromCopy } from '../copies/restore-copy.ts';
+import { lostOriginals } from '../copies/restore-copy.ts';
 import { wholeOriginal } from '../copies/write-missing.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { readIndexFile } from '../index/load-index.ts';
@@ -16,10 +16,11 @@ import type { Repository } from '../repository.ts';
 import { FORMAT_NAME } from '../sealed/own-format.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
 import { affectedFiles, blobKey } from './affected.ts';
+import { Findings } from './findings.ts';
 import { indexCopyHelps } from './index-copies.ts';
 import { checkJournals } from './journals.ts';
 import { mendPackFor, packProblems, storedPacks } from './packs.ts';
-import type { CheckProblem, CheckReport } from './problems.ts';
+import type { CheckReport } from './problems.ts';
 import { readData } from './read-data.ts';
 import type { ReadSelection } from './selection.ts';
 
@@ -51,38 +52,23 @@ export async function checkRepository(
   }
 }
 
-function emptyReport(): CheckReport {
-  return {
-    verdict: 'pass',
-    problems: [],
-    mended: [],
-    notes: [],
-    affected: [],
-    affectedCount: 0,
-    checked: {
-      ...{ snapshots: 0, indexes: 0, packs: 0, trees: 0, blobs: 0 },
-      ...{ readPacks: 0, readBytes: 0, ownFiles: 0, totalBytes: 0, copies: 0, parity: 0 },
-    },
-  };
-}
-
 class Check {
   readonly #repository: Repository;
   readonly #signal: AbortSignal;
   readonly #selection: ReadSelection | undefined;
   readonly #progress: ProgressListener;
-  readonly #lost = new Set<string>();
-  readonly #report = emptyReport();
+  readonly #findings: Findings;
 
   constructor(repository: Repository, signal: AbortSignal, options: CheckOptions) {
     this.#repository = repository;
+    this.#findings = new Findings(repository);
     this.#signal = signal;
     this.#selection = options.readData ? { kind: 'all' } : options.read;
     this.#progress = options.progress ?? silent;
   }
 
   async run(): Promise<CheckReport> {
-    const report = this.#report;
+    const report = this.#findings.report;
     const mendedBefore = this.#repository.parity.mends.length;
     await this.#checkConfig();
     await this.#checkFormat();
@@ -99,9 +85,14 @@ class Check {
       report.mended.push({ name, what });
     }
     await thinMends(this.#repository, MENDS_KEPT);
-    if (this.#lost.size > 0) {
+    if (this.#findings.lost.size > 0) {
       this.#progress({ step: 'finding out which files are affected' });
-      const affected = await affectedFiles(this.#repository, snapshots, this.#lost, this.#signal);
+      const affected = await affectedFiles(
+        this.#repository,
+        snapshots,
+        this.#findings.lost,
+        this.#signal,
+      );
       report.affected = affected.files;
       report.affectedCount = affected.count;
     }
@@ -115,14 +106,14 @@ class Check {
     try {
       parseConfig(storage, sealer, await storage.read(CONFIG_NAME));
     } catch (error) {
-      await this.#restoreOrName('config-damaged', CONFIG_NAME, CONFIG_NAME, error);
+      await this.#findings.restoreOrName('config-damaged', CONFIG_NAME, CONFIG_NAME, error);
     }
   }
 
   /** Damage to it is named by whoever reads own files; absent, it is written anew before the next of them. */
   async #checkFormat(): Promise<void> {
     if (await wholeOriginal(this.#repository, FORMAT_NAME)) return;
-    await this.#restore(FORMAT_NAME);
+    await this.#findings.restore(FORMAT_NAME);
   }
 
   async #checkKeys(): Promise<void> {
@@ -130,15 +121,15 @@ class Check {
     const ids = await keyIds(storage);
     let whole = 0;
     for (const id of ids) {
-      await this.#verify('key-damaged', `keys/${id}`, id, async () => {
+      await this.#findings.verify('key-damaged', `keys/${id}`, id, async () => {
         await readKeyFile(storage, id);
       });
-      if (!this.#report.problems.some((problem) => problem.id === id)) whole += 1;
+      if (!this.#findings.report.problems.some((problem) => problem.id === id)) whole += 1;
     }
     if (whole > 0) return;
     // Nobody but us could open it any more: no key was taken away from anybody.
     for (const name of await lostOriginals(this.#repository)) {
-      if (name.startsWith('keys/')) await this.#restore(name);
+      if (name.startsWith('keys/')) await this.#findings.restore(name);
     }
   }
 
@@ -149,10 +140,10 @@ class Check {
       damaged.set(id, error);
     });
     for (const [id, error] of damaged) {
-      this.#add({ kind: 'snapshot-damaged', id, what: error.message });
+      this.#findings.add({ kind: 'snapshot-damaged', id, what: error.message });
     }
-    await this.#restoreStandIns('snapshots');
-    this.#report.checked.snapshots = snapshots.length;
+    await this.#findings.restoreStandIns('snapshots');
+    this.#findings.report.checked.snapshots = snapshots.length;
     return snapshots;
   }
 
@@ -166,10 +157,10 @@ class Check {
     const ids = await files.list('index');
     for (const id of ids) {
       this.#signal.throwIfAborted();
-      await this.#verify('index-damaged', `index/${id}`, id, () => this.#addIndex(id));
+      await this.#findings.verify('index-damaged', `index/${id}`, id, () => this.#addIndex(id));
     }
-    await this.#restoreStandIns('index');
-    this.#report.checked.indexes = ids.length;
+    await this.#findings.restoreStandIns('index');
+    this.#findings.report.checked.indexes = ids.length;
   }
 
   async #addIndex(id: string): Promise<void> {
@@ -186,12 +177,12 @@ class Check {
     for (const name of lost.filter((candidate) => candidate.startsWith('index/'))) {
       const id = name.slice('index/'.length);
       const helps = await indexCopyHelps(this.#repository, id, stored);
-      if (helps && (await this.#restore(name))) await this.#addIndex(id);
+      if (helps && (await this.#findings.restore(name))) await this.#addIndex(id);
     }
     const snapshots = lost.filter((name) => name.startsWith('snapshots/'));
     const [first] = snapshots;
     if (first === undefined) return;
-    this.#report.notes.push(
+    this.#findings.report.notes.push(
       `${snapshots.length} snapshots are gone, though their second copies are there (${first.slice(10, 18)}…): forgotten by another program, or lost. \`holdfast repo repair snapshots --bring-back\` brings them back`,
     );
   }
@@ -200,18 +191,18 @@ class Check {
     this.#progress({ step: 'looking for packs' });
     const stored = await storedPacks(this.#repository.storage);
     const { index } = this.#repository;
-    this.#report.checked.packs = index.packCount;
+    this.#findings.report.checked.packs = index.packCount;
     for (const problem of packProblems(index, stored)) {
       this.#signal.throwIfAborted();
       const left = await mendPackFor(this.#repository, problem);
       if (!left) continue;
-      this.#add(left);
-      if (problem.kind === 'pack-missing') this.#loseAllOf(problem.id);
+      this.#findings.add(left);
+      if (problem.kind === 'pack-missing') this.#findings.loseAllOf(problem.id);
     }
     const orphans = [...stored.keys()].filter((id) => !index.hasPack(id));
     if (orphans.length > 0) {
       const example = (orphans[0] as string).slice(0, 8);
-      this.#report.notes.push(
+      this.#findings.report.notes.push(
         `${orphans.length} packs are in no index (${example}…): left by interrupted writers, or an index is missing`,
       );
     }
@@ -246,14 +237,14 @@ class Check {
     packSizes: Map<string, number>,
     onTreesRead: () => void,
   ): Promise<void> {
-    const { checked } = this.#report;
+    const { checked } = this.#findings.report;
     const read = await readData(this.#repository, selection, packSizes, {
       signal: this.#signal,
       progress: this.#progress,
-      add: (problem) => this.#add(problem),
-      mended: (file) => this.#report.mended.push(file),
-      note: (note) => this.#report.notes.push(note),
-      lose: (key) => this.#lost.add(key),
+      add: (problem) => this.#findings.add(problem),
+      mended: (file) => this.#findings.report.mended.push(file),
+      note: (note) => this.#findings.report.notes.push(note),
+      lose: (key) => this.#findings.lost.add(key),
       onTreesRead,
     });
     Object.assign(checked, read);
@@ -266,74 +257,25 @@ class Check {
       signal: this.#signal,
       onTrees: (doneItems) => progress({ step: 'walking trees', doneItems }),
     });
-    this.#report.checked.trees = reach.trees;
-    this.#report.checked.blobs = reach.used.count;
+    this.#findings.report.checked.trees = reach.trees;
+    this.#findings.report.checked.blobs = reach.used.count;
     for (const { type, id, error } of reach.lost) {
       const idHex = id.toString('hex');
       const kind = error.code === 'repository/blob-missing' ? 'blob-missing' : 'tree-damaged';
-      this.#add({ kind, id: idHex, what: error.message });
-      this.#lost.add(blobKey(type, idHex));
+      this.#findings.add({ kind, id: idHex, what: error.message });
+      this.#findings.lost.add(blobKey(type, idHex));
     }
   }
 
   async #checkJournals(): Promise<void> {
     this.#progress({ step: 'looking for gaps in journals' });
     const { problems, notes } = await checkJournals(this.#repository, this.#signal);
-    const named = new Set(this.#report.problems.map(({ id }) => id));
-    for (const problem of problems) if (!named.has(problem.id)) this.#add(problem);
-    this.#report.notes.push(...notes);
-    const mended = new Set(this.#report.mended.map(({ name }) => name));
+    const named = new Set(this.#findings.report.problems.map(({ id }) => id));
+    for (const problem of problems) if (!named.has(problem.id)) this.#findings.add(problem);
+    this.#findings.report.notes.push(...notes);
+    const mended = new Set(this.#findings.report.mended.map(({ name }) => name));
     for (const name of this.#repository.sealed.takeStandIns()) {
-      if (!mended.has(name)) await this.#restore(name);
+      if (!mended.has(name)) await this.#findings.restore(name);
     }
-  }
-
-  #loseAllOf(packId: string): void {
-    const { index } = this.#repository;
-    for (const { type, id } of index.packContents(packId)) {
-      const elsewhere = index.lookupAll(type, id).some((other) => other.packId !== packId);
-      if (!elsewhere) this.#lost.add(blobKey(type, Buffer.from(id).toString('hex')));
-    }
-  }
-
-  async #verify(
-    kind: CheckProblem['kind'],
-    name: string,
-    id: string,
-    work: () => Promise<void>,
-  ): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      // Removed since it was listed, by its owner: nothing is wrong with that.
-      if (error instanceof HoldfastError && error.code === 'repository/not-in-storage') return;
-      await this.#restoreOrName(kind, name, id, error);
-    }
-  }
-
-  /** Files that were damaged, and of which only the second copy was read. */
-  async #restoreStandIns(kind: 'index' | 'snapshots'): Promise<void> {
-    for (const name of this.#repository.files.takeStandIns(kind)) await this.#restore(name);
-  }
-
-  async #restoreOrName(
-    kind: CheckProblem['kind'],
-    name: string,
-    id: string,
-    error: unknown,
-  ): Promise<void> {
-    if (!(error instanceof HoldfastError)) throw error;
-    if (!(await this.#restore(name))) this.#add({ kind, id, what: error.message });
-  }
-
-  async #restore(name: string): Promise<boolean> {
-    const mend = await restoreFromCopy(this.#repository, name, 'check');
-    if (!mend) return false;
-    this.#report.mended.push({ name, what: mend.what });
-    return true;
-  }
-
-  #add(problem: CheckProblem): void {
-    this.#report.problems.push(problem);
   }
 }
