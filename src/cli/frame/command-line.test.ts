@@ -135,6 +135,12 @@ describe('the real command line', () => {
     const help = await start(main, [...words, '--help']).ended;
     expect(help.code).toBe(0);
     expect(help.output).toContain('Exit codes:');
+    for (const { path } of commands.filter(({ exits }) => exits?.[3] !== undefined).slice(0, 6)) {
+      const { output } = await start(main, [...path, '--help']).ended;
+      expect(
+        output.split('\n').filter((line) => line.length > 80 && !/holdfast/.test(line)),
+      ).toEqual([]);
+    }
   });
 
   test('completion scripts are accepted by bash', async () => {

@@ -128,7 +128,7 @@ function addCommand(
     else command.option(flags, description, fallback);
   }
   command.option('--json', JSON_OPTION);
-  command.addHelpText('after', () => `\n${afterHelp(spec)}`);
+  command.addHelpText('after', () => `\n${afterHelp(spec, command)}`);
   command.action((...received: unknown[]) => {
     // commander hands over: each argument, the options, the command itself.
     const args = received.slice(0, -2);
@@ -151,7 +151,11 @@ export const EXIT_MEANINGS: Record<ExitCode, string> = {
   130: 'interrupted',
 };
 
-function afterHelp(spec: CommandSpec): string {
+/** Where nothing tells how wide the output is. */
+const HELP_COLUMNS = 80;
+const EXIT_COLUMNS = 3;
+
+function afterHelp(spec: CommandSpec, command: Command): string {
   const lines = [spec.examples.length === 1 ? 'Example:' : 'Examples:'];
   for (const example of spec.examples) lines.push(`  ${example}`);
   const exits = { ...spec.exits };
@@ -159,7 +163,11 @@ function afterHelp(spec: CommandSpec): string {
   exits[2] ??= EXIT_MEANINGS[2];
   exits[130] ??= EXIT_MEANINGS[130];
   lines.push('', 'Exit codes:');
-  for (const [code, meaning] of Object.entries(exits)) lines.push(`  ${code.padEnd(5)}${meaning}`);
+  const help = command.createHelp();
+  help.prepareContext({ helpWidth: command.configureOutput().getOutHelpWidth?.() ?? HELP_COLUMNS });
+  for (const [code, meaning] of Object.entries(exits)) {
+    lines.push(help.formatItem(code, EXIT_COLUMNS, meaning, help));
+  }
   return lines.join('\n');
 }
 
