@@ -6,6 +6,7 @@ import { loadEnvironment } from '#environment';
 import type { Operations, ProofRequest } from '#server';
 import { type Job, type Jobs, startJobs } from './durable/jobs.ts';
 import { errors } from './errors.ts';
+import { MountKeeper } from './operations/mount-keeper.ts';
 import { createOperations } from './operations/operations.ts';
 import { RecoveryKeeper } from './operations/recovery-keeper.ts';
 import { createActivity } from './protection/activity.ts';
@@ -61,6 +62,7 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
     run: (job, createdAtMs) => runJob(job, createdAtMs, environments, () => jobs),
   });
   const keeper = new RecoveryKeeper({ state, environments, log });
+  const mountKeeper = new MountKeeper({ state, environments, log });
   const shutdown = { dropSlots: false };
   const operations = createOperations({
     ...options,
@@ -80,9 +82,10 @@ export async function createControlPlane(options: ControlPlaneOptions): Promise<
         environments.takeUp(known, load);
       }
       keeper.start();
+      mountKeeper.start();
     },
     async close() {
-      await keeper.close();
+      await Promise.all([keeper.close(), mountKeeper.close()]);
       await environments.close({ dispose: shutdown.dropSlots });
       await jobs.close(CLOSE_WITHIN_MS);
     },

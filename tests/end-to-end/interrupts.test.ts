@@ -164,6 +164,7 @@ stores:
     const up = startHoldfast(place, ['up']);
     await eventually('it to run', async () => (up.said().includes('Running.') ? true : undefined));
     await met();
+    if (process.getuid?.() === 0) await isReadyToMount();
     up.child.kill('SIGINT');
     const { code, output, errors } = await up.ended;
     expect(errors).toBe('');
@@ -212,17 +213,29 @@ stores:
     expect(await processesIn(state('recoveries'))).toEqual([]);
   });
 
-  /** Mounted, and brought here in the background, by whoever serves it by then. */
-  async function comesBackByItself(id: string): Promise<void> {
-    type Shown = { hydration?: { state: string }; unserved?: string[] };
-    const serving = async () =>
-      (await processesIn(state())).filter((line) => line.includes('mount/service/main.ts'));
+  const serving = async () =>
+    (await processesIn(state())).filter((line) => line.includes('mount/service/main.ts'));
+
+  async function isServedAnewWhenKilled(): Promise<void> {
     const [before = ''] = await serving();
     process.kill(Number.parseInt(before, 10), 'SIGKILL');
-    await eventually('another to serve it', async () => {
+    await eventually('another to serve', async () => {
       const [now] = await serving();
       return now !== undefined && now !== before ? true : undefined;
     });
+  }
+
+  /** Though nothing is mounted: the process that would do it stays, and comes back. */
+  async function isReadyToMount(): Promise<void> {
+    const one = async () => ((await serving()).length === 1 ? true : undefined);
+    await eventually('a process that mounts', one);
+    await isServedAnewWhenKilled();
+  }
+
+  /** Mounted, and brought here in the background, by whoever serves it by then. */
+  async function comesBackByItself(id: string): Promise<void> {
+    type Shown = { hydration?: { state: string }; unserved?: string[] };
+    await isServedAnewWhenKilled();
     await eventually('all of it to be here', async () => {
       const { hydration, unserved } = await askHoldfast<Shown>(place, ['recovery', 'open', id]);
       return unserved === undefined && hydration?.state === 'done' ? true : undefined;

@@ -9,6 +9,7 @@ export { detach, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
 export type { FuseSession } from './fuse/session.ts';
 export { isLaidOut } from './lazy/lay-out.ts';
 export {
+  type HeldService,
   type MountClient,
   type MountClientOptions,
   type MountControl,

@@ -1,22 +1,9 @@
 /** Asks the mount service of a repository on this host, and starts it where there is none. */
-import { spawn } from 'node:child_process';
-import fs from 'node:fs/promises';
-import net from 'node:net';
+import type net from 'node:net';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import {
-  HoldfastError,
-  isHoldfastError,
-  lockFile,
-  type Secret,
-  sleepMs,
-  systemClock,
-  systemCode,
-} from '#base';
-import type { Repository, StorageOptions } from '#repository';
+import { HoldfastError, isHoldfastError } from '#base';
 import { errors } from '../../errors.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
-import { startLockOf } from './folder.ts';
 import {
   type CloneAnswer,
   type CloneRequest,
@@ -24,23 +11,13 @@ import {
   messagesOf,
   type ServiceMessage,
   type ServiceRequest,
-  type ServiceStart,
   sendMessage,
 } from './protocol.ts';
+import { connect, type MountClientOptions, startAndConnect } from './start.ts';
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const SPEAKS_WITHIN_MS = 60_000;
-const STARTING_LOOK_MS = 20;
-const LAST_WORDS_BYTES = 2000;
+export type { MountClientOptions };
 
-export type MountClientOptions = {
-  repository: Repository;
-  /** As it was opened with: the service opens it once more. */
-  url: string;
-  storage: StorageOptions;
-  /** Where socket and log of the service lie; made where it is absent. */
-  folder: string;
-};
+const GOES_WITHIN_MS = 5_000;
 
 /** What can be asked of whatever is mounted already. */
 export interface MountControl {
@@ -61,6 +38,16 @@ export interface MountControl {
   list(): Promise<MountShown[]>;
 }
 
+/** A service that stays though nothing is mounted. */
+export type HeldService = {
+  /** Whether it has all at hand that the next mount needs, once it has tried. */
+  ready: Promise<boolean>;
+  /** Resolves when it has gone, by itself or let go. */
+  ended: Promise<void>;
+  /** Resolves when it has ended; where something else keeps it, as soon as it has said so. Bounded: it may be loading. */
+  letGo(): Promise<void>;
+};
+
 export interface MountClient extends MountControl {
   /** Of the service: enough for `mountControl`. */
   readonly folder: string;
@@ -69,6 +56,8 @@ export interface MountClient extends MountControl {
    * with the signal's reason, and is given up then.
    */
   clone(request: CloneRequest, signal?: AbortSignal): Promise<CloneAnswer>;
+  /** Starts the service where there is none. */
+  hold(): Promise<HeldService>;
 }
 
 /** Every call throws what the service answers it with. `folder`: of the service. */
@@ -128,8 +117,28 @@ export function mountClient(options: MountClientOptions): MountClient {
         return await ask();
       }
     },
+    hold: async () => holdOver((await connect(socket)) ?? (await startAndConnect(options, socket))),
   };
 }
+
+function holdOver(connection: net.Socket): HeldService {
+  const messages = messagesOf(connection) as AsyncGenerator<ServiceMessage>;
+  const gone = () => void connection.destroy();
+  sendMessage(connection, { ask: 'stay' });
+  const first = messages.next();
+  // What comes after the first answer is the end, or the answer to being let go.
+  const ended = first.then(() => messages.next()).then(gone, gone);
+  const letGo = async () => {
+    if (connection.writable) sendMessage(connection, { ask: 'leave' });
+    const timer = setTimeout(gone, GOES_WITHIN_MS);
+    await ended;
+    clearTimeout(timer);
+  };
+  return { ready: first.then(isReady, isReady), ended, letGo };
+}
+
+const isReady = (answer: unknown) =>
+  (answer as { value?: ServiceMessage } | undefined)?.value?.kind === 'done';
 
 function isSilence(error: unknown): boolean {
   return isHoldfastError(error, 'recovery/mount-service-silent');
@@ -137,20 +146,6 @@ function isSilence(error: unknown): boolean {
 
 function socketIn(folder: string): string {
   return path.join(folder, 'socket');
-}
-
-/** Undefined where no service listens. */
-async function connect(socket: string): Promise<net.Socket | undefined> {
-  const connection = net.connect(socket);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      connection.once('connect', resolve).once('error', reject);
-    });
-    return connection;
-  } catch (error) {
-    if (['ENOENT', 'ECONNREFUSED'].includes(systemCode(error) ?? '')) return undefined;
-    throw error;
-  }
 }
 
 async function converse(
@@ -183,84 +178,4 @@ async function converse(
 function errorOf(message: ServiceMessage & { kind: 'failed' }): HoldfastError {
   const { errorKind: kind, ...init } = message;
   return new HoldfastError({ ...init, kind, retryable: false });
-}
-
-/** One service at most, however many ask for it at once. */
-async function startAndConnect(options: MountClientOptions, socket: string): Promise<net.Socket> {
-  const { folder } = options;
-  await fs.mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
-  const deadlineMs = systemClock.monotonicMs() + SPEAKS_WITHIN_MS;
-  while (systemClock.monotonicMs() < deadlineMs) {
-    const lock = await lockFile(startLockOf(folder));
-    try {
-      const connection = await connect(socket);
-      if (connection) return connection;
-      if (lock) return await startFirst(options, socket);
-    } finally {
-      await lock?.release();
-    }
-    await sleepMs(STARTING_LOOK_MS);
-  }
-  throw errors.mountServiceSilent([]);
-}
-
-async function startFirst(options: MountClientOptions, socket: string): Promise<net.Socket> {
-  const { folder, repository, url, storage } = options;
-  const logFile = path.join(folder, 'log');
-  await fs.mkdir(folder, { recursive: true, mode: 0o700 });
-  const start: ServiceStart = {
-    socket,
-    repositoryId: repository.config.id,
-    url,
-    s3: storage.s3 && plainOptions(storage.s3),
-    masterKey: repository.masterKey,
-  };
-  await startService(start, logFile);
-  const connection = await connect(socket);
-  if (!connection) throw errors.mountServiceFailed([await lastWords(logFile), logFile]);
-  return connection;
-}
-
-/** Outlives this process. What it needs goes over a channel in memory, never by words or files. */
-async function startService(start: ServiceStart, logFile: string): Promise<void> {
-  const log = await fs.open(logFile, 'a', 0o600);
-  const child = spawn(process.execPath, ['--max-semi-space-size=8', MAIN], {
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', log.fd, log.fd, 'ipc'],
-    serialization: 'advanced',
-  });
-  await log.close();
-  const timer = setTimeout(() => child.kill('SIGKILL'), SPEAKS_WITHIN_MS);
-  const ready = await new Promise<boolean>((resolve, reject) => {
-    child.once('message', () => resolve(true));
-    child.once('exit', () => resolve(false));
-    child.once('error', reject);
-    child.send(start);
-  });
-  clearTimeout(timer);
-  if (!ready) throw errors.mountServiceFailed([await lastWords(logFile), logFile]);
-  if (child.connected) child.disconnect();
-  child.unref();
-}
-
-async function lastWords(logFile: string): Promise<string> {
-  const text = await fs.readFile(logFile, 'utf8');
-  const lines = text.slice(-LAST_WORDS_BYTES).trim().split('\n');
-  return lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? '';
-}
-
-function plainOptions(s3: NonNullable<StorageOptions['s3']>): Record<string, unknown> {
-  const { credentials, ...others } = s3;
-  if (!credentials) return others;
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  const reveal = (secret: Secret | undefined) => secret?.reveal();
-  return {
-    ...others,
-    credentials: {
-      accessKeyId,
-      secretAccessKey: reveal(secretAccessKey),
-      sessionToken: reveal(sessionToken),
-    },
-  };
 }

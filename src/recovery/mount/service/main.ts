@@ -18,6 +18,7 @@ import {
 import { MountService } from './service.ts';
 
 const IDLE_MS = 5_000;
+const READY_EVERY_MS = 300_000;
 
 process.once('message', (start) => {
   serve(start as ServiceStart).catch((error: unknown) => {
@@ -31,7 +32,13 @@ async function serve(start: ServiceStart): Promise<void> {
   const storage = await openStorage(url, start.s3 ? { s3: withSecrets(start.s3) } : {});
   const cached = withRangeCache(storage, start.repositoryId, { folder: rangeCacheFolder() });
   const service = new MountService(await reopenRepository({ storage: cached, masterKey }));
-  const server = net.createServer((connection) => void answer(service, connection));
+  const holders = new Set<net.Socket>();
+  const server = net.createServer((connection) => {
+    const ended = answer(service, connection, { holders, endUnheld });
+    void ended.then(async () => {
+      if (holders.delete(connection)) await endUnheld();
+    });
+  });
   fs.rmSync(socket, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(socket, resolve);
@@ -46,18 +53,34 @@ async function serve(start: ServiceStart): Promise<void> {
   // Whoever starts one meanwhile waits, and finds either this one or nothing.
   const endIdle = async () => {
     const lock = await lockFile(startLockOf(folder));
-    if (!lock || !service.isEmpty) return await lock?.release();
+    if (!lock || !service.isEmpty || holders.size > 0) return await lock?.release();
     server.close();
     await clearServiceFolder(folder);
     await end();
   };
+  // At once, not when it has been idle for a while: whoever held it knows best that it isn't needed.
+  async function endUnheld(): Promise<void> {
+    if (holders.size === 0 && service.isEmpty) await endIdle();
+  }
   endWhenIdle(server, service, endIdle);
+  keepReady(service, holders);
   process.once('SIGTERM', () => void end());
   process.send?.('ready');
   process.disconnect?.();
 }
 
-async function answer(service: MountService, connection: net.Socket): Promise<void> {
+type Holding = {
+  /** Connections of those that want it to stay. */
+  holders: Set<net.Socket>;
+  /** Nothing where somebody else holds it, or something is mounted. */
+  endUnheld(): Promise<void>;
+};
+
+async function answer(
+  service: MountService,
+  connection: net.Socket,
+  holding: Holding,
+): Promise<void> {
   const say = (message: ServiceMessage) => {
     if (connection.writable) sendMessage(connection, message);
   };
@@ -66,13 +89,26 @@ async function answer(service: MountService, connection: net.Socket): Promise<vo
   try {
     for await (const request of messagesOf(connection)) {
       // Here and not outside: leaving the loop by an error closes the connection before it could be told.
-      const work = carryOut(service, request as ServiceRequest, gone.signal, say);
+      const work = hold(request as ServiceRequest, connection, holding).then(() =>
+        carryOut(service, request as ServiceRequest, gone.signal, say),
+      );
       say(await work.then((answer) => ({ kind: 'done', answer }), failureMessage));
     }
   } catch {
     // What came was no message, or whoever spoke has gone: there is nobody to be told.
   }
   connection.end();
+}
+
+async function hold(
+  { ask }: ServiceRequest,
+  connection: net.Socket,
+  { holders, endUnheld }: Holding,
+): Promise<void> {
+  if (ask === 'stay') holders.add(connection);
+  if (ask !== 'leave') return;
+  holders.delete(connection);
+  await endUnheld();
 }
 
 async function carryOut(
@@ -84,6 +120,8 @@ async function carryOut(
   if (request.ask === 'clone') return await service.clone(request, signal);
   if (request.ask === 'unmount') return await service.unmount(request.mountPoint);
   if (request.ask === 'list') return service.list();
+  if (request.ask === 'stay') return await service.makeReady();
+  if (request.ask === 'leave') return undefined;
   if (request.ask === 'settle') return service.settle(request.mountPoint);
   if (request.ask === 'pause-hydrating') return await service.pauseHydrating(request.mountPoint);
   if (request.ask === 'keep-hydrating') {
@@ -117,6 +155,16 @@ function endWhenIdle(server: net.Server, service: MountService, end: () => Promi
       void end();
     });
   }, everyMs);
+}
+
+/** What was stored meanwhile is looked up now, and not by the next mount. */
+function keepReady(service: MountService, holders: ReadonlySet<net.Socket>): void {
+  setInterval(() => {
+    if (holders.size === 0) return;
+    service.makeReady().catch(() => {
+      // Told to the next one who mounts, where it still can't be read then.
+    });
+  }, READY_EVERY_MS);
 }
 
 /** Options as they came over the channel, their secrets wrapped again. */

@@ -41,7 +41,11 @@ export type ServiceRequest =
   /** In the background: answered at once. */
   | { ask: 'settle'; mountPoint: string }
   | { ask: 'unmount'; mountPoint: string }
-  | { ask: 'list' };
+  | { ask: 'list' }
+  /** Answered when the next mount finds everything at hand. The service stays as long as the connection does. */
+  | { ask: 'stay' }
+  /** Takes that back: ends the service, and answers only where something keeps it. */
+  | { ask: 'leave' };
 
 /** What was laid out; nothing where that had been done before. */
 export type CloneAnswer = { problems: RestoreProblem[] };

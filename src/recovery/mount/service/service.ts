@@ -55,6 +55,12 @@ export class MountService {
     });
   }
 
+  /** Whatever a mount needs of this process is at hand when this resolves, but for what is stored meanwhile. */
+  async makeReady(): Promise<void> {
+    keepSpareThread();
+    await this.#repository.loadIndex();
+  }
+
   /**
    * May be called again after anything that ended the mount: what was written then is there again. Once the signal is
    * aborted nothing is mounted any more, and the signal's reason is thrown.
