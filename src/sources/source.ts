@@ -178,6 +178,11 @@ export interface JournalAccess {
   contiguousEnd(from: JournalPosition): Promise<bigint>;
   read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;
   lines(): Promise<{ line: number; parent: number; forkOffset: bigint; raw: string }[]>;
+  /**
+   * Up to where, at most `to`, all of one line from `from` on is known to have left the store by this instant (the
+   * store's clock, ms). `from` where nothing is known.
+   */
+  sentBy?(line: number, from: bigint, to: bigint, atMs: number): Promise<bigint>;
   /** Spans known to be lost, where they are recorded. Times are of Holdfast's clock. */
   gaps?(): Promise<
     { from: JournalPosition; to?: JournalPosition; fromMs: number; because: string }[]

@@ -34,6 +34,11 @@ export interface JournalReader {
    * record is read). In no order.
    */
   standings(around?: readonly Position[]): Promise<Watermark[]>;
+  /**
+   * Up to where, at most `to`, all of one line from `from` on is known to have left the store by this instant (the
+   * store's clock, ms): by the names of what holds it, and within one batch by its record. `from` where nothing is known.
+   */
+  sentBy(line: number, from: bigint, to: bigint, atMs: number): Promise<bigint>;
   /** How far the journal is unbroken from this position on its own line (not over a fork). */
   contiguousEnd(from: Position): Promise<bigint>;
   /**

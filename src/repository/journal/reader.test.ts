@@ -56,6 +56,26 @@ async function readAll(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 describe('journal reader', () => {
+  it('tells how far all had left the store by an instant, and nothing across a hole', async () => {
+    const address = newAddress();
+    // As `put` has it, the place is also the time.
+    for (const [from, to] of [
+      [0, 10],
+      [10, 25],
+      [20, 40],
+      [50, 60],
+    ] as const)
+      await put(address, 1, from, to);
+    const reader = openJournalReader(repository, address);
+    const sentBy = (from: number, to: number, atMs: number) =>
+      reader.sentBy(1, BigInt(from), BigInt(to), atMs);
+    expect(await sentBy(0, 60, 9)).toBe(0n);
+    expect(await sentBy(0, 60, 30)).toBe(25n);
+    expect(await sentBy(3, 60, 1000)).toBe(40n);
+    expect(await sentBy(3, 35, 1000)).toBe(35n);
+    expect(await reader.sentBy(2, 5n, 9n, 1000)).toBe(5n);
+  });
+
   it('reads any range over overlapping pieces and the spool, and names the first missing byte', async () => {
     const address = newAddress();
     await put(address, 1, 1000, 2000);

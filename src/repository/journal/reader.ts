@@ -20,7 +20,7 @@ import {
 } from './batches.ts';
 import type { JournalReader, JournalSpan } from './journal.ts';
 import { type JournalPiece, listPieces, readPiece } from './pieces.ts';
-import { byPlace, joinStretches, unbrokenEnd } from './spans.ts';
+import { byPlace, joinStretches, sentUntil, standingUntil, unbrokenEnd } from './spans.ts';
 import { readStretch, type SpoolFile, scanSpoolFolder } from './spool-file.ts';
 
 export type JournalReaderOptions = {
@@ -83,6 +83,19 @@ export function openJournalReader(
           : [],
       );
       return [...known, ...(await Promise.all(finer)).flat()];
+    },
+    async sentBy(line, from, to, atMs): Promise<bigint> {
+      const all = (await list()).filter((one) => one.line === line);
+      const end = sentUntil(all, from, atMs);
+      const batch = all.find(
+        ({ holding, ...span }) => holding.where === 'batch' && span.from <= end && end < span.to,
+      );
+      const finer =
+        batch?.holding.where === 'batch' && end < to
+          ? await batchStandings(home, batch.holding.batch)
+          : [];
+      const within = standingUntil(finer, end, atMs);
+      return within < to ? within : to;
     },
     async contiguousEnd(from: Position): Promise<bigint> {
       return unbrokenEnd(await list(), from.line, from.offset);

@@ -1,4 +1,5 @@
 /** Sorting and joining stretches of a journal. */
+import type { Watermark } from '../records/records.ts';
 
 export type Stretch = { line: number; from: bigint; to: bigint; latestMs: number };
 
@@ -29,5 +30,24 @@ export function unbrokenEnd(stretches: readonly Stretch[], line: number, from: b
   let end = from;
   for (const stretch of joinStretches(stretches.filter((one) => one.line === line)))
     if (stretch.from <= end && stretch.to > end) end = stretch.to;
+  return end;
+}
+
+/** How far stretches of one line that had all left the store by then go on unbroken from a place. */
+export function sentUntil(stretches: readonly Stretch[], from: bigint, atMs: number): bigint {
+  const sent = stretches.filter(({ latestMs }) => latestMs > 0 && latestMs <= atMs);
+  return sent.sort(byPlace).reduce((end, one) => {
+    return one.from <= end && one.to > end ? one.to : end;
+  }, from);
+}
+
+/** The last of these places, in their order from this one on, before the first at which the journal stood only later. */
+export function standingUntil(standings: readonly Watermark[], from: bigint, atMs: number): bigint {
+  let end = from;
+  for (const { position, atMs: stoodMs } of standings) {
+    if (position.offset <= from) continue;
+    if (stoodMs > atMs) break;
+    end = position.offset;
+  }
   return end;
 }

@@ -15,7 +15,7 @@ import { runAs, serverUser } from './os-user.ts';
 import { reloadPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { BASE_WAL, ownTree, prepareTree } from './tree.ts';
 import { serviceUrl, socketUrl } from './url.ts';
-import { feedWal, prepareFeed, type WalFeedRequest } from './wal-feed.ts';
+import { feedWal, prepareFeed, removeLinks, type WalFeedRequest } from './wal-feed.ts';
 import { planWal, type WalPlan } from './wal-plan.ts';
 
 /** Longest path of a Unix socket (sockaddr_un), with the name of the socket in it. */
@@ -66,28 +66,32 @@ export async function recoverPostgres(
     segmentSizeBytes: facts.walSegmentSizeBytes,
     baseFolder: baseWal,
     folder: folders.wal,
+    serverFolder: path.join(directory, 'pg_wal'),
     user: state.user,
     signal: AbortSignal.any([context.signal, abort.signal]),
     onProgress: progressOf(plan, context),
   };
   const { restoreCommand } = await prepareFeed(feed);
-  await writeCopyConfig({
-    majorVersion: facts.majorVersion,
-    original,
-    binaries: state.binaries,
-    configFolder: folders.config,
-    socketFolder: state.socketFolder,
-    port: state.port,
-    restoreCommand,
-    recoveryTimeline:
-      plan.end.line === request.capture.end.line ? 'current' : String(plan.end.line),
-  });
-  await ownFiles(folders.config, state);
-  await Promise.all([
-    ownTree(directory, state.user),
-    checkIsolation({ ...state, directory, configFolder: folders.config }),
-  ]);
-  const pid = await replay(feed, state, directory, folders, abort);
+  const configure = async () => {
+    await writeCopyConfig({
+      majorVersion: facts.majorVersion,
+      original,
+      binaries: state.binaries,
+      configFolder: folders.config,
+      socketFolder: state.socketFolder,
+      port: state.port,
+      restoreCommand,
+      recoveryTimeline:
+        plan.end.line === request.capture.end.line ? 'current' : String(plan.end.line),
+    });
+    await ownFiles(folders.config, state);
+    await Promise.all([
+      ownTree(directory, state.user),
+      checkIsolation({ ...state, directory, configFolder: folders.config }),
+    ]);
+  };
+  const pid = await replay(feed, state, directory, folders, abort, configure);
+  await removeLinks(feed.serverFolder);
   await fs.appendFile(folders.configFile, "fsync = 'on'\n");
   reloadPostmaster(pid);
   await fs.rm(folders.wal, { recursive: true, force: true });
@@ -138,13 +142,17 @@ export function originalConfigOf(directory: string, facts: BaseFacts): OriginalC
   };
 }
 
-/** Server and feed side by side; whichever fails ends the other. */
+/**
+ * Server and feed side by side; whichever fails ends the other. The feed begins while the server is being configured: its
+ * first segments are there when they are asked for.
+ */
 async function replay(
   feed: WalFeedRequest,
   state: CopyState,
   directory: string,
   folders: ReturnType<typeof copyFolders>,
   abort: AbortController,
+  configure: () => Promise<void>,
 ): Promise<number> {
   const feeding = feedWal(feed);
   let feedFailure: unknown;
@@ -152,6 +160,7 @@ async function replay(
     feedFailure ??= error;
   });
   try {
+    await configure();
     const pid = await startPostmaster(
       {
         binaries: state.binaries,

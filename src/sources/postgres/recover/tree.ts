@@ -92,11 +92,16 @@ async function linkTablespaces(directory: string, home: string): Promise<void> {
   }
 }
 
-/** The server is given WAL through its restore_command alone: here more may lie than recovery may read. */
+/**
+ * The server is given WAL through its restore_command alone: here more may lie than recovery may read. Links are what a
+ * recovery that was cut short was given, and not the base's.
+ */
 async function moveWal(from: string, to: string): Promise<void> {
   await fs.mkdir(to, { recursive: true, mode: 0o700 });
-  for (const name of await fs.readdir(from)) {
-    if (WAL_FILE.test(name)) await move(path.join(from, name), path.join(to, name));
+  for (const entry of await fs.readdir(from, { withFileTypes: true })) {
+    const { name } = entry;
+    if (entry.isSymbolicLink()) await fs.unlink(path.join(from, name));
+    else if (WAL_FILE.test(name)) await move(path.join(from, name), path.join(to, name));
   }
   await fs.rm(path.join(from, 'archive_status'), { recursive: true, force: true });
   await fs.mkdir(path.join(from, 'archive_status'), { mode: 0o700 });

@@ -12,6 +12,10 @@ import type { PlannedSegment, SegmentPiece, WalPlan } from './wal-plan.ts';
 /** Written segments that may wait for the server: enough to keep it busy, little enough to bound the disk. */
 const AHEAD_BYTES = 256 * 2 ** 20;
 const POLL_MS = 10;
+/** Taken segments that the server may be about to name in its own folder, or still reads. */
+const LATEST_TAKEN = 3;
+/** Of the folder: what the server has taken. Links in its own folder lead here. */
+const TAKEN = 'taken';
 
 export type WalFeedRequest = {
   plan: WalPlan;
@@ -19,8 +23,10 @@ export type WalFeedRequest = {
   segmentSizeBytes: number;
   /** WAL files of the base, moved out of the server's way. */
   baseFolder: string;
-  /** Segments are handed to the server here. */
+  /** Segments are handed to the server here, and stay here while it needs them. */
   folder: string;
+  /** The server's own folder of WAL. */
+  serverFolder: string;
   user: OsUser;
   signal: AbortSignal;
   /** Bytes written so far. */
@@ -29,14 +35,18 @@ export type WalFeedRequest = {
 
 /**
  * Makes the folder and the script that the server calls as its `restore_command`: it waits for a segment of the plan,
- * moves it where the server wants it, and answers "no" at once to anything else. Where the feed has failed or died it
- * answers with a status that makes Postgres give up instead of taking the gap for the end.
+ * puts a link to it where the server wants it, and answers "no" at once to anything else. A link, because the server's
+ * folder may be mounted: not a byte of WAL then passes through the mount. Postgres removes such links and never uses them
+ * again for other segments (xlog.c, RemoveXlogFile); `removeLinks` takes away what it leaves. Where the feed has failed
+ * or died the script answers with a status that makes Postgres give up instead of taking the gap for the end.
  */
 export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCommand: string }> {
   const { folder, plan, user } = request;
   await fs.rm(folder, { recursive: true, force: true });
   await fs.mkdir(folder, { mode: 0o700 });
   await fs.chown(folder, user.uid, user.gid);
+  await fs.mkdir(path.join(folder, TAKEN), { mode: 0o700 });
+  await fs.chown(path.join(folder, TAKEN), user.uid, user.gid);
   const names = plan.segments.map((segment) => `${segment.name}\n`).join('');
   await give(path.join(folder, 'plan'), names, user);
   for (const { line, raw } of plan.histories) {
@@ -61,6 +71,16 @@ export async function feedWal(request: WalFeedRequest): Promise<bigint> {
   } catch (error) {
     await marker('failed');
     throw error;
+  }
+}
+
+/**
+ * Takes away the links that the server left in its folder. Recovery is over, and its end is copied into the first segment
+ * of the timeline that has begun: nothing of them will be read again.
+ */
+export async function removeLinks(serverFolder: string): Promise<void> {
+  for (const entry of await fs.readdir(serverFolder, { withFileTypes: true })) {
+    if (entry.isSymbolicLink()) await fs.rm(path.join(serverFolder, entry.name), { force: true });
   }
 }
 
@@ -168,6 +188,18 @@ class WalFeed {
       if (await exists(oldest)) await sleepMs(POLL_MS, this.#request.signal);
       else this.#handed.shift();
     }
+    await this.#removeUnneeded();
+  }
+
+  /** What the server has removed its link of, at a restartpoint, it won't read again. */
+  async #removeUnneeded(): Promise<void> {
+    const { folder, serverFolder } = this.#request;
+    const taken = (await fs.readdir(path.join(folder, TAKEN))).sort();
+    if (taken.length <= LATEST_TAKEN) return;
+    const linked = new Set(await fs.readdir(serverFolder));
+    for (const name of taken.slice(0, -LATEST_TAKEN)) {
+      if (!linked.has(name)) await fs.rm(path.join(folder, TAKEN, name));
+    }
   }
 }
 
@@ -196,14 +228,14 @@ async function give(file: string, text: string, user: OsUser, mode = 0o600): Pro
 function restoreScript(folder: string, feederPid: number): string {
   return `#!/bin/sh
 cd ${shellQuote(folder)} || exit 200
-take() { [ -e "$1" ] && mv "$1" "$2"; }
+take() { [ -e "$1" ] && mv "$1" ${TAKEN}/ && ln -sf "$PWD/${TAKEN}/$1" "$2"; }
 case "$1" in *.history) [ -e "$1" ] && exec cp "$1" "$OLDPWD/$2"; exit 1 ;; esac
 grep -qx "$1" plan || exit 1
 until take "$1" "$OLDPWD/$2"; do
   [ -e failed ] && exit 200
   [ -e complete ] && { take "$1" "$OLDPWD/$2"; exit; }
   [ -e /proc/${feederPid} ] || kill -0 ${feederPid} 2>/dev/null || exit 200
-  sleep 0.02
+  sleep 0.005
 done
 `;
 }

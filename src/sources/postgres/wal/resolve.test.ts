@@ -126,11 +126,46 @@ describe.each([15, 18] as const)('resolving within the journal of Postgres %i', 
 
   it('counts what is left behind up to a bound', async () => {
     const target: Target = { kind: 'time', atMs: times[0] as number };
-    const few = await resolveWithin({ mostCounted: 3, mostBytesAfter: 1e9 }, base, access, target);
+    const bounds = { mostCounted: 3, mostBytesAfter: 1e9, clockStepMs: 0 };
+    const few = await resolveWithin(bounds, base, access, target);
     expect(few.leftBehindIsMore).toBe(true);
     expect(few.leftBehindCommits).toBeGreaterThanOrEqual(3);
     expect(few.leftBehindCommits).toBeLessThan(149);
     expect(few.position).toEqual((await time(times[0] as number)).position);
+  });
+
+  it('reads only around a target, and finds the same', async () => {
+    const bounds = { mostCounted: 1e9, mostBytesAfter: 1e9, clockStepMs: 0 };
+    const reads: bigint[] = [];
+    /** Knows when what had left the store, as finely as commits tell it. */
+    const telling = (sent: Map<number, bigint>): JournalAccess => ({
+      ...access,
+      read(line, from, to) {
+        reads.push(from);
+        return access.read(line, from, to);
+      },
+      sentBy: async (_line, from, to, atMs) => {
+        const until = [...sent].findLast(([sentMs]) => sentMs <= atMs)?.[1] ?? from;
+        return until < to ? until : to;
+      },
+    });
+    const sent = new Map<number, bigint>();
+    const instants = [times[0], times[110], times[149]] as number[];
+    for (const atMs of instants) {
+      const whole = await resolveWithin(bounds, base, access, { kind: 'time', atMs });
+      sent.set(atMs, whole.position.offset);
+    }
+    for (const atMs of instants) {
+      const target: Target = { kind: 'time', atMs };
+      const around = await resolveWithin(bounds, base, telling(sent), target);
+      expect(around).toEqual(await resolveWithin(bounds, base, access, target));
+      const position: Target = { kind: 'position', position: around.position };
+      expect(await resolveWithin(bounds, base, telling(sent), position)).toEqual(around);
+      // Behind the switch of the segment the beginning needn't be read, before it there is nothing to skip.
+      expect(reads.some((from) => from > middle)).toBe(atMs !== times[0]);
+      expect(reads.some((from) => from <= base.end.offset)).toBe(atMs === times[0]);
+      reads.length = 0;
+    }
   });
 
   it('refuses what lies before the base or beyond the end', async () => {

@@ -4,23 +4,32 @@ import type { CaptureOutcome, JournalAccess, ResolvedTarget, Target } from '../.
 import { errors } from '../errors.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, formatLsn } from '../lsn.ts';
 import { WalDecoder } from './decode.ts';
+import type { WalEvent } from './event.ts';
 import { beforePageHeader } from './page.ts';
 import { findPath, type JournalPath, lineAt } from './path.ts';
+import { scanStarts } from './scan-starts.ts';
 import { Search } from './search.ts';
 
 export type ResolveBounds = {
   /** Commits after the position are counted up to this many, and within this much WAL. */
   mostCounted: number;
   mostBytesAfter: number;
+  /** How far the store's clock may have been set back at once. */
+  clockStepMs: number;
 };
 
-const DEFAULT_BOUNDS: ResolveBounds = { mostCounted: 100_000, mostBytesAfter: 256 * 2 ** 20 };
+/** The count is for a person and every MiB delays the answer: `over 40,000 commits` says enough. */
+const DEFAULT_BOUNDS: ResolveBounds = {
+  mostCounted: 100_000,
+  mostBytesAfter: 16 * 2 ** 20,
+  clockStepMs: 10_000,
+};
 
 /**
  * Times are of the store's clock. A time is resolved to the beginning of the first commit (in the order of the WAL)
  * later than it: all that was committed before is in. A restore point is resolved to its end. `isEnd` is set where no
  * record follows the position, so that recovery takes everything there is; else a record of the position's line
- * begins at or after it. Reads the journal once from the base, by decoding alone.
+ * begins at or after it. By decoding alone, of a time or position only around it; of a name or the end from the base.
  * @throws postgres/instant-before-base, postgres/instant-in-future, postgres/position-before-base,
  * postgres/position-beyond-end, postgres/restore-point-missing, postgres/journal-broken, postgres/wal-damaged,
  * postgres/line-unreachable, and what the journal throws
@@ -44,12 +53,7 @@ export async function resolveWithin(
   refuseOutside(base, asked);
   const target = behindLastRecord(base, asked);
   const path = await findPath(base, journal, line ?? lineOf(target));
-  const search = new Search(target, base.end.offset);
-  const decoder = new WalDecoder(path.start, {
-    onEvent: (event) => search.take(event),
-    ...segmentSizeOf(base),
-  });
-  const scan = await scanPath(path, journal, search, decoder, bounds);
+  const { search, scan } = await scanAround(bounds, base, path, journal, target);
   const found = search.found ?? (await atTheEnd(base, journal, target, path, scan, search));
   return {
     position: { line: lineAt(path, found), offset: found },
@@ -96,8 +100,29 @@ type Scan = {
   isCut: boolean;
 };
 
+async function scanAround(
+  bounds: ResolveBounds,
+  base: CaptureOutcome,
+  path: JournalPath,
+  journal: JournalAccess,
+  target: Target,
+): Promise<{ search: Search; scan: Scan }> {
+  const { segmentSizeBytes = DEFAULT_SEGMENT_SIZE_BYTES } = segmentSizeOf(base);
+  const { clockStepMs } = bounds;
+  for await (const start of scanStarts(path, journal, target, { clockStepMs, segmentSizeBytes })) {
+    const search = new Search(target, base.end.offset);
+    const onEvent = (event: WalEvent) => search.take(event);
+    const decoder = new WalDecoder(start, { onEvent, segmentSizeBytes });
+    const scan = await scanPath(path, start, journal, search, decoder, bounds);
+    // What lies before the start must not be missed in the answer.
+    if (start === path.start || search.commits.lastCommitMs !== undefined) return { search, scan };
+  }
+  throw new Error('the last start is that of the path');
+}
+
 async function scanPath(
   path: JournalPath,
+  start: bigint,
   journal: JournalAccess,
   search: Search,
   decoder: WalDecoder,
@@ -105,12 +130,14 @@ async function scanPath(
 ): Promise<Scan> {
   let bytesAfter = 0;
   const state = (isCut: boolean): Scan => ({
-    end: decoder.recordEnd ?? path.start,
+    end: decoder.recordEnd ?? start,
     damagedAt: decoder.end?.at,
     isCut,
   });
   for (const part of path.parts) {
-    for await (const bytes of journal.read(part.line, part.from, part.to)) {
+    const from = start > part.from ? start : part.from;
+    if (from >= part.to) continue;
+    for await (const bytes of journal.read(part.line, from, part.to)) {
       decoder.push(bytes);
       if (decoder.end !== undefined) return state(false);
       if (search.found === undefined) continue;
