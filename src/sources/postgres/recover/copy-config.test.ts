@@ -15,10 +15,34 @@ beforeAll(async () => {
 });
 afterAll(() => fs.rm(folder, { recursive: true, force: true }));
 
-test('a copy takes what reaches nowhere, and of preloaded libraries what is here and keeps still', async () => {
+async function written(original: Map<string, string>): Promise<Map<string, string>> {
   await writeCopyConfig({
     majorVersion: 18,
-    original: new Map([
+    original,
+    binaries: path.join(folder, 'bin'),
+    configFolder: folder,
+    socketFolder: path.join(folder, 'socket'),
+    port: 6000,
+    restoreCommand: 'false',
+    recoveryTimeline: 'current',
+  });
+  const lines = (await fs.readFile(path.join(folder, 'postgresql.conf'), 'utf8'))
+    .trim()
+    .split('\n');
+  return new Map(lines.map((line) => line.split(/ = (.*)/) as [string, string]));
+}
+
+test('pages are looked up ahead of replay only where the WAL does not hold them whole', async () => {
+  const prefetch = async (...original: [string, string][]) =>
+    (await written(new Map(original))).get('recovery_prefetch');
+  expect(await prefetch()).toBe("'off'");
+  expect(await prefetch(['full_page_writes', 'TRUE'])).toBe("'off'");
+  expect(await prefetch(['full_page_writes', 'off'])).toBeUndefined();
+});
+
+test('a copy takes what reaches nowhere, and of preloaded libraries what is here and keeps still', async () => {
+  const settings = await written(
+    new Map([
       ['shared_preload_libraries', 'pg_cron, "$libdir/auto_explain", not_installed, pglogical'],
       ['session_preload_libraries', 'auto_explain'],
       ['cron.database_name', 'shop'],
@@ -30,19 +54,6 @@ test('a copy takes what reaches nowhere, and of preloaded libraries what is here
       ['shared_buffers', '64GB'],
       ['huge_pages', 'on'],
     ]),
-    binaries: path.join(folder, 'bin'),
-    configFolder: folder,
-    socketFolder: path.join(folder, 'socket'),
-    port: 6000,
-    restoreCommand: 'false',
-    recoveryTimeline: 'current',
-  });
-  const text = await fs.readFile(path.join(folder, 'postgresql.conf'), 'utf8');
-  const settings = new Map(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => line.split(/ = (.*)/) as [string, string]),
   );
   expect(Object.fromEntries(settings)).toMatchObject({
     shared_preload_libraries: "'auto_explain'",

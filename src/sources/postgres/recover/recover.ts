@@ -2,7 +2,12 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { findPostgres, freePort, systemClock } from '#base';
-import type { RecoveredStore, RecoverRequest, SourceContext } from '../../source.ts';
+import type {
+  JournalPosition,
+  RecoveredStore,
+  RecoverRequest,
+  SourceContext,
+} from '../../source.ts';
 import { errors } from '../errors.ts';
 import { type BaseFacts, baseFactsOf } from '../facts.ts';
 import { formatLsn } from '../lsn.ts';
@@ -60,6 +65,7 @@ export async function recoverPostgres(
   const baseWal = path.join(directory, BASE_WAL);
 
   const abort = new AbortController();
+  const ended = new AbortController();
   const feed: WalFeedRequest = {
     plan,
     journal: request.journal,
@@ -69,6 +75,7 @@ export async function recoverPostgres(
     serverFolder: path.join(directory, 'pg_wal'),
     user: state.user,
     signal: AbortSignal.any([context.signal, abort.signal]),
+    ended: ended.signal,
     onProgress: progressOf(plan, context),
   };
   const { restoreCommand } = await prepareFeed(feed);
@@ -90,7 +97,7 @@ export async function recoverPostgres(
       checkIsolation({ ...state, directory, configFolder: folders.config }),
     ]);
   };
-  const pid = await replay(feed, state, directory, folders, abort, configure);
+  const pid = await replay(feed, state, directory, folders, { abort, ended }, configure);
   await removeLinks(feed.serverFolder);
   await fs.appendFile(folders.configFile, "fsync = 'on'\n");
   reloadPostmaster(pid);
@@ -151,7 +158,7 @@ async function replay(
   state: CopyState,
   directory: string,
   folders: ReturnType<typeof copyFolders>,
-  abort: AbortController,
+  { abort, ended }: { abort: AbortController; ended: AbortController },
   configure: () => Promise<void>,
 ): Promise<number> {
   const feeding = feedWal(feed);
@@ -171,7 +178,10 @@ async function replay(
       },
       feed.signal,
     );
-    await checkReached(directory, await feeding);
+    const reached = await reachedIn(directory);
+    ended.abort(endedAt(reached, feed.plan.end));
+    const wanted = await feeding;
+    if (reached !== wanted) throw endedAt(reached, { ...feed.plan.end, offset: wanted });
     return pid;
   } catch (error) {
     // The server fails because the feed did, never the other way round.
@@ -184,15 +194,21 @@ async function replay(
 }
 
 /** The new timeline's history says where recovery ended. */
-async function checkReached(directory: string, wanted: bigint): Promise<void> {
+async function reachedIn(directory: string): Promise<bigint | undefined> {
   const folder = path.join(directory, 'pg_wal');
   const names = (await fs.readdir(folder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
   const newest = names.sort().at(-1);
   const text = newest === undefined ? '' : await fs.readFile(path.join(folder, newest), 'utf8');
-  const reached = parseHistory(text)?.at(-1)?.forkOffset;
-  if (reached === wanted) return;
+  return parseHistory(text)?.at(-1)?.forkOffset;
+}
+
+/** Short of what was handed over, a server ends at the record that it doesn't take: one with a wrong checksum. */
+function endedAt(reached: bigint | undefined, wanted: JournalPosition): Error {
+  if (reached !== undefined && reached < wanted.offset) {
+    return errors.journalBroken([formatLsn(reached), wanted.line, 'wrong-checksum']);
+  }
   const place = reached === undefined ? 'nowhere' : formatLsn(reached);
-  throw errors.recoveredElsewhere([place, formatLsn(wanted)]);
+  return errors.recoveredElsewhere([place, formatLsn(wanted.offset)]);
 }
 
 function progressOf(plan: WalPlan, context: SourceContext): (doneBytes: number) => void {

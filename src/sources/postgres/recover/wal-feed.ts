@@ -29,6 +29,8 @@ export type WalFeedRequest = {
   serverFolder: string;
   user: OsUser;
   signal: AbortSignal;
+  /** Aborted when the server has ended its recovery: it will take nothing more. */
+  ended: AbortSignal;
   /** Bytes written so far. */
   onProgress: (doneBytes: number) => void;
 };
@@ -59,8 +61,8 @@ export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCom
 
 /**
  * Writes the segments of the plan, in order, no further ahead than the server has taken them. Resolves to the end of
- * the last whole record: there the server's recovery must end.
- * @throws postgres/journal-broken where the WAL ends before the plan does
+ * the last whole record: there the server's recovery must end. Checksums of records are the server's to check.
+ * @throws postgres/journal-broken where the WAL ends before the plan does, and the reason of `ended`
  */
 export async function feedWal(request: WalFeedRequest): Promise<bigint> {
   const marker = (name: string) => give(path.join(request.folder, name), '', request.user);
@@ -101,6 +103,7 @@ class WalFeed {
       onEvent: () => {},
       onTablespace: (start) => this.#tablespaces.push(start),
       segmentSizeBytes: request.segmentSizeBytes,
+      checksums: false,
     });
   }
 
@@ -185,8 +188,9 @@ class WalFeed {
     const most = Math.max(2, Math.floor(AHEAD_BYTES / this.#request.segmentSizeBytes));
     while (this.#handed.length >= most) {
       const oldest = this.#handed[0] as string;
-      if (await exists(oldest)) await sleepMs(POLL_MS, this.#request.signal);
-      else this.#handed.shift();
+      if (!(await exists(oldest))) this.#handed.shift();
+      else if (this.#request.ended.aborted) throw this.#request.ended.reason;
+      else await sleepMs(POLL_MS, this.#request.signal);
     }
     await this.#removeUnneeded();
   }

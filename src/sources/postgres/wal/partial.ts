@@ -21,6 +21,11 @@ export class PartialRecord {
   /** Begun before the start of decoding: passed over unchecked. */
   #isBlind = false;
   #crc = CRC32C_START;
+  readonly #checksums: boolean;
+
+  constructor(checksums: boolean) {
+    this.#checksums = checksums;
+  }
 
   /** Nothing is begun. */
   get isEmpty(): boolean {
@@ -41,7 +46,7 @@ export class PartialRecord {
   }
 
   get isValid(): boolean {
-    return isChecksum(this.#crc, this.header, 0);
+    return !this.#checksums || isChecksum(this.#crc, this.header, 0);
   }
 
   /** Bytes still to come, those of the header too. The length is known: records begin at multiples of 8. */
@@ -80,7 +85,7 @@ export class PartialRecord {
     const taken = Math.min(this.#bodyOwed, to - from);
     this.#bodyOwed -= taken;
     if (this.#isBlind) return taken;
-    this.#crc = crc32cUpdate(this.#crc, bytes, from, from + taken);
+    if (this.#checksums) this.#crc = crc32cUpdate(this.#crc, bytes, from, from + taken);
     const wanted = Math.min(BODY_PREFIX_BYTES - this.prefixFill, taken);
     if (this.sort !== 'other' && wanted > 0) {
       this.prefix.set(bytes.subarray(from, from + wanted), this.prefixFill);
