@@ -41,7 +41,11 @@ export function assemble(
     owners: withoutUndefined(declared.owners),
     imports: declared.import.map((each) => path.resolve(folder, each)),
     repository: assembleRepository(repository, folder),
-    recovery: { hydrate: recovery.hydrate, hydrationBytesPerSecond: recovery.rate },
+    recovery: {
+      hydrate: recovery.hydrate,
+      hydrationBytesPerSecond: recovery.rate,
+      mounting: recovery.mounting,
+    },
     objectives: { rpoMs: objectives.rpo, rtoMs: objectives.rto, proofMs: objectives.proof },
     consistency: withoutUndefined({ leader: consistency.leader, skewMs: consistency.skew }),
     stores: Object.entries(declared.stores).map(([name, store]) =>

@@ -20,7 +20,11 @@ export type Environment = {
   repository: RepositorySettings;
   objectives: { rpoMs: number; rtoMs: number; proofMs: number };
   consistency: { leader?: string; skewMs: number };
-  recovery: { hydrate: 'automatic' | 'asked'; hydrationBytesPerSecond: number };
+  recovery: {
+    hydrate: 'automatic' | 'asked';
+    hydrationBytesPerSecond: number;
+    mounting: 'ready' | 'asked';
+  };
   stores: Store[];
   /** In the order in which they start: each after what it needs. */
   services: Service[];

@@ -50,7 +50,7 @@ export class MountKeeper {
     if ((await whyNoMount()) !== undefined) return;
     while (!signal.aborted) {
       for (const { protection } of this.#options.environments.all()) {
-        if (!protection || this.#kept.has(protection) || protection.stopping.aborted) continue;
+        if (!protection || this.#kept.has(protection) || !isWanted(protection)) continue;
         const kept = this.#keep(protection).finally(() => this.#kept.delete(protection));
         this.#kept.set(protection, kept);
       }
@@ -62,7 +62,6 @@ export class MountKeeper {
   /** Until its protection ends, or this. Never rejects. */
   async #keep({ environment, context, stopping }: EnvironmentProtection): Promise<void> {
     const { repository, activity, log } = context;
-    if (repository.location.startsWith('memory:')) return;
     const signal = AbortSignal.any([this.#stop.signal, stopping]);
     const startByMs = systemClock.monotonicMs() + QUIET_WITHIN_MS;
     while (activity.quietMs() < QUIET_MS && systemClock.monotonicMs() < startByMs) {
@@ -89,4 +88,9 @@ export class MountKeeper {
       },
     );
   }
+}
+
+function isWanted({ environment, context, stopping }: EnvironmentProtection): boolean {
+  if (stopping.aborted || environment.recovery.mounting === 'asked') return false;
+  return !context.repository.location.startsWith('memory:');
 }

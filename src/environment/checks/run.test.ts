@@ -78,7 +78,7 @@ async function see(check: Unnamed, timeoutMs = 20_000) {
     },
     objectives: { rpoMs: 1, rtoMs: 1, proofMs: 1 },
     consistency: { skewMs: 1 },
-    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1 },
+    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1, mounting: 'asked' },
     stores: [],
     services: [],
     checks: [{ name: 'it', ...check } as Check],

@@ -32,7 +32,7 @@ function controlsOf(stop: string, start = 'true', options = {}) {
     },
     objectives: { rpoMs: 1, rtoMs: 1, proofMs: 1 },
     consistency: { skewMs: 1 },
-    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1 },
+    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1, mounting: 'asked' },
     stores: [
       {
         name: 'orders',

@@ -29,7 +29,7 @@ const environment: Environment = {
   },
   objectives: { rpoMs: 5_000, rtoMs: 120_000, proofMs: 86_400_000 },
   consistency: { skewMs: 5_000 },
-  recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1 },
+  recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1, mounting: 'asked' },
   stores: [
     protectedStore('orders', 5_000, 'continuous'),
     protectedStore('billing', 5_000, 'continuous'),

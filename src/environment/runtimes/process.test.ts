@@ -49,7 +49,7 @@ function environmentOf(service: Partial<Service>): Environment {
     },
     objectives: { rpoMs: 1, rtoMs: 1, proofMs: 1 },
     consistency: { skewMs: 1 },
-    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1 },
+    recovery: { hydrate: 'asked', hydrationBytesPerSecond: 1, mounting: 'asked' },
     stores: [
       {
         name: 'orders',

@@ -41,6 +41,12 @@ const recoveryPart = z
     rate: size
       .default(64 * 1024 * 1024)
       .describe('how much of it is brought here in a second, at most; by default 64MiB'),
+    mounting: z
+      .enum(['ready', 'asked'])
+      .default('ready')
+      .describe(
+        'whether a running control plane keeps a process at hand that mounts, which takes some 100 MiB of memory, or it is started by the first recovery',
+      ),
   })
   .describe('how recoveries live beside production');
 
