@@ -12,7 +12,7 @@ import { parseLsn, segmentName } from '../lsn.ts';
 import { startTestServer, type TestServer, until } from '../test-server.ts';
 import { type CapturedFolder, captureTo, contextIn, storeAt } from '../testing.ts';
 import { settleCopy, startCopy, stopCopy } from './life.ts';
-import { runningPostmaster } from './postmaster.ts';
+import { runningPostmaster, stopPostmaster } from './postmaster.ts';
 import { recoverPostgres } from './recover.ts';
 
 const SEGMENT_BYTES = 2 ** 24;
@@ -201,6 +201,17 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
     expect(settings).toEqual({ archive: 'off', memory: '7MB', fsync: 'on' });
     const logs = await fs.readdir(path.join(server.folder, 'logs'));
     expect(logs.length).toBeLessThanOrEqual(1);
+  });
+
+  test('needs nothing of the WAL that it was given, and comes back from a crash without it', async () => {
+    const wal = await fs.readdir(path.join(directory, 'pg_wal'), { withFileTypes: true });
+    expect(wal.filter((entry) => entry.isSymbolicLink())).toEqual([]);
+    expect(await fs.readdir(scratch)).not.toContain('wal');
+    await stopPostmaster(directory, 'immediate');
+    const request = { directory, scratch, port: undefined, survived: false };
+    const { facts } = await startCopy(request, contextIn(scratch));
+    const socket = String(facts.socketUrl).replace('//shop@', '//postgres@');
+    expect(await ask(socket, 'select min(id) from orders')).toEqual([{ min: -1 }]);
   });
 
   test('stops and starts again, and a second start finds it', async () => {
