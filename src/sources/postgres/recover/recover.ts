@@ -189,6 +189,8 @@ async function replay(
     abort.abort(first);
     await feeding.catch(() => {});
     await stopPostmaster(directory, 'immediate');
+    // On a disk that is full it would leave no room to note that the recovery failed.
+    await fs.rm(feed.folder, { recursive: true, force: true });
     throw first;
   }
 }
