@@ -169,7 +169,7 @@ test('a catalog that is lost with all its control planes is rebuilt into the sam
   await holdfast('second', ['down']);
   await database.sql('drop database catalog', 'create database catalog owner keeper');
   const rebuilt = await holdfast('third', ['rebuild', '--json', '--repo', `${folder}/repository`]);
-  expect(rebuilt).toMatchObject({ code: 0 });
+  expect(rebuilt, JSON.stringify(rebuilt)).toMatchObject({ code: 0 });
   const { points } = JSON.parse(rebuilt.stdout) as { points: number };
   expect(points).toBeGreaterThanOrEqual(before.points);
   await holdfast('third', ['down']);

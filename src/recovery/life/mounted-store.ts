@@ -178,6 +178,8 @@ export async function unmountStores(state: RecoveryState): Promise<void> {
   for (const { directory, mounted } of Object.values(state.stores)) {
     if (mounted) await unmountFolder(directory, mounted.service);
   }
+  // Asked for by a process that was killed, and mounted only after its end.
+  for (const place of (await mountPointsBelow(state.folder)).reverse()) await detach(place);
 }
 
 async function unmountFolder(directory: string, service: string): Promise<void> {

@@ -18,6 +18,7 @@ import { findSource, type Source } from '#sources';
 import { exists } from '../life/move.ts';
 import { listRecoveries } from '../life/state.ts';
 import { removeRecovery } from '../life/switch.ts';
+import { detach, mountPointsBelow } from '../mount/index.ts';
 import type { Site } from '../site.ts';
 
 export type ProofPlace = { root: string; lock: FileLock };
@@ -60,6 +61,8 @@ export async function removePlace(
       signal: new AbortController().signal,
     });
   }
+  // What is mounted though no state tells of it any more.
+  for (const place of (await mountPointsBelow(root)).reverse()) await detach(place);
   await fs.rm(root, { recursive: true, force: true });
   await lock.release();
 }

@@ -1,6 +1,6 @@
 /** All clones of one repository on this host: one process, one index, one cache, however many mounts. */
 import fs from 'node:fs/promises';
-import { messageOf } from '#base';
+import { messageOf, systemCode } from '#base';
 import type { Repository } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
@@ -102,7 +102,7 @@ export class MountService {
     if (laidOut.status === 'rejected') throw laidOut.reason;
     const problems = laidOut.value;
     signal.throwIfAborted();
-    await fs.mkdir(mountPoint, { recursive: true, mode: 0o711 });
+    await makeMountPoint(mountPoint);
     const mounted = await mountFolder({
       files,
       state,
@@ -217,4 +217,13 @@ async function isAway({ storage }: Repository): Promise<boolean> {
     (found) => found === undefined,
     () => true,
   );
+}
+
+/** Never what lies above: whoever asked may be dead, and the folder of the recovery swept away meanwhile. */
+async function makeMountPoint(mountPoint: string): Promise<void> {
+  try {
+    await fs.mkdir(mountPoint, { mode: 0o711 });
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
 }

@@ -7,6 +7,7 @@ import { type OsUser, runAs } from './os-user.ts';
 
 const POLL_MS = 20;
 const FAST_STOP_MS = 60_000;
+const REAPING_MS = 10_000;
 const LOG_TAIL_BYTES = 4096;
 
 export type PostmasterRequest = {
@@ -98,6 +99,7 @@ export async function stopPostmaster(
     }
     await sleepMs(POLL_MS);
   }
+  await untilReaped(pid);
 }
 
 /**
@@ -113,6 +115,16 @@ async function stopStranded(directory: string): Promise<void> {
     if (systemClock.monotonicMs() > deadlineMs) process.kill(pid, 'SIGKILL');
     await sleepMs(POLL_MS);
   }
+  await untilReaped(pid);
+}
+
+/**
+ * One that ended keeps its id until its parent takes notice, and to the next server of the same directory that looks
+ * like a running one. A parent that never does is waited for no longer than that.
+ */
+async function untilReaped(pid: number): Promise<void> {
+  const deadlineMs = systemClock.monotonicMs() + REAPING_MS;
+  while (isAlive(pid) && systemClock.monotonicMs() < deadlineMs) await sleepMs(POLL_MS);
 }
 
 async function strandedPostmaster(directory: string): Promise<number | undefined> {
