@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Api } from '../api.ts';
 import { failureSchema } from '../failures.ts';
-import { instantSchema, nameSchema, scopeSchema, waitSchema } from './values.ts';
+import { instantSchema, nameSchema, progressSchema, scopeSchema, waitSchema } from './values.ts';
 
 export const captureRequestSchema = z.object({
   /** Absent: every store that is protected. */
@@ -25,13 +25,7 @@ export const captureSchema = z
     storedBytes: z.number().optional(),
     problems: z.array(z.object({ path: z.string(), what: z.string() })),
     problemCount: z.number(),
-    progress: z
-      .object({
-        step: z.string(),
-        doneBytes: z.number().optional(),
-        totalBytes: z.number().optional(),
-      })
-      .optional(),
+    progress: progressSchema.optional(),
     failure: failureSchema.shape.error.optional(),
   })
   .meta({ id: 'Capture' });

@@ -7,6 +7,7 @@ import {
   listSchema,
   nameSchema,
   positionSchema,
+  progressSchema,
   scopeSchema,
   waitSchema,
 } from './values.ts';
@@ -63,13 +64,7 @@ export const proofRunSchema = z
     state: z.enum(['waiting', 'running', 'done', 'failed']),
     proof: proofSchema.optional(),
     notMounted: z.string().optional().describe('Why all data was written out first'),
-    progress: z
-      .object({
-        step: z.string(),
-        doneBytes: z.number().optional(),
-        totalBytes: z.number().optional(),
-      })
-      .optional(),
+    progress: progressSchema.optional(),
     failure: failureSchema.shape.error.optional(),
   })
   .meta({ id: 'ProofRun' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Api } from '../api.ts';
 import { failureSchema } from '../failures.ts';
-import { instantSchema, nameSchema, scopeSchema, waitSchema } from './values.ts';
+import { instantSchema, nameSchema, progressSchema, scopeSchema, waitSchema } from './values.ts';
 
 export const recoveryRequestSchema = z.object({
   /** WHEN, already read: the client knows its own time zone. */
@@ -119,13 +119,7 @@ export const recoverySchema = z
       .array(nameSchema)
       .optional()
       .describe('Stores whose mount lost the process that served it'),
-    progress: z
-      .object({
-        step: z.string(),
-        doneBytes: z.number().optional(),
-        totalBytes: z.number().optional(),
-      })
-      .optional(),
+    progress: progressSchema.optional(),
     failure: failureSchema.shape.error.optional(),
   })
   .meta({ id: 'Recovery' });

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import type { Api } from '../api.ts';
 import { failureSchema } from '../failures.ts';
 import { proofVerdictSchema } from './proofs.ts';
-import { instantSchema, nameSchema, positionSchema, scopeSchema } from './values.ts';
+import {
+  instantSchema,
+  nameSchema,
+  positionSchema,
+  progressSchema,
+  scopeSchema,
+} from './values.ts';
 
 const verdict = z.enum(['met', 'missed', 'unknown', 'excluded']).meta({
   description: 'The objective of this store. No data is `unknown`, never `met`.',
@@ -46,13 +52,7 @@ export const storeStatusSchema = z
     sizeBytes: z.number().optional(),
     storedBytes: z.number().optional(),
     journal: journal.optional(),
-    running: z
-      .object({
-        step: z.string(),
-        doneBytes: z.number().optional(),
-        totalBytes: z.number().optional(),
-      })
-      .optional(),
+    running: progressSchema.optional(),
   })
   .meta({ id: 'StoreStatus' });
 

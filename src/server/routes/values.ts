@@ -21,3 +21,10 @@ export const instantSchema = z.number();
 
 /** A position in a journal as text: Postgres `timeline/LSN`. */
 export const positionSchema = z.object({ line: z.number(), offset: z.string() });
+
+/** How far something long has come. */
+export const progressSchema = z.object({
+  step: z.string(),
+  doneBytes: z.number().optional(),
+  totalBytes: z.number().optional(),
+});
