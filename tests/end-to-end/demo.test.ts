@@ -21,7 +21,7 @@ test('every acknowledged order and upload comes back', { timeout: 300_000 }, asy
     const words = [demo, '--json', '--record', record];
     const { code, stdout, stderr } = await running(spawn(process.execPath, words, { env })).ended;
     expect(stderr).toBe('');
-    expect(code).toBe(0);
+    expect(code, stdout).toBe(0);
     const outcome = JSON.parse(stdout) as Outcome;
     expect(outcome).toMatchObject({ exact: true, rpo: { transactions: 0 } });
     for (const { verification, report } of [outcome.beside, outcome.inPlace]) {

@@ -33,10 +33,16 @@ type RecoveryOperations = Pick<
 export function recoveryOperations(options: OperationsOptions): RecoveryOperations {
   const { environments, state, log } = options;
   const runs = new Map<string, Run>();
-  const view = async (id: string) =>
-    recoveryView(await loadRecovery(state.recoveries, id), runs.get(id));
+  const view = async (id: string) => {
+    // Asked before its state is read: of a run that was over by then, what is read is the end.
+    const isOver = runs.get(id)?.isOver ?? true;
+    const state = await loadRecovery(options.state.recoveries, id);
+    const run = runs.get(id);
+    return await recoveryView(state, run && { ...run, isOver });
+  };
   return {
     recoveries: async (scope: Scope) => {
+      const begun = new Map([...runs].map(([id, run]) => [id, { ...run }]));
       const all = await listRecoveries(state.recoveries);
       const shown = all
         .filter(
@@ -44,7 +50,7 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
             (scope.environment ?? one.environment) === one.environment &&
             (scope.stage ?? one.stage) === one.stage,
         )
-        .map((one) => recoveryView(one, runs.get(one.id)));
+        .map((one) => recoveryView(one, begun.get(one.id)));
       return await Promise.all(shown);
     },
     recover: async (scope, request) => {
@@ -144,7 +150,10 @@ function begin(
 ): Promise<string> {
   const begun = Promise.withResolvers<string>();
   const stop = new AbortController();
-  const run: Run = { ended: Promise.resolve(), progress: undefined, failure: undefined, stop };
+  const run: Run = {
+    ...{ ended: Promise.resolve(), isOver: false, stop },
+    ...{ progress: undefined, failure: undefined },
+  };
   const work = protection.context.activity.during('a recovery', () =>
     recoverEnvironment({
       environment: protection.environment,
@@ -167,10 +176,10 @@ function begin(
   );
   run.ended = work.then(
     () => {
-      run.progress = undefined;
+      Object.assign(run, { progress: undefined, isOver: true });
     },
     (error: unknown) => {
-      run.progress = undefined;
+      Object.assign(run, { progress: undefined, isOver: true });
       run.failure = failureOf(error);
       site.log.warn({ what: explained(error).what }, 'recovery failed');
       begun.reject(error);

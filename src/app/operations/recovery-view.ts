@@ -12,6 +12,7 @@ type Choice = Awaited<ReturnType<typeof chooseForEnvironment>>;
 
 /** What goes on with it at the moment, if anything. */
 export type ShownRun = {
+  isOver: boolean;
   progress: Progress | undefined;
   failure: Recovery['failure'] | undefined;
 };
@@ -22,7 +23,10 @@ export async function recoveryView(
   run: ShownRun | undefined,
 ): Promise<Recovery> {
   const { hydration, unserved } = await lifeOf(state);
-  const { id, environment, stage, status, inPlace, createdAtMs, instantMs, folder, title } = state;
+  const { id, environment, stage, inPlace, createdAtMs, instantMs, folder, title } = state;
+  // It is up, and the switch that was asked for comes next: whoever waits for that must not take it for the end.
+  const switches = inPlace && state.status === 'ready' && run?.isOver === false;
+  const status = switches ? 'promoting' : state.status;
   const stores = Object.values(state.stores).map(
     ({ selection, url, urlFile, directory, replaced, mounted }) => ({
       ...selectionView(selection),
