@@ -22,6 +22,11 @@ export function randomBelow(limit: number): number {
   return randomInt(limit);
 }
 
+/** Being told to stop is the other way for this wait to end: it never rejects. */
+export async function pauseMs(durationMs: number, signal: AbortSignal): Promise<void> {
+  await sleepMs(durationMs, signal).catch(() => {});
+}
+
 /** Rejects with the signal's reason when aborted. */
 export function sleepMs(durationMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

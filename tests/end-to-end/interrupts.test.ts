@@ -48,10 +48,7 @@ describe('Ctrl-C while recovering', { timeout: 240_000 }, () => {
     await site.shipped();
     await site.leave();
     root = path.join(site.folder, 'recoveries');
-    place = {
-      cwd: site.folder,
-      env: { ...site.environment, HOLDFAST_STATE: path.join(site.folder, 'none') },
-    };
+    place = site.place;
   }, 120_000);
   afterAll(() => site?.remove());
 

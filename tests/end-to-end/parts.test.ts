@@ -42,10 +42,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     site = await openProtectedSite(15);
     root = path.join(site.folder, 'recoveries');
     await fs.mkdir(root);
-    place = {
-      cwd: site.folder,
-      env: { ...site.environment, HOLDFAST_STATE: path.join(site.folder, 'none') },
-    };
+    place = site.place;
     await fs.mkdir(path.join(site.uploads, 'invoices'));
     await fs.writeFile(path.join(site.uploads, 'invoices', 'one.txt'), 'first');
     await fs.writeFile(path.join(site.uploads, 'invoices', 'two.txt'), 'second');

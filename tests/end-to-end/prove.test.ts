@@ -35,10 +35,7 @@ describe.runIf(process.getuid?.() === 0)('a proof without a server', { timeout: 
     await site.server.sql('insert into numbers select generate_series(1, 100000)');
     await site.shipped();
     root = path.join(site.folder, 'proofs');
-    place = {
-      cwd: site.folder,
-      env: { ...site.environment, HOLDFAST_STATE: path.join(site.folder, 'none') },
-    };
+    place = site.place;
   }, 120_000);
   afterAll(() => site?.remove());
 

@@ -85,10 +85,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     await site.shipped();
     await site.leave();
     root = path.join(site.folder, 'recoveries');
-    place = {
-      cwd: site.folder,
-      env: { ...site.environment, HOLDFAST_STATE: path.join(site.folder, 'none') },
-    };
+    place = site.place;
   }, 120_000);
   afterAll(async () => {
     await eventually('the service to have ended by itself', async () =>

@@ -92,10 +92,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000
     await site.shipped();
     await site.leave();
     root = path.join(site.folder, 'recoveries');
-    place = {
-      cwd: site.folder,
-      env: { ...site.environment, HOLDFAST_STATE: path.join(site.folder, 'none') },
-    };
+    place = site.place;
   }, 120_000);
   afterAll(() => site?.remove());
 

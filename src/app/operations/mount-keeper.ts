@@ -3,7 +3,7 @@
  * so that a recovery begins at once. It is started when this server has nothing else to do, started again when it ends, and
  * goes with the server.
  */
-import { type Logger, sleepMs, systemClock } from '#base';
+import { type Logger, pauseMs, systemClock } from '#base';
 import { recoveryErrors, whyNoMount } from '#recovery';
 import type { EnvironmentProtection } from '../protection/environment-protection.ts';
 import type { Environments } from '../protection/environments.ts';
@@ -54,8 +54,7 @@ export class MountKeeper {
         const kept = this.#keep(protection).finally(() => this.#kept.delete(protection));
         this.#kept.set(protection, kept);
       }
-      // Rejects when it is to end.
-      await sleepMs(LOOK_EVERY_MS, signal).catch(() => {});
+      await pauseMs(LOOK_EVERY_MS, signal);
     }
   }
 
@@ -65,7 +64,7 @@ export class MountKeeper {
     const signal = AbortSignal.any([this.#stop.signal, stopping]);
     const startByMs = systemClock.monotonicMs() + QUIET_WITHIN_MS;
     while (activity.quietMs() < QUIET_MS && systemClock.monotonicMs() < startByMs) {
-      await sleepMs(LOOK_EVERY_MS, signal).catch(() => {});
+      await pauseMs(LOOK_EVERY_MS, signal);
       if (signal.aborted) return;
     }
     const mounts = mountsOf(environment, repository, this.#options.state.recoveries);

@@ -4,7 +4,7 @@
  * leave their mounts, after an announcement. Without a control plane whoever calls `recovery resume` or `hydrate` does it.
  */
 import fs from 'node:fs/promises';
-import { isHoldfastError, type Logger, sleepMs, systemClock } from '#base';
+import { isHoldfastError, type Logger, pauseMs, systemClock } from '#base';
 import {
   announceLeaving,
   detachDeadMounts,
@@ -59,8 +59,7 @@ export class RecoveryKeeper {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       for (const recovery of await this.#living()) await this.#tendSafely(recovery);
-      // Rejects when it is to end.
-      await sleepMs(LOOK_EVERY_MS, signal).catch(() => {});
+      await pauseMs(LOOK_EVERY_MS, signal);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Moves what is fsynced in the spool into the repository, as pieces: a few times a second, several at once. */
-import { sleepMs, systemClock } from '#base';
+import { pauseMs, systemClock } from '#base';
 import { type Repository, type Spool, type StoreAddress, writePiece } from '#repository';
 import type { CrashPoint } from '../crash-point.ts';
 import { errors } from '../errors.ts';
@@ -59,14 +59,14 @@ export class PieceShipper {
     let retryMs = FIRST_RETRY_MS;
     while (!signal.aborted && this.unshipped().length > 0) {
       const waitMs = this.#lastRoundMs + this.#options.everyMs - systemClock.monotonicMs();
-      if (waitMs > 0) await untilAborted(waitMs, signal);
+      if (waitMs > 0) await pauseMs(waitMs, signal);
       try {
         await this.round();
         this.#options.onTrouble(undefined);
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         this.#options.onTrouble(error);
-        await untilAborted(retryMs, signal);
+        await pauseMs(retryMs, signal);
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
     }
@@ -129,9 +129,4 @@ function cut({ line, from, to }: Part, pieceBytes: bigint): Part[] {
     parts.push({ line, from: at, to: end < to ? end : to });
   }
   return parts;
-}
-
-async function untilAborted(durationMs: number, signal: AbortSignal): Promise<void> {
-  // Being told to stop is the other way for this wait to end.
-  await sleepMs(durationMs, signal).catch(() => {});
 }

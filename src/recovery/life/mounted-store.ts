@@ -8,6 +8,7 @@ import { errors } from '../errors.ts';
 import {
   type CloneRequest,
   detach,
+  detachAll,
   isLaidOut,
   type MountClient,
   type MountShown,
@@ -179,7 +180,7 @@ export async function unmountStores(state: RecoveryState): Promise<void> {
     if (mounted) await unmountFolder(directory, mounted.service);
   }
   // Asked for by a process that was killed, and mounted only after its end.
-  for (const place of (await mountPointsBelow(state.folder)).reverse()) await detach(place);
+  await detachAll(state.folder);
 }
 
 async function unmountFolder(directory: string, service: string): Promise<void> {

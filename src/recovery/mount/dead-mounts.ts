@@ -32,6 +32,11 @@ export async function detachDeadMounts(folder: string): Promise<string[]> {
   return dead;
 }
 
+/** Whoever serves them: the last one that was mounted first. */
+export async function detachAll(folder: string): Promise<void> {
+  for (const place of (await mountPointsBelow(folder)).reverse()) await detach(place);
+}
+
 /** Nothing where it isn't mounted any more. */
 export async function detach(place: string): Promise<void> {
   try {

@@ -5,7 +5,7 @@
 
 export { type MountSnapshotsOptions, mountSnapshots } from './browse/mount-snapshots.ts';
 export { whyNoMount } from './can-mount.ts';
-export { detach, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
+export { detach, detachAll, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
 export type { FuseSession } from './fuse/session.ts';
 export { isLaidOut } from './lazy/lay-out.ts';
 export {

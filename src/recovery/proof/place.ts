@@ -18,7 +18,7 @@ import { findSource, type Source } from '#sources';
 import { exists } from '../life/move.ts';
 import { listRecoveries } from '../life/state.ts';
 import { removeRecovery } from '../life/switch.ts';
-import { detach, mountPointsBelow } from '../mount/index.ts';
+import { detachAll } from '../mount/index.ts';
 import type { Site } from '../site.ts';
 
 export type ProofPlace = { root: string; lock: FileLock };
@@ -62,7 +62,7 @@ export async function removePlace(
     });
   }
   // What is mounted though no state tells of it any more.
-  for (const place of (await mountPointsBelow(root)).reverse()) await detach(place);
+  await detachAll(root);
   await fs.rm(root, { recursive: true, force: true });
   await lock.release();
 }

@@ -11,6 +11,7 @@ import { captureStore, openJournalShipping } from '#capture';
 import { createRepository, openStorage, type Repository } from '#repository';
 import { findSource, type SourceContext, type StoreSettings } from '#sources';
 import { startTestServer, type TestServer } from '../../../src/sources/postgres/test-server.ts';
+import type { Place } from './command.ts';
 
 export type ProtectedSite = {
   folder: string;
@@ -18,6 +19,8 @@ export type ProtectedSite = {
   uploads: string;
   repository: Repository;
   environment: Record<string, string>;
+  /** Where a command finds the declaration, and no control plane. */
+  place: Place;
   /** Captures the files now. */
   captureFiles(): Promise<void>;
   /** Resolves when the repository holds the journal up to what the server has written now. */
@@ -130,12 +133,17 @@ export async function openProtectedSite(
     await captureStore({ repository, source: files, store: uploaded, context: context('uploads') });
   };
   await captureFiles();
+  const environment = { SITE_PASSWORD: PASSWORD, NUMBERS_URL: server.url() };
   return {
     folder,
     server,
     uploads,
     repository,
-    environment: { SITE_PASSWORD: PASSWORD, NUMBERS_URL: server.url() },
+    environment,
+    place: {
+      cwd: folder,
+      env: { ...environment, HOLDFAST_STATE: path.join(folder, 'none') },
+    },
     captureFiles,
     async shipped() {
       const [row] = await server.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as at");
