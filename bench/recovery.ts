@@ -3,14 +3,12 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
-import { freePort, quietLogger, Secret, silent } from '#base';
-import { captureStore, openJournalShipping } from '#capture';
-import { createRepository, openStorage, type Repository } from '#repository';
-import { findSource, type SourceContext } from '#sources';
+import { freePort } from '#base';
 import { type TestServer, until } from '../src/sources/postgres/test-server.ts';
 import { openDatabase, pgbench } from './database.ts';
 import { asUser, type Measured, measure, medianOf } from './measure.ts';
 import { holdfastProgram, PASSWORD } from './peers.ts';
+import { position, protect } from './protected.ts';
 import { type BenchTable, ratio } from './table.ts';
 
 const CLIENTS = 2;
@@ -33,10 +31,7 @@ export async function benchRecovery(
   const { server, bytes: databaseBytes } = await openDatabase(folder, bytes);
   const location = path.join(folder, 'repository');
   try {
-    const storage = await openStorage(location);
-    const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
-    const made = await protect(server, repository, folder, bytes);
-    await repository.close();
+    const made = await protectWithInstant(server, location, folder, bytes);
     await server.stop();
     fs.writeFileSync(path.join(folder, 'holdfast.yaml'), yamlOf(location));
     const mounted: Measured[] = [];
@@ -68,69 +63,28 @@ export async function benchRecovery(
 }
 
 /** Base, journal and an instant in the middle of the load, all shipped; nothing of Holdfast stays behind on the server. */
-async function protect(
+async function protectWithInstant(
   server: TestServer,
-  repository: Repository,
+  location: string,
   folder: string,
   bytes: number,
 ): Promise<Protected> {
-  const source = findSource('postgres');
-  if (!source?.journal) throw new Error('the source of Postgres is missing');
-  const stop = new AbortController();
-  const stateFolder = path.join(folder, 'state');
-  const context: SourceContext = {
-    ...{ log: quietLogger, progress: silent },
-    ...{ signal: stop.signal, stateFolder },
-  };
-  const address = { environment: 'bench', stage: 'production', store: 'database' };
-  const store = {
-    ...{ name: 'database', environment: 'bench', stage: 'production' },
-    rpoMs: 5_000,
-    protect: { kind: 'continuous' as const },
-    own: source.schema.parse({ url: server.url() }) as Record<string, unknown>,
-  };
-  fs.mkdirSync(stateFolder);
-  const shipping = await openJournalShipping({
-    ...{ repository, address, source: 'postgres', log: quietLogger },
-    spoolFolder: path.join(stateFolder, 'spool'),
-  });
-  const journal = source.journal(store, context);
-  const streaming = journal
-    .stream(shipping, () => {})
-    .catch((error: unknown) => {
-      if (!stop.signal.aborted) throw error;
-    });
-  const record = await captureStore({ repository, source, store, context });
-  const from = await position(server);
   const transactions = Math.max(100, Math.round(bytes / BYTES_PER_TRANSACTION / CLIENTS));
   const load = (count: number) => pgbench(server, ['-n', '-c', `${CLIENTS}`, '-t', `${count}`]);
-  await load(transactions);
-  const [row] = await server.sql(
-    `select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, count(*)::int as rows from pgbench_history`,
-  );
-  const atInstant = await position(server);
-  // Recovery ends before the first later commit: the load after it must not fall into the same millisecond.
-  await until(async () => Date.now() > Date.parse(String(row?.at)) + 10, 'the instant to pass');
-  await load(Math.ceil(transactions / 10));
-  const end = await position(server);
-  await until(async () => (shipping.status().shipped?.offset ?? 0n) >= end, 'the journal');
-  stop.abort(new Error('left'));
-  await streaming;
-  await shipping.close();
-  await journal.dispose();
-  fs.rmSync(stateFolder, { recursive: true });
-  const journalBytes = Number(atInstant - from);
-  return {
-    snapshot: record.snapshot,
-    instant: String(row?.at),
-    historyRows: Number(row?.rows),
-    journalBytes,
-  };
-}
-
-async function position(server: TestServer): Promise<bigint> {
-  const [row] = await server.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as at");
-  return BigInt(String(row?.at));
+  const made = { instant: '', historyRows: 0, journalBytes: 0 };
+  const { base } = await protect(server, location, folder, async () => {
+    const from = await position(server);
+    await load(transactions);
+    const [row] = await server.sql(
+      `select to_char(clock_timestamp() at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, count(*)::int as rows from pgbench_history`,
+    );
+    const journalBytes = Number((await position(server)) - from);
+    Object.assign(made, { instant: String(row?.at), historyRows: Number(row?.rows), journalBytes });
+    // Recovery ends before the first later commit: the load after it must not fall into the same millisecond.
+    await until(async () => Date.now() > Date.parse(String(row?.at)) + 10, 'the instant to pass');
+    await load(Math.ceil(transactions / 10));
+  });
+  return { snapshot: base.snapshot, ...made };
 }
 
 const yamlOf = (location: string) => `apiVersion: holdfast/v1

@@ -6,10 +6,10 @@ import { openRepository, openStorage, type Repository } from '#repository';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { openDatabase } from '../database.ts';
 import { PASSWORD } from '../peers.ts';
+import { type Protected, protect } from '../protected.ts';
 import { type Expected, expectCopy } from './expected.ts';
 import { type Filler, makeFiller, PAGE_BYTES } from './filler.ts';
 import { growCapture } from './grow.ts';
-import { type Protected, protect } from './protected.ts';
 import { openEnvironment, type Place } from './requests.ts';
 
 /** Of the tables of pgbench; pages that nothing compresses make up the rest. */

@@ -5,8 +5,8 @@ import { quietLogger, Secret, silent } from '#base';
 import { captureStore, openJournalShipping } from '#capture';
 import { type CaptureRecord, createRepository, openStorage, type Repository } from '#repository';
 import { findSource, type SourceContext } from '#sources';
-import { type TestServer, until } from '../../src/sources/postgres/test-server.ts';
-import { PASSWORD } from '../peers.ts';
+import { type TestServer, until } from '../src/sources/postgres/test-server.ts';
+import { PASSWORD } from './peers.ts';
 
 export const ADDRESS = { environment: 'bench', stage: 'production', store: 'database' };
 
@@ -77,7 +77,8 @@ async function protectInto(
   return { base, atLsn, journalBytes: Number(atLsn - base.end.offset) };
 }
 
-async function position(server: TestServer): Promise<bigint> {
+/** Where its journal ends now. */
+export async function position(server: TestServer): Promise<bigint> {
   const [row] = await server.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as at");
   return BigInt(String(row?.at));
 }
