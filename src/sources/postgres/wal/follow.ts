@@ -97,23 +97,30 @@ export class Follower {
     }
   }
 
-  /** Frees production first, then notes the gap, then waits until the sink can take the journal again. */
+  /**
+   * Frees production first, then notes the gap, then waits until the sink can take the journal again. Freed before each
+   * further try: a new slot begins at the server's last checkpoint, and where that lies too far back it is too long again.
+   */
   async #giveUpLost(): Promise<void> {
     const loss = this.#loss;
     if (loss === undefined) return;
+    await this.#freeServer();
     if (!loss.isTold) {
-      const sql = await openedUntilAborted(connectSql(this.#options.settings), this.#signal);
-      try {
-        await dropSlot(sql, this.#options.slot);
-      } finally {
-        await sql.close();
-      }
       if (loss.from) await this.#sink.gap({ from: loss.from, because: loss.because });
       loss.isTold = true;
       this.#options.log.warn({ slot: this.#options.slot, because: loss.because }, 'WAL lost');
       this.#onState({ state: 'needs-base', because: loss.because });
     }
     await untilAborted(this.#sink.ready(), this.#signal);
+  }
+
+  async #freeServer(): Promise<void> {
+    const sql = await openedUntilAborted(connectSql(this.#options.settings), this.#signal);
+    try {
+      await dropSlot(sql, this.#options.slot);
+    } finally {
+      await sql.close();
+    }
   }
 
   async #session(): Promise<void> {

@@ -11,15 +11,22 @@ import {
 
 const SLOT = 'holdfast_shop_test_orders';
 
-/** Writes this many WAL segments of 1 MiB and lets the server forget those it may. */
-async function advance(server: TestServer, segments: number): Promise<void> {
+/**
+ * Writes this many WAL segments of 1 MiB. With a checkpoint after each, the server forgets those it may, and a new slot
+ * begins at the newest.
+ */
+async function advance(
+  server: TestServer,
+  segments: number,
+  afterEach = 'checkpoint',
+): Promise<void> {
   const connection = await server.connect();
   try {
     for (let i = 0; i < segments; i += 1) {
       await connection.query("select pg_logical_emit_message(false, 'x', repeat('x', 300000))");
       await connection.query('select pg_switch_wal()');
+      await connection.query(afterEach);
     }
-    await connection.query('checkpoint');
   } finally {
     await connection.close();
   }
@@ -131,6 +138,26 @@ describe.each([15, 18] as const)('what the WAL stream of Postgres %i loses', (ma
     const safe = sink.resumeFrom()?.offset as bigint;
     sink.release();
     await expectGapAndNewBase(safe);
+  });
+
+  it('frees the server again while its last checkpoint lies beyond the limit', async () => {
+    await server.sql("alter system set max_wal_size = '1GB'");
+    await server.sql('select pg_reload_conf()');
+    try {
+      const { sink, run } = await streaming({ slotLimit: '6MiB' });
+      const from = sink.resumeFrom()?.offset as bigint;
+      await advance(server, 10, 'select 1');
+      run();
+      await until(async () => sink.has('needs-base'), 'the limit to be seen');
+      // A new slot is too long at once, and is given up as the first was.
+      const waits = () => sink.states.filter(({ state }) => state === 'waiting').length;
+      await until(async () => waits() > 2, 'further tries');
+      await server.sql('checkpoint');
+      await expectGapAndNewBase(from);
+    } finally {
+      await server.sql('alter system reset max_wal_size');
+      await server.sql('select pg_reload_conf()');
+    }
   });
 
   it('finds the limit passed when it comes back', async () => {
