@@ -10,6 +10,7 @@ export * from './dump/dump.ts';
 export { errors as recoveryErrors } from './errors.ts';
 export * from './life/hydration.ts';
 export { unservedStores } from './life/mounted-store.ts';
+export { type RemoveOptions, sweepPassingPlaces } from './life/passing-place.ts';
 export * from './life/recover.ts';
 export * from './life/resume.ts';
 export { bindingsOf } from './life/services.ts';

@@ -34,7 +34,7 @@ const later = async () => {
 
 async function expectNothingLeft(): Promise<void> {
   expect(await mountsIn(root)).toEqual([]);
-  expect((await fs.readdir(root)).filter((name) => name.startsWith('proof-'))).toEqual([]);
+  expect((await fs.readdir(root)).filter((name) => name.startsWith('passing-'))).toEqual([]);
 }
 
 describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }, () => {

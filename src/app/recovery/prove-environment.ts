@@ -8,7 +8,7 @@ import {
   outcomeOf,
   proveInstant,
   type RemoveOptions,
-  sweepProofs,
+  sweepPassingPlaces,
   type When,
 } from '#recovery';
 import {
@@ -123,5 +123,5 @@ export async function sweepLeftProofs(
   folder: string,
   { environment, log }: { environment: Environment } & Pick<RemoveOptions, 'log'>,
 ): Promise<number> {
-  return await sweepProofs(folder, { site: siteOf({ environment }), log });
+  return await sweepPassingPlaces(folder, { site: siteOf({ environment }), log });
 }

@@ -6,9 +6,9 @@ import type { Logger, ProgressListener } from '#base';
 import type { Repository } from '#repository';
 import type { CopyPlace, SourceContext } from '#sources';
 import type { Choice, ChosenStore } from '../choose/request.ts';
+import { openPassingPlace, removePassingPlace, sweepPassingPlaces } from '../life/passing-place.ts';
 import { recoverBeside } from '../life/recover.ts';
 import type { MountClient } from '../mount/index.ts';
-import { openPlace, removePlace, sweepProofs } from '../proof/place.ts';
 import type { RecoveryState } from '../request.ts';
 import type { Site } from '../site.ts';
 
@@ -42,9 +42,9 @@ export async function withPassingCopy<T>(
   work: (copy: PassingCopy) => Promise<T>,
 ): Promise<T> {
   const { folder, site, log, progress } = options;
-  await sweepProofs(folder, { site, log });
+  await sweepPassingPlaces(folder, { site, log });
   const types = choice.stores.map(({ store }) => [store.name, store.source.type] as const);
-  const place = await openPlace(folder, Object.fromEntries(types));
+  const place = await openPassingPlace(folder, Object.fromEntries(types));
   try {
     const { state } = await recoverBeside({
       ...options,
@@ -57,7 +57,7 @@ export async function withPassingCopy<T>(
     return await work(copyOf(state, choice, options));
   } finally {
     progress({ step: 'taking the copy away' });
-    await removePlace(place, { site, log });
+    await removePassingPlace(place, { site, log });
   }
 }
 

@@ -14,12 +14,12 @@ import {
 import type { Proof, ProofCheck, Repository } from '#repository';
 import { outcomeOf } from '../choose/choose.ts';
 import type { Choice, ChosenStore } from '../choose/request.ts';
+import { openPassingPlace, type PassingPlace, removePassingPlace } from '../life/passing-place.ts';
 import { type RecoverResult, recoverBeside } from '../life/recover.ts';
 import type { MountClient } from '../mount/index.ts';
 import type { RecoveryState } from '../request.ts';
 import type { Site } from '../site.ts';
 import { type ProofBudget, sampleBytesOf } from './budget.ts';
-import { openPlace, type ProofPlace, removePlace } from './place.ts';
 import { ownProcessorMs, serviceProcessorMs } from './processor-time.ts';
 import { sampleFiles } from './sample-files.ts';
 
@@ -50,7 +50,7 @@ type Seen = Pick<Proof, 'checks' | 'phases' | 'readBytes' | 'digest'>;
 /**
  * What kept the data from being seen is a check that is unknown, what is wrong with it one that failed. Throws only what
  * isn't about the instant: the signal's reason, or that no place could be made. Nothing of the copy is left either way;
- * where that fails, `sweepProofs` tries again.
+ * where that fails, `sweepPassingPlaces` tries again.
  */
 export async function proveInstant(options: ProveOptions): Promise<Proof> {
   const { environment, stage, choice, point, declaration, by } = options;
@@ -58,7 +58,7 @@ export async function proveInstant(options: ProveOptions): Promise<Proof> {
   const usedBeforeMs = await ownProcessorMs();
   const service = await serviceMeter(options.mounts);
   const types = choice.stores.map(({ store }) => [store.name, store.source.type] as const);
-  const place = await openPlace(options.folder, Object.fromEntries(types));
+  const place = await openPassingPlace(options.folder, Object.fromEntries(types));
   let seen: Seen;
   let serviceMs = 0;
   try {
@@ -100,10 +100,10 @@ async function serviceMeter(mounts: MountClient | undefined): Promise<() => Prom
   };
 }
 
-async function leave(place: ProofPlace, { site, log, progress }: ProveOptions): Promise<void> {
+async function leave(place: PassingPlace, { site, log, progress }: ProveOptions): Promise<void> {
   progress({ step: 'taking the copy away' });
   try {
-    await removePlace(place, { site, log });
+    await removePassingPlace(place, { site, log });
   } catch (error) {
     // What was seen counts all the same; whoever proves next takes away what is left.
     await place.lock.release();
@@ -111,7 +111,7 @@ async function leave(place: ProofPlace, { site, log, progress }: ProveOptions): 
   }
 }
 
-async function lookAt(place: ProofPlace, options: ProveOptions): Promise<Seen> {
+async function lookAt(place: PassingPlace, options: ProveOptions): Promise<Seen> {
   let state: RecoveryState | undefined;
   const digest = createHash('sha256');
   try {

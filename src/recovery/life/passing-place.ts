@@ -1,6 +1,6 @@
 /**
- * Where a proof's copy lies, for as long as it is made: a folder of its own, locked by whoever makes it. What a process
- * that was killed left there is found by its lock, which ended with it.
+ * Where a copy lies that lives as long as a piece of work (a proof, a look at parts of stores): a folder of its own, locked
+ * by whoever works. What a process that was killed left there is found by its lock, which ended with it.
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -15,28 +15,28 @@ import {
   writeFileDurably,
 } from '#base';
 import { findSource, type Source } from '#sources';
-import { exists } from '../life/move.ts';
-import { listRecoveries } from '../life/state.ts';
-import { removeRecovery } from '../life/switch.ts';
 import { detachAll } from '../mount/index.ts';
 import type { Site } from '../site.ts';
+import { exists } from './move.ts';
+import { listRecoveries } from './state.ts';
+import { removeRecovery } from './switch.ts';
 
-export type ProofPlace = { root: string; lock: FileLock };
+export type PassingPlace = { root: string; lock: FileLock };
 
-const FOLDER = /^proof-[0-9a-z]{1,20}$/;
+const FOLDER = /^passing-[0-9a-z]{1,20}$/;
 const LOCK_FILE = 'lock';
 /** Types of the stores, by name: enough to stop what runs of them, whatever is declared by then. */
 const TYPES_FILE = 'stores.json';
 
-/** `folder`: holds the proofs of this host. `types`: of the stores, by name. */
-export async function openPlace(
+/** `folder`: holds such places of this host. `types`: of the stores, by name. */
+export async function openPassingPlace(
   folder: string,
   types: Readonly<Record<string, string>>,
-): Promise<ProofPlace> {
+): Promise<PassingPlace> {
   // Databases run as a user of their own, who must reach their folder but see nothing else.
   await fs.mkdir(folder, { recursive: true, mode: 0o711 });
   for (;;) {
-    const root = path.join(folder, shortId('proof-', 6));
+    const root = path.join(folder, shortId('passing-', 6));
     await fs.mkdir(root, { mode: 0o711 });
     const lock = await lockLeft(root);
     // Whoever sweeps at this very moment may have taken it for one that was left.
@@ -49,8 +49,8 @@ export async function openPlace(
 export type RemoveOptions = { site: Pick<Site, 'runtime' | 'production'>; log: Logger };
 
 /** Ends what runs there, unmounts and deletes all of it; the lock goes last. May be called again. */
-export async function removePlace(
-  { root, lock }: ProofPlace,
+export async function removePassingPlace(
+  { root, lock }: PassingPlace,
   { site, log }: RemoveOptions,
 ): Promise<void> {
   const sources = await sourcesIn(root);
@@ -83,10 +83,10 @@ async function sourcesIn(root: string): Promise<Record<string, Source>> {
 }
 
 /**
- * Takes away what proofs left whose process was killed; those that are under way stay. What can't be taken away now is
+ * Takes away what was left by processes that were killed; where one is at work it stays. What can't be taken away now is
  * told to the log, and tried again the next time. Resolves to how many went.
  */
-export async function sweepProofs(folder: string, options: RemoveOptions): Promise<number> {
+export async function sweepPassingPlaces(folder: string, options: RemoveOptions): Promise<number> {
   const names = await fs.readdir(folder).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
     throw error;
@@ -97,11 +97,14 @@ export async function sweepProofs(folder: string, options: RemoveOptions): Promi
     const lock = await lockLeft(root);
     if (!lock) continue;
     try {
-      await removePlace({ root, lock }, options);
+      await removePassingPlace({ root, lock }, options);
       swept += 1;
     } catch (error) {
       await lock.release();
-      options.log.warn({ folder: root, what: messageOf(error) }, 'a proof left something behind');
+      options.log.warn(
+        { folder: root, what: messageOf(error) },
+        'a passing copy left something behind',
+      );
     }
   }
   return swept;
