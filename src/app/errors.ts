@@ -78,6 +78,13 @@ export const errors = errorCatalogue('app', {
     message: (what: string) => what,
     guidance: 'Nothing of production was touched. Remove it: holdfast recovery remove ID',
   },
+  baseNeedsMounts: {
+    kind: 'failed',
+    message: (store: string, why: string) =>
+      `no base of ${store} can be made off production, for nothing can be mounted here: ${why}`,
+    guidance:
+      'Mend that, or let bases come from production: take `base` out of the store in holdfast.yaml.',
+  },
   ownedElsewhere: {
     kind: 'refused',
     message: (holder: string) =>

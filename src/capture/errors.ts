@@ -17,6 +17,12 @@ export const errors = errorCatalogue('capture', {
     message: (name: string) => `"${name}" can't be the path of a file in a snapshot`,
     guidance: 'Give a name such as dump.sql, or a path such as dumps/orders.sql.',
   },
+  blockMissing: {
+    kind: 'failed',
+    message: (id: string) =>
+      `a block of the capture before, which did not change, is not in the repository any more: ${id}`,
+    guidance: 'Nothing was stored as a snapshot. Take a new base from production.',
+  },
   spoolBusy: {
     kind: 'refused',
     retryable: true,

@@ -56,8 +56,16 @@ export type EntryContent =
   | { from: 'path'; absolutePath: Buffer }
   /** Bytes handed over, each piece holding until the next is asked for; to be consumed before the next event is. */
   | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
+  /** The same in blocks of `chunkSizeBytes` (the last one may be shorter), of which the previous capture holds some. */
+  | { from: 'blocks'; blocks: AsyncIterable<ContentBlock>; chunkSizeBytes: number }
   /** No content: everything but regular files. */
   | { from: 'nothing' };
+
+export type ContentBlock =
+  /** As the previous capture holds it: its id there, 32 bytes. */
+  | { from: 'before'; id: Uint8Array; sizeBytes: number }
+  /** Left alone once it was given. */
+  | { from: 'here'; bytes: Buffer };
 
 export type CaptureEvent =
   /** Path relative to the store's root, raw bytes, `/`-separated; the root itself is the empty path. */
@@ -260,6 +268,19 @@ export type Sample = {
   problems: string[];
 };
 
+/** What a stopped copy left on this host of a tree that was mounted: whole to whoever asks, without the mount. */
+export interface LeftTree {
+  /** An ordinary folder with every entry; files may have holes where nothing was read or written. */
+  directory: string;
+  /** Of a regular file, by its path in the folder. Blocks that aren't here are `before`; what a file lacks within a block is fetched. */
+  blocks(relative: string, chunkSizeBytes: number): AsyncIterable<ContentBlock>;
+}
+
+export type AdvancedBase = {
+  /** The next base, once its mount is gone. Its events have `blocks`. */
+  capture(store: string, left: LeftTree): Capture;
+};
+
 export type StartRequest = {
   directory: string;
   scratch: string;
@@ -318,6 +339,11 @@ export interface Source<Own = Record<string, unknown>> {
   ): Promise<ResolvedTarget>;
   /** Brings the restored tree to life at the resolved position. Returns when it answers. */
   recover(request: RecoverRequest, context: SourceContext): Promise<RecoveredStore>;
+  /**
+   * Replays the journal on a restored tree, up to the resolved position, without bringing it to life, and stops: what
+   * lies there then is the next base, made without asking production for one. Undefined where that gains nothing yet.
+   */
+  advance?(request: RecoverRequest, context: SourceContext): Promise<AdvancedBase | undefined>;
   /** Starts a recovered store again, or finds it running. */
   start?(request: StartRequest, context: SourceContext): Promise<RecoveredStore>;
   /** Writes out while it serves what a stop would have to, so that the stop is short. Nothing where it doesn't run. */

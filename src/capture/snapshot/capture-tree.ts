@@ -2,7 +2,7 @@
 import type { FileMetadata, ProgressListener } from '#base';
 import { systemClock } from '#base';
 import type { BlockMapWriter, Repository, RepositoryWriter, SavedContent } from '#repository';
-import type { CaptureEvent } from '#sources';
+import type { CaptureEvent, ContentBlock, EntryContent } from '#sources';
 import { GiveWay } from '../precedence.ts';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
@@ -11,6 +11,7 @@ import { PreviousFolders } from './previous-folders.ts';
 import { PreviousTree } from './previous-tree.ts';
 import type { PreviousTrees } from './previous-trees.ts';
 import { recentTrees } from './recent-trees.ts';
+import { saveBlocks } from './save-blocks.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
 export type CaptureTreeOptions = {
@@ -43,6 +44,11 @@ export type CapturedTree = {
   /** The fixed chunk size of streams, 0 where everything was cut by content. */
   chunkSizeBytes: number;
 };
+
+type StreamedContent = Extract<EntryContent, { from: 'stream' | 'blocks' }>;
+
+/** What is taken over costs nothing. */
+const bytesHere = (block: ContentBlock) => (block.from === 'here' ? block.bytes.length : 0);
 
 const PROGRESS_EVERY_MS = 200;
 /** Streams whose bytes were taken and are being hashed, compressed and stored. */
@@ -145,8 +151,8 @@ class TreeCapture {
     if (path === '') this.#root = metadata;
     if (metadata.kind === 'dir') this.#builder.addDirectory(path, metadata);
     else if (content.from === 'nothing') this.#builder.addEntry(path, metadata);
-    else if (content.from === 'stream')
-      await this.#stream(path, metadata, content.bytes, content.chunkSizeBytes);
+    else if (content.from === 'stream' || content.from === 'blocks')
+      await this.#stream(path, metadata, content);
     else {
       const before = await this.#previous?.find(path);
       const taken = await this.#contents.take(path, content.absolutePath, metadata, before);
@@ -154,16 +160,11 @@ class TreeCapture {
     }
   }
 
-  async #stream(
-    path: string,
-    metadata: FileMetadata,
-    bytes: AsyncIterable<Uint8Array>,
-    chunkSizeBytes: number,
-  ): Promise<void> {
+  async #stream(path: string, metadata: FileMetadata, content: StreamedContent): Promise<void> {
     while (this.#streamsInFlight.size >= MAX_STREAMS_IN_FLIGHT)
       await Promise.race(this.#streamsInFlight);
     const consumed = Promise.withResolvers<void>();
-    const saving = this.#saveStream(path, this.#counted(bytes, consumed.resolve), chunkSizeBytes);
+    const saving = this.#saveStream(path, content, consumed.resolve);
     const ended = saving.then(
       () => {
         this.#streamsInFlight.delete(ended);
@@ -182,14 +183,23 @@ class TreeCapture {
 
   async #saveStream(
     path: string,
-    bytes: AsyncIterable<Uint8Array>,
-    chunkSizeBytes: number,
+    content: StreamedContent,
+    consumed: () => void,
   ): Promise<SavedContent> {
-    const { writer, blockMap } = this.#options;
-    const saved = await writer.saveStream(
-      bytes,
-      chunkSizeBytes > 0 ? { kind: 'fixed', sizeBytes: chunkSizeBytes } : { kind: 'content' },
-    );
+    const { writer, blockMap, repository } = this.#options;
+    const { chunkSizeBytes } = content;
+    const saved =
+      content.from === 'blocks'
+        ? await saveBlocks(
+            repository,
+            writer,
+            this.#counted(content.blocks, consumed, bytesHere),
+            chunkSizeBytes,
+          )
+        : await writer.saveStream(
+            this.#counted(content.bytes, consumed, ({ length }) => length),
+            chunkSizeBytes > 0 ? { kind: 'fixed', sizeBytes: chunkSizeBytes } : { kind: 'content' },
+          );
     if (chunkSizeBytes > 0) {
       this.#chunkSizeBytes = Math.max(this.#chunkSizeBytes, chunkSizeBytes);
       const name = Buffer.from(path, 'latin1');
@@ -198,16 +208,18 @@ class TreeCapture {
     return saved;
   }
 
-  async *#counted(
-    bytes: AsyncIterable<Uint8Array>,
+  async *#counted<T>(
+    parts: AsyncIterable<T>,
     consumed: () => void,
-  ): AsyncGenerator<Uint8Array> {
-    for await (const part of bytes) {
+    lengthOf: (part: T) => number,
+  ): AsyncGenerator<T> {
+    for await (const part of parts) {
       this.#options.signal.throwIfAborted();
-      this.#doneBytes += part.length;
+      const length = lengthOf(part);
+      this.#doneBytes += length;
       this.#tell();
       yield part;
-      const way = this.#giveWay.after(part.length);
+      const way = this.#giveWay.after(length);
       if (way) await way;
     }
     consumed();

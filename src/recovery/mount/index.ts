@@ -8,6 +8,7 @@ export { whyNoMount } from './can-mount.ts';
 export { detach, detachAll, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
 export type { FuseSession } from './fuse/session.ts';
 export { isLaidOut } from './lazy/lay-out.ts';
+export { type LeftFolder, openLeftFolder } from './lazy/left-folder.ts';
 export {
   type HeldService,
   type MountClient,

@@ -8,7 +8,7 @@ import type { CopyPlace, SourceContext } from '#sources';
 import type { Choice, ChosenStore } from '../choose/request.ts';
 import { openPassingPlace, removePassingPlace, sweepPassingPlaces } from '../life/passing-place.ts';
 import { recoverBeside } from '../life/recover.ts';
-import type { MountClient } from '../mount/index.ts';
+import { type LeftFolder, type MountClient, mountControl, openLeftFolder } from '../mount/index.ts';
 import type { RecoveryState } from '../request.ts';
 import type { Site } from '../site.ts';
 
@@ -33,6 +33,11 @@ export type PassingCopy = {
   begunMs: number;
   store(name: string): CopyPlace & { chosen: ChosenStore };
   context(store: string): SourceContext;
+  /**
+   * Unmounts a store on which nothing runs any more, and opens what it left on this host; to be closed by the caller.
+   * Undefined where it wasn't mounted.
+   */
+  left(store: string): Promise<LeftFolder | undefined>;
 };
 
 /** Takes away what killed ones left, brings the chosen stores up, works, takes them away. */
@@ -72,6 +77,13 @@ function copyOf(state: RecoveryState, choice: Choice, options: PassingOptions): 
       const directory = state.stores[name]?.directory;
       if (!chosen || directory === undefined) throw new Error(`${name} was not chosen`);
       return { chosen, directory, scratch: scratchOf(name) };
+    },
+    async left(name) {
+      const { directory, mounted } = state.stores[name] ?? {};
+      if (directory === undefined || !mounted) return undefined;
+      await mountControl(mounted.service).unmount(directory);
+      const places = { files: mounted.files, state: mounted.pages };
+      return openLeftFolder(places, options.repository);
     },
     context: (name) => ({
       log: log.child({ store: name, recovery: state.id }),

@@ -343,6 +343,12 @@ export const errors = errorCatalogue('postgres', {
       `Install them (Debian: apt-get install postgresql-${major}) or put the folder of postgres on the PATH.`,
   },
 
+  baseNotAdvanced: {
+    kind: 'failed',
+    message: (why: string) => `no new base could be made of the one before: ${why}`,
+    guidance: 'Take the next base from production: holdfast protect STORE.',
+  },
+
   // ---------------------------------------------------------------- the WAL journal
   noFreeSlot: {
     kind: 'failed',

@@ -1,4 +1,5 @@
 import type { CaptureOutcome, JournalSegments, Source, StoreSettings } from '../source.ts';
+import { advanceBase } from './advance/advance.ts';
 import { captureBase } from './base/capture.ts';
 import { type PostgresConfig, postgresSchema } from './config.ts';
 import { isThisHost, parseConnectionUrl } from './connection/index.ts';
@@ -38,6 +39,7 @@ export const postgresSource: Source<PostgresConfig> = {
   resolve,
   readFirst: READ_FIRST,
   recover: recoverPostgres,
+  advance: advanceBase,
   start: startCopy,
   checkpoint: checkpointCopy,
   stop: stopCopy,

@@ -46,6 +46,11 @@ export class PageCheck {
     this.#block += Math.floor(slice.length / blockSizeBytes);
   }
 
+  /** So many pages weren't looked at. */
+  skip(pages: number): void {
+    this.#block += pages;
+  }
+
   /** What is wrong with the file's pages, in words; undefined where nothing is. */
   get finding(): string | undefined {
     if (this.#badCount === 0) return undefined;

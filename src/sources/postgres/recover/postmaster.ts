@@ -18,11 +18,13 @@ export type PostmasterRequest = {
   user: OsUser;
   /** Extra settings, `name=value`. */
   settings?: string[];
+  /** What it must have come to. Default `ready`; a standby without connections stays a `standby`. */
+  until?: 'ready' | 'standby';
 };
 
 /**
  * Starts a server that outlives this process, and resolves to its process id when it takes connections, which is after
- * recovery. How long that takes depends on the WAL; abort to give up.
+ * recovery, or is what else it was to become. How long that takes depends on the WAL; abort to give up.
  * @throws postgres/recovery-failed with the end of the log, or the signal's reason
  */
 export async function startPostmaster(
@@ -54,7 +56,7 @@ export async function startPostmaster(
     throw errors.recoveryFailed([await lastWords(request.logFile, from)]);
   });
   try {
-    return await Promise.race([untilReady(request.directory, child.pid, signal), isOver]);
+    return await Promise.race([untilReached(request, child.pid, signal), isOver]);
   } catch (error) {
     isOver.catch(() => {
       // Already told, or the end of the one that is stopped here.
@@ -64,14 +66,14 @@ export async function startPostmaster(
   }
 }
 
-async function untilReady(
-  directory: string,
+async function untilReached(
+  { directory, until = 'ready' }: PostmasterRequest,
   pid: number | undefined,
   signal: AbortSignal,
 ): Promise<number> {
   while (true) {
     const state = await readPidFile(directory);
-    if (state !== undefined && state.pid === pid && state.status === 'ready') return state.pid;
+    if (state !== undefined && state.pid === pid && state.status === until) return state.pid;
     await sleepMs(POLL_MS, signal);
   }
 }

@@ -9,7 +9,7 @@ import type { OsUser } from './os-user.ts';
 const LOOKED_AT_ONCE = 64;
 
 /** Tablespaces of a copy lie in its own data directory, under this. */
-const TABLESPACES = 'holdfast-tablespaces';
+export const TABLESPACES = 'holdfast-tablespaces';
 export const AUTOMATIC_CONFIG = 'postgresql.auto.conf';
 /** Where production's postgresql.auto.conf waits: Postgres would read it whatever configuration it is given. */
 export const AUTOMATIC_CONFIG_ASIDE = 'postgresql.auto.conf.before-recovery';

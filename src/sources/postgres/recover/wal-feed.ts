@@ -16,6 +16,8 @@ const POLL_MS = 10;
 const LATEST_TAKEN = 3;
 /** Of the folder: what the server has taken. Links in its own folder lead here. */
 const TAKEN = 'taken';
+/** Of the folder: names of segments that the server asked for once it had been given all, a line each. */
+export const IN_VAIN = 'in-vain';
 
 export type WalFeedRequest = {
   plan: WalPlan;
@@ -86,6 +88,58 @@ export async function removeLinks(serverFolder: string): Promise<void> {
   }
 }
 
+/** Segments of the plan from `first` on, up to `end`, as they were written by production; what is behind is zeros. */
+export async function writeSegments(
+  request: Pick<
+    WalFeedRequest,
+    'plan' | 'journal' | 'segmentSizeBytes' | 'baseFolder' | 'folder' | 'signal'
+  >,
+  first: bigint,
+  end: bigint,
+): Promise<void> {
+  const { plan, folder, segmentSizeBytes, signal } = request;
+  for (const segment of plan.segments) {
+    if (segment.start < first || segment.start >= end) continue;
+    const handle = await fs.open(path.join(folder, segment.name), 'w', 0o600);
+    try {
+      for await (const { bytes, at } of piecesOf(segment, request)) {
+        signal.throwIfAborted();
+        await writeWhole(handle, bytes, at);
+      }
+      await handle.truncate(segmentSizeBytes);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+type WalPlaces = Pick<WalFeedRequest, 'journal' | 'segmentSizeBytes' | 'baseFolder'>;
+
+/** `at`: where in the segment. */
+async function* piecesOf(
+  segment: PlannedSegment,
+  places: WalPlaces,
+): AsyncGenerator<{ bytes: Buffer; at: number }> {
+  for (const piece of segment.pieces) {
+    let at = Number(piece.start - segment.start);
+    for await (const bytes of bytesOf(piece, places)) {
+      yield { bytes, at };
+      at += bytes.length;
+    }
+  }
+}
+
+function bytesOf(piece: SegmentPiece, places: WalPlaces): AsyncIterable<Buffer> {
+  const { journal, segmentSizeBytes, baseFolder } = places;
+  if (piece.from.kind === 'journal') {
+    if (!journal) throw new Error('a plan without a journal asks for none');
+    return journal.read(piece.from.line, piece.start, piece.end);
+  }
+  const begin = segmentStart(piece.start, segmentSizeBytes);
+  const file = path.join(baseFolder, piece.from.file);
+  return readSpan(file, Number(piece.start - begin), Number(piece.end - begin));
+}
+
 class WalFeed {
   readonly #request: WalFeedRequest;
   readonly #decoder: WalDecoder;
@@ -125,16 +179,12 @@ class WalFeed {
     const file = path.join(this.#request.folder, `${segment.name}.partial`);
     const handle = await fs.open(file, 'w', 0o600);
     try {
-      for (const piece of segment.pieces) {
-        let at = Number(piece.start - segment.start);
-        for await (const bytes of this.#bytesOf(piece)) {
-          this.#request.signal.throwIfAborted();
-          await writeWhole(handle, bytes, at);
-          this.#decoder.push(bytes);
-          at += bytes.length;
-          this.#doneBytes += bytes.length;
-          this.#request.onProgress(this.#doneBytes);
-        }
+      for await (const { bytes, at } of piecesOf(segment, this.#request)) {
+        this.#request.signal.throwIfAborted();
+        await writeWhole(handle, bytes, at);
+        this.#decoder.push(bytes);
+        this.#doneBytes += bytes.length;
+        this.#request.onProgress(this.#doneBytes);
       }
       await handle.truncate(this.#request.segmentSizeBytes);
       await handle.chown(this.#request.user.uid, this.#request.user.gid);
@@ -142,17 +192,6 @@ class WalFeed {
       await handle.close();
     }
     return file;
-  }
-
-  #bytesOf(piece: SegmentPiece): AsyncIterable<Buffer> {
-    if (piece.from.kind === 'journal') {
-      const { journal } = this.#request;
-      if (!journal) throw new Error('a plan without a journal asks for none');
-      return journal.read(piece.from.line, piece.start, piece.end);
-    }
-    const begin = segmentStart(piece.start, this.#request.segmentSizeBytes);
-    const file = path.join(this.#request.baseFolder, piece.from.file);
-    return readSpan(file, Number(piece.start - begin), Number(piece.end - begin));
   }
 
   async #rewriteTablespaces(segment: PlannedSegment, file: string): Promise<void> {
@@ -232,12 +271,13 @@ async function give(file: string, text: string, user: OsUser, mode = 0o600): Pro
 function restoreScript(folder: string, feederPid: number): string {
   return `#!/bin/sh
 cd ${shellQuote(folder)} || exit 200
+refuse() { [ -e complete ] && echo "$1" >>${IN_VAIN}; exit 1; }
 take() { [ -e "$1" ] && mv "$1" ${TAKEN}/ && ln -sf "$PWD/${TAKEN}/$1" "$2"; }
 case "$1" in *.history) [ -e "$1" ] && exec cp "$1" "$OLDPWD/$2"; exit 1 ;; esac
-grep -qx "$1" plan || exit 1
+grep -qx "$1" plan || refuse "$1"
 until take "$1" "$OLDPWD/$2"; do
   [ -e failed ] && exit 200
-  [ -e complete ] && { take "$1" "$OLDPWD/$2"; exit; }
+  [ -e complete ] && { take "$1" "$OLDPWD/$2" && exit; refuse "$1"; }
   [ -e /proc/${feederPid} ] || kill -0 ${feederPid} 2>/dev/null || exit 200
   sleep 0.005
 done
