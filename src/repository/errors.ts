@@ -168,6 +168,13 @@ export const errors = errorCatalogue('repository', {
     message: (blobId: string, bytes: number) => `blob ${blobId} says to be ${bytes} bytes long`,
     guidance: 'No writer makes such blobs: the index is damaged or forged.',
   },
+  treeTooLarge: {
+    kind: 'failed',
+    message: (mostBytes: number) =>
+      `a folder holds so many entries that what is stored of them would be over ${mostBytes} bytes`,
+    guidance:
+      'Some three million entries of one folder can be stored. Spread them over several, or leave the folder out.',
+  },
   packNotFound: {
     kind: 'not-found',
     message: (what: string) => `no pack, or more than one, begins with "${what}"`,

@@ -118,7 +118,13 @@ export type * from './storage/storage.ts';
 export type * from './storage/versions.ts';
 export * from './survey/survey.ts';
 export { decodeTree } from './tree/decode-tree.ts';
-export { encodeTree, type WrittenNode } from './tree/encode-tree.ts';
+export {
+  encodeTree,
+  encodeTreeInParts,
+  type NodeSpan,
+  nodeText,
+  type WrittenNode,
+} from './tree/encode-tree.ts';
 export { type EntryText, entryText, wholeText } from './tree/entry-text.ts';
 export { type KnownNode, KnownTree } from './tree/known-tree.ts';
 export type * from './tree/node.ts';

@@ -96,7 +96,9 @@ export class OpenedRepository implements Repository {
     const prepareOwn = () => this.#ownFormat.prepareWrite();
     this.files = new UnpackedFiles(storage, sealer, config.version, prepareOwn);
     this.snapshots = new Snapshots(this.files);
-    this.sealed = new SealedFiles(storage, sealer, prepareOwn);
+    this.sealed = new SealedFiles(storage, sealer, prepareOwn, (name, stored) =>
+      this.#decodePool.openSealed(name, stored),
+    );
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
     this.locks = new Locks(this.files, storage.location);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
@@ -160,11 +162,11 @@ export class OpenedRepository implements Repository {
   readBlobs(
     type: BlobType,
     ids: Uint8Array,
-    onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
+    onBlob: (id: Buffer, bytes: Buffer, isOwn?: boolean) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
     const decode = this.#decodeFor(type, ids);
-    const give = ({ id, bytes }: ReadBlob) => onBlob(id, bytes);
+    const give = ({ id, bytes, isOwn }: ReadBlob) => onBlob(id, bytes, isOwn === true);
     return readBlobs(
       { repository: this, type, wanted: 'plain', decode, onBlob: give, options },
       ids,

@@ -75,12 +75,13 @@ export interface Repository {
   /**
    * Many blobs: ids of 32 bytes each, one after another; repeated ones are read once. They are grouped by pack, with
    * neighbouring ranges joined, and come in no order, decoded in worker threads. The bytes hold until `onBlob` has
-   * returned and its promise has settled; reading pauses while too many promises are unresolved.
+   * returned and its promise has settled (longer where they are its own, as those of the largest are); reading pauses
+   * while too many promises are unresolved.
    */
   readBlobs(
     type: BlobType,
     ids: Uint8Array,
-    onBlob: (id: Buffer, bytes: Buffer) => void | Promise<void>,
+    onBlob: (id: Buffer, bytes: Buffer, isOwn?: boolean) => void | Promise<void>,
     options?: ReadBlobsOptions,
   ): Promise<void>;
   /** The same straight into files: the thread that decodes a blob writes it to where it belongs. */

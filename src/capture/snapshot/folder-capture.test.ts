@@ -113,6 +113,16 @@ it('is the tree of a capture from nothing, whatever changed since', async () => 
   );
 }, 60_000);
 
+it('is that also where something new comes between folders and files that stay', async () => {
+  for (const name of ['a', 'c', 'e']) fs.mkdirSync(at(`${name}/below`), { recursive: true });
+  for (const name of ['f', 'h']) fs.writeFileSync(at(name), name);
+  const before = await capture();
+  fs.mkdirSync(at('b'));
+  for (const name of ['d', 'g']) fs.writeFileSync(at(name), name);
+  const after = await capture(before.tree);
+  expect(after.tree).toBe((await capture()).tree);
+});
+
 it('is the tree that single entries make, and stores nothing where nothing changed', async () => {
   makeTree();
   const before = await capture(undefined, walkTree);

@@ -77,9 +77,9 @@ export class PreviousTrees {
     await this.#repository.readBlobs(
       'tree',
       wanted,
-      (id, bytes) => {
-        // They hold only until this returns.
-        this.#loaded.set(id.toString('hex'), Buffer.from(bytes));
+      (id, bytes, isOwn) => {
+        // Most hold only until this returns.
+        this.#loaded.set(id.toString('hex'), isOwn ? bytes : Buffer.from(bytes));
         loaded += bytes.length;
       },
       { onDamaged: (id) => void this.#loaded.set(id.toString('hex'), undefined) },

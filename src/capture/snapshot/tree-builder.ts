@@ -6,14 +6,16 @@ import { type FileKind, type FileMetadata, madeMetadata } from '#base';
 import {
   type EntryText,
   encodeTree,
+  encodeTreeInParts,
   type KnownNode,
   type KnownTree,
   type RepositoryWriter,
   type TreeNode,
-  type WrittenNode,
   wholeText,
 } from '#repository';
 import { errors } from '../errors.ts';
+import { FolderNodes } from './folder-nodes.ts';
+import { KnownSpans } from './known-spans.ts';
 import type { RecentTrees } from './recent-trees.ts';
 
 export type Directory = {
@@ -21,10 +23,11 @@ export type Directory = {
   parent: Directory | undefined;
   /** Its own node, which goes into the parent when it is sealed; undefined until its entry comes. */
   node: TreeNode | undefined;
-  nodes: (TreeNode | WrittenNode)[];
+  /** All but what is the same as before. */
+  readonly nodes: FolderNodes;
   /** What it was before, where it is held against that, and what of it is the same. */
   known: KnownTree | undefined;
-  same: { name: string; node: KnownNode }[];
+  readonly same: KnownSpans;
   /** What the folder above says of it, where that is the same but perhaps for its tree. */
   asBefore: KnownNode | undefined;
   open: Map<string, Directory>;
@@ -34,12 +37,17 @@ export type Directory = {
   sealing: boolean;
 };
 
+/** Larger trees aren't brought together in memory. */
+const LARGE_TREE_BYTES = 32 * 1024 * 1024;
+
 export type KnownEntry = { name: string; kind: FileKind; sizeBytes: number; node: KnownNode };
+
+type TreeWriter = Pick<RepositoryWriter, 'saveTree' | 'saveLargeTree'>;
 
 export type TreeTotals = { files: number; directories: number; bytes: number };
 
 export class TreeBuilder {
-  readonly #writer: Pick<RepositoryWriter, 'saveTree'>;
+  readonly #writer: TreeWriter;
   readonly #recent: Pick<RecentTrees, 'keep'>;
   readonly #root: Directory = newDirectory('', undefined);
   /** Directories that aren't sealed yet, by path. */
@@ -48,7 +56,7 @@ export class TreeBuilder {
   readonly totals: TreeTotals = { files: 0, directories: 0, bytes: 0 };
 
   /** `recent` gets what is stored. */
-  constructor(writer: Pick<RepositoryWriter, 'saveTree'>, recent: Pick<RecentTrees, 'keep'>) {
+  constructor(writer: TreeWriter, recent: Pick<RecentTrees, 'keep'>) {
     this.#writer = writer;
     this.#recent = recent;
     // Whoever calls `finish` hears of it; before that nobody waits.
@@ -74,7 +82,7 @@ export class TreeBuilder {
       this.totals.files += 1;
       this.totals.bytes += sizeBytes;
     }
-    directory.same.push({ name, node });
+    directory.same.add(name, node);
   }
 
   /** A file by what a tree says of it; undefined content means that it has none. */
@@ -88,7 +96,7 @@ export class TreeBuilder {
       this.totals.files += 1;
       this.totals.bytes += sizeBytes;
       const written = wholeText(text, sizeBytes);
-      directory.nodes.push({ name: Buffer.from(name, 'latin1'), text: written, content: ids });
+      directory.nodes.add({ name: Buffer.from(name, 'latin1'), text: written, content: ids });
     });
   }
 
@@ -110,14 +118,15 @@ export class TreeBuilder {
     const directory = this.#directory(parentPath(path));
     const node = nodeOf(baseName(path), metadata);
     if (!content) {
-      directory.nodes.push(node);
+      directory.same.interrupt();
+      directory.nodes.add(node);
       this.#count(node);
       return;
     }
     this.#await(directory, content, ({ ids, sizeBytes }) => {
       node.content = ids;
       node.sizeBytes = BigInt(sizeBytes);
-      directory.nodes.push(node);
+      directory.nodes.add(node);
       this.#count(node);
     });
   }
@@ -127,6 +136,7 @@ export class TreeBuilder {
     content: Promise<T | undefined>,
     add: (content: T) => void,
   ): void {
+    directory.same.interrupt();
     directory.awaited += 1;
     content.then(
       (saved) => {
@@ -140,7 +150,9 @@ export class TreeBuilder {
 
   /** A node as it is, with its subtree. */
   addNode(path: string, node: TreeNode): void {
-    this.#directory(parentPath(path)).nodes.push(node);
+    const directory = this.#directory(parentPath(path));
+    directory.same.interrupt();
+    directory.nodes.add(node);
   }
 
   /** Everything below this directory was given. Unknown paths are no error: an empty directory may have been left out. */
@@ -169,6 +181,7 @@ export class TreeBuilder {
     const directory = newDirectory(path, parent);
     this.#open.set(path, directory);
     parent.open.set(path, directory);
+    parent.same.interrupt();
     return directory;
   }
 
@@ -194,13 +207,15 @@ export class TreeBuilder {
 
   async #save(directory: Directory): Promise<string> {
     const { nodes, same, known } = directory;
-    for (const { name, node } of same) {
-      const { start, end } = node;
-      const text = known?.bytes.toString('latin1', start, end) ?? '';
-      nodes.push({ name: Buffer.from(name, 'latin1'), text });
+    let bytes = nodes.runBytes;
+    for (const span of known ? same.nodes(known.bytes) : []) {
+      nodes.add(span);
+      bytes += span.bytes.length;
     }
-    nodes.sort((a, b) => Buffer.compare(a.name, b.name));
-    const encoded = encodeTree(nodes);
+    if (bytes >= LARGE_TREE_BYTES) {
+      return await this.#writer.saveLargeTree(encodeTreeInParts(nodes.take()));
+    }
+    const encoded = encodeTree(nodes.take());
     const subtree = await this.#writer.saveTree(encoded);
     this.#recent.keep(subtree, encoded);
     return subtree;
@@ -214,19 +229,19 @@ export class TreeBuilder {
 
 /** Nothing was added, nothing is missing: the tree before is the tree now. */
 function isAsBefore(directory: Directory): directory is Directory & { known: KnownTree } {
-  return directory.known?.isWhole === true && directory.nodes.length === 0;
+  return directory.known?.isWhole === true && directory.nodes.isEmpty;
 }
 
 /** A directory that is complete, into the one above. */
 function addSealed(parent: Directory, directory: Directory, subtree: string): void {
   const { node, asBefore, path } = directory;
   const name = baseName(path);
-  if (asBefore?.subtree === subtree) parent.same.push({ name, node: asBefore });
+  if (asBefore?.subtree === subtree) parent.same.addAlone(name, asBefore);
   else if (asBefore?.subtreeAt !== undefined && parent.known) {
     const { start, subtreeAt } = asBefore;
     const before = parent.known.bytes.toString('latin1', start, subtreeAt);
-    parent.nodes.push({ name: Buffer.from(name, 'latin1'), text: `${before}${subtree}"}` });
-  } else parent.nodes.push({ ...(node ?? nodeOf(name, PLAIN_DIRECTORY)), subtree });
+    parent.nodes.add({ name: Buffer.from(name, 'latin1'), text: `${before}${subtree}"}` });
+  } else parent.nodes.add({ ...(node ?? nodeOf(name, PLAIN_DIRECTORY)), subtree });
 }
 
 function newDirectory(path: string, parent: Directory | undefined): Directory {
@@ -234,9 +249,9 @@ function newDirectory(path: string, parent: Directory | undefined): Directory {
     path,
     parent,
     node: undefined,
-    nodes: [],
+    nodes: new FolderNodes(),
     known: undefined,
-    same: [],
+    same: new KnownSpans(),
     asBefore: undefined,
     open: new Map(),
     awaited: 0,

@@ -41,9 +41,9 @@ export async function readTrees(
   await reader.readBlobs(
     'tree',
     Buffer.concat(known),
-    (id, bytes) => {
-      // They are valid only until this returns.
-      trees.set(id.toString('hex'), Buffer.from(bytes));
+    (id, bytes, isOwn) => {
+      // Most are valid only until this returns.
+      trees.set(id.toString('hex'), isOwn ? bytes : Buffer.from(bytes));
     },
     {
       ...(signal ? { signal } : {}),

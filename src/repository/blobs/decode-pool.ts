@@ -16,7 +16,8 @@ export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
   | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: Uint32Array<ArrayBuffer> }
   | { kind: 'place'; placing: PlacingJob }
-  | { kind: 'index'; fileName: string; stored: ArrayBuffer };
+  | { kind: 'index'; fileName: string; stored: ArrayBuffer }
+  | { kind: 'sealed'; name: string; stored: ArrayBuffer };
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
 
@@ -61,6 +62,13 @@ export class DecodePool {
   /** Takes the bytes over. Undefined where it is no index file: whoever asked may open it to learn why. */
   parseIndex(fileName: string, stored: ArrayBuffer): Promise<IndexEntries | undefined> {
     return this.#run({ kind: 'index', fileName, stored }, [stored]);
+  }
+
+  /** What lies in a file of ours. Takes the bytes over. Undefined where it can't be opened, as with `parseIndex`. */
+  async openSealed(name: string, stored: ArrayBuffer): Promise<Buffer | undefined> {
+    const job: PoolJob = { kind: 'sealed', name, stored };
+    const content = await this.#run<Uint8Array<ArrayBuffer> | undefined>(job, [stored]);
+    return content && Buffer.from(content.buffer, content.byteOffset, content.length);
   }
 
   #run<Answer>(job: PoolJob, transfer: ArrayBuffer[]): Promise<Answer> {

@@ -9,6 +9,7 @@ import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob } from './decode-pool.ts';
+import { openSealed } from '../sealed/sealed-files.ts';
 import { runPlacingJob } from './run-placing-job.ts';
 
 const sealer = new Sealer(workerData as MasterKey);
@@ -25,6 +26,8 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     parentPort?.postMessage({ number, answer }, [answer.whole.buffer, answer.finished.buffer]);
   } else if (job.kind === 'index') {
     void answerIndex(number, job.fileName, job.stored);
+  } else if (job.kind === 'sealed') {
+    answerSealed(number, job.name, job.stored);
   } else {
     const answer = verifyPack(
       sealer,
@@ -46,6 +49,18 @@ async function answerIndex(number: number, fileName: string, stored: ArrayBuffer
     parentPort?.postMessage({ number, answer }, transfer);
   } catch {
     // Why is told to whoever opens it again: errors don't come over whole.
+    parentPort?.postMessage({ number, answer: undefined });
+  }
+}
+
+function answerSealed(number: number, name: string, stored: ArrayBuffer): void {
+  try {
+    // Memory of its own goes over: what it was decompressed into is used again.
+    const answer = new Uint8Array(openSealed(sealer, name, Buffer.from(stored), decompressor));
+    freeNow(stored);
+    parentPort?.postMessage({ number, answer }, [answer.buffer]);
+  } catch {
+    // As with an index: who opens it again is told why.
     parentPort?.postMessage({ number, answer: undefined });
   }
 }

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { messageOf } from '#base';
 import { decompress } from '../crypto/compression.ts';
 import { freeLarge, type Sealer } from '../crypto/sealer.ts';
-import type { Decompressor } from '../crypto/zstd-context.ts';
+import { Decompressor } from '../crypto/zstd-context.ts';
 import { errors } from '../errors.ts';
 import type { PackedBlob } from '../pack/header.ts';
 
@@ -29,9 +29,23 @@ export function openBlob(
   return plain;
 }
 
+/** From here on a blob's bytes shouldn't be in memory more than once. */
+export const LARGE_BLOB_BYTES = 32 * 1024 * 1024;
+
+/** The same in the least memory: what is sealed is given up for it. The plain bytes have memory of their own. */
+export function openLargeBlob(
+  sealer: Sealer,
+  blob: PackedBlob,
+  packId: string,
+  sealed: Uint8Array,
+): Buffer {
+  const inPlace = { open: (bytes: Uint8Array) => sealer.openInPlace(bytes) };
+  return openPacked(inPlace, blob, packId, sealed, new Decompressor()).plain;
+}
+
 /** The same, with what lay under the seal: to be packed again without being compressed again. */
 export function openPacked(
-  sealer: Sealer,
+  sealer: Pick<Sealer, 'open'>,
   blob: PackedBlob,
   packId: string,
   sealed: Uint8Array,

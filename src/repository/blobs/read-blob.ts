@@ -5,7 +5,7 @@ import { errors } from '../errors.ts';
 import type { BlobIndex, BlobLocation } from '../index/blob-index.ts';
 import { type BlobType, packName } from '../names.ts';
 import type { Storage } from '../storage/storage.ts';
-import { hex, openBlob } from './open-blob.ts';
+import { hex, LARGE_BLOB_BYTES, openBlob, openLargeBlob } from './open-blob.ts';
 
 /** Tries every copy; throws `repository/blob-missing`, or what was wrong with the last copy. */
 export async function readBlob(
@@ -19,7 +19,8 @@ export async function readBlob(
   for (const location of index.lookupAll(type, id)) {
     try {
       const sealed = await readSealed(storage, type, location);
-      return openBlob(sealer, location, location.packId, sealed);
+      const open = location.plainLength > LARGE_BLOB_BYTES ? openLargeBlob : openBlob;
+      return open(sealer, location, location.packId, sealed);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       last = isAboutPack(error)

@@ -1,6 +1,7 @@
 /** Many blobs at once: a range of a pack per request, decoded in worker threads, with bounded memory. */
 
 import { freeNow, HoldfastError } from '#base';
+import { Sealer } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
 import { type BlobType, packName } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
@@ -12,7 +13,7 @@ import {
   type WantedBytes,
   wantedLength,
 } from './decode-job.ts';
-import { hex } from './open-blob.ts';
+import { hex, LARGE_BLOB_BYTES, openLargeBlob } from './open-blob.ts';
 import { type Stretch, stretches, wantedEntries } from './stretches.ts';
 
 const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
@@ -20,7 +21,14 @@ const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
 export type Decode = (job: DecodeJob) => DecodedJob | Promise<DecodedJob>;
 
 /** The id holds longer than the bytes. `compressed`: what the bytes are, which is never so for plain ones. */
-export type ReadBlob = { id: Buffer; bytes: Buffer; compressed: boolean; plainLength: number };
+export type ReadBlob = {
+  id: Buffer;
+  bytes: Buffer;
+  compressed: boolean;
+  plainLength: number;
+  /** Nobody else will use their memory. */
+  isOwn?: boolean;
+};
 
 type Reading = StretchReading & { wanted: WantedBytes; decode: Decode };
 
@@ -99,6 +107,11 @@ async function giveStretch(
   sealed: ArrayBuffer,
 ): Promise<void> {
   const { wanted } = reading;
+  const [first] = blobs;
+  if (wanted === 'plain' && first && blobs.length === 1 && first.plainLength > LARGE_BLOB_BYTES) {
+    await giveLarge(reading, packId, first, sealed);
+    return;
+  }
   const decoded = await reading.decode(decodeJob(packId, offset, blobs, sealed, wanted));
   let at = 0;
   for (const [i, blob] of blobs.entries()) {
@@ -114,6 +127,34 @@ async function giveStretch(
   freeNow(decoded.bytes);
 }
 
+/** Right here: to hand it to another thread and back would take as much memory again. */
+async function giveLarge(
+  reading: Reading,
+  packId: string,
+  blob: PackedBlob,
+  sealed: ArrayBuffer,
+): Promise<void> {
+  let bytes: Buffer;
+  try {
+    const sealer = new Sealer(reading.repository.masterKey);
+    bytes = openLargeBlob(sealer, blob, packId, new Uint8Array(sealed));
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    await readAlone(reading, blob);
+    return;
+  }
+  // What wasn't compressed lies where it was sealed.
+  if (bytes.buffer !== sealed) freeNow(sealed);
+  const { plainLength } = blob;
+  await reading.onBlob({
+    id: asBuffer(blob.id),
+    bytes,
+    compressed: false,
+    plainLength,
+    isOwn: true,
+  });
+}
+
 /** Each copy of one blob that didn't come with its stretch. */
 export async function readAlone(reading: StretchReading, blob: PackedBlob): Promise<void> {
   let bytes: Buffer;
@@ -125,7 +166,13 @@ export async function readAlone(reading: StretchReading, blob: PackedBlob): Prom
     return;
   }
   const { plainLength } = blob;
-  await reading.onBlob({ id: asBuffer(blob.id), bytes, compressed: false, plainLength });
+  await reading.onBlob({
+    id: asBuffer(blob.id),
+    bytes,
+    compressed: false,
+    plainLength,
+    isOwn: true,
+  });
 }
 
 async function giveUp(

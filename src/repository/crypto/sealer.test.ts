@@ -34,9 +34,30 @@ test('a changed bit or another key is noticed', () => {
   expect(() => other.open(Buffer.alloc(31))).toThrow();
 });
 
+test('what was sealed in parts opens as a whole, in place too, and the next one as well', () => {
+  const sealer = new Sealer(key);
+  const parts = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 6 });
+  fc.assert(
+    fc.property(parts, (plain) => {
+      const sealed = Buffer.concat(sealer.sealParts(plain));
+      const whole = Buffer.concat(plain);
+      expect(sealed.length).toBe(whole.length + SEAL_OVERHEAD_BYTES);
+      expect(sealer.open(sealed).equals(whole)).toBe(true);
+      expect(sealer.open(sealer.seal(whole)).equals(whole)).toBe(true);
+      expect(sealer.openInPlace(sealed).equals(whole)).toBe(true);
+      expect(() => sealer.openInPlace(Buffer.alloc(sealed.length, 1))).toThrow('the bytes are not');
+    }),
+  );
+});
+
 test('an IV is never used twice', () => {
   const sealer = new Sealer(key);
   const ivs = new Set<string>();
+  for (let i = 0; i < 500; i += 1) {
+    ivs.add(sealer.sealParts([Buffer.alloc(i)])[0]?.toString('hex') as string);
+  }
+  expect(ivs.size).toBe(500);
+  ivs.clear();
   for (let i = 0; i < 2_000; i += 1) ivs.add(sealer.seal(Buffer.of(1)).toString('hex', 0, 16));
   expect(ivs.size).toBe(2_000);
 });

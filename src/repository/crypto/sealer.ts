@@ -22,6 +22,7 @@ const MAC_BYTES = 16;
 export const SEAL_OVERHEAD_BYTES = IV_BYTES + MAC_BYTES;
 
 const BLOCK_BYTES = 16;
+const IN_PLACE_BYTES = 1024 * 1024;
 const PADDING = Buffer.alloc(BLOCK_BYTES);
 
 export class Sealer {
@@ -69,6 +70,28 @@ export class Sealer {
     return plain.length + SEAL_OVERHEAD_BYTES;
   }
 
+  /** The same of what comes in parts; each is sealed into one of its own, with others before and behind them. */
+  sealParts(plain: Iterable<Uint8Array>): Buffer[] {
+    if (isZero(this.#counter)) this.#skipBlock();
+    const iv = Buffer.from(this.#counter);
+    const sealed = [iv];
+    const state = Buffer.alloc(sodium.crypto_onetimeauth_STATEBYTES);
+    sodium.crypto_onetimeauth_init(state, this.#keyForIv(iv));
+    let length = 0;
+    for (const part of plain) {
+      const ciphertext = this.#stream.update(part);
+      sodium.crypto_onetimeauth_update(state, ciphertext);
+      sealed.push(ciphertext);
+      length += part.length;
+    }
+    const blocks = Math.max(1, Math.ceil(length / BLOCK_BYTES));
+    this.#stream.update(PADDING.subarray(0, blocks * BLOCK_BYTES - length));
+    advance(this.#counter, blocks);
+    const mac = Buffer.alloc(MAC_BYTES);
+    sodium.crypto_onetimeauth_final(state, mac);
+    return [...sealed, mac];
+  }
+
   seal(plain: Uint8Array): Buffer {
     const sealed = Buffer.allocUnsafe(plain.length + SEAL_OVERHEAD_BYTES);
     this.sealInto(plain, sealed, 0);
@@ -77,6 +100,21 @@ export class Sealer {
 
   /** The plain bytes. Throws `repository/not-authentic` where a bit was changed or the key is another one. */
   open(sealed: Uint8Array): Buffer {
+    const { iv, ciphertext } = this.#verified(sealed);
+    return createDecipheriv('aes-256-ctr', this.#encryptKey, iv).update(ciphertext);
+  }
+
+  /** The same where the sealed bytes lie: they are the plain ones afterwards, of which it returns a view. */
+  openInPlace(sealed: Uint8Array): Buffer {
+    const { iv, ciphertext } = this.#verified(sealed);
+    const decipher = createDecipheriv('aes-256-ctr', this.#encryptKey, iv);
+    for (let at = 0; at < ciphertext.length; at += IN_PLACE_BYTES) {
+      ciphertext.set(decipher.update(ciphertext.subarray(at, at + IN_PLACE_BYTES)), at);
+    }
+    return Buffer.from(ciphertext.buffer, ciphertext.byteOffset, ciphertext.length);
+  }
+
+  #verified(sealed: Uint8Array): { iv: Uint8Array; ciphertext: Uint8Array } {
     if (sealed.length < SEAL_OVERHEAD_BYTES) throw errors.notAuthentic([]);
     const iv = sealed.subarray(0, IV_BYTES);
     const ciphertext = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
@@ -84,7 +122,7 @@ export class Sealer {
     if (!sodium.crypto_onetimeauth_verify(mac, ciphertext, this.#keyForIv(iv))) {
       throw errors.notAuthentic([]);
     }
-    return createDecipheriv('aes-256-ctr', this.#encryptKey, iv).update(ciphertext);
+    return { iv, ciphertext };
   }
 
   #keyForIv(iv: Uint8Array): Buffer {

@@ -106,10 +106,14 @@ export class Decompressor {
    * frame is broken, it throws what `decompress` throws, or gives less.
    */
   decompress(compressed: Uint8Array, plainBytes: number): Buffer {
-    if (plainBytes >= MOST_SCRATCH_BYTES) return decompress(compressed, plainBytes);
     const context = this.#open();
-    // One more than it should be: room that is left shows that the frame came to its end.
-    const output = this.#scratch.of(plainBytes + 1).subarray(0, plainBytes + 1);
+    // One more than it should be: room that is left shows that the frame came to its end. Pages that stay untouched,
+    // because the frame is shorter, cost nothing.
+    const isLarge = plainBytes >= MOST_SCRATCH_BYTES;
+    const memory = isLarge
+      ? Buffer.allocUnsafeSlow(plainBytes + 1)
+      : this.#scratch.of(plainBytes + 1);
+    const output = memory.subarray(0, plainBytes + 1);
     const written = context && runWhole(context, compressed, output);
     if (written === plainBytes) return output.subarray(0, plainBytes);
     // In the middle of a broken frame it would take the next one for its continuation.

@@ -10,6 +10,7 @@ import type { TreeNode } from './node.ts';
 
 const ID_BYTES = 32;
 const NULL_BYTE = Buffer.of(0);
+const OPENING_BRACE = 0x7b;
 
 type NodeFields = {
   name?: Buffer;
@@ -46,6 +47,19 @@ export function* decodePlacedNodes(bytes: Buffer): Generator<PlacedNode> {
     previous = name;
     yield placed;
   }
+}
+
+/**
+ * The node that begins there, white space and a comma before it aside; undefined behind the last one. Throws
+ * `repository/tree-damaged`.
+ */
+export function decodeNodeAt(bytes: Buffer, at: number): PlacedNode | undefined {
+  const json = new JsonBytes(bytes, at);
+  json.takeComma();
+  if (json.peek() !== OPENING_BRACE) return undefined;
+  const start = json.position;
+  const node = readNode(json);
+  return { node, start, end: json.position };
 }
 
 function namesBefore(bytes: Buffer, end: number): Set<string> {

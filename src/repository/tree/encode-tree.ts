@@ -13,35 +13,63 @@ const IDS_PER_PART = 4096;
 /** A node that is written already: as a byte string, up to its content where it has one that is still to come. */
 export type WrittenNode = { name: Buffer; text: string; content?: Buffer };
 
+/** Nodes of one stored tree that follow one another there, as they lie: from the first one's brace to the last one's. */
+export type NodeSpan = { name: Buffer; lastName: Buffer; bytes: Buffer };
+
 /**
  * The bytes of a tree, in parts that follow one another. The nodes must come sorted by the raw bytes of their names
  * (`Buffer.compare`), each name once. Link counts of directories, FIFOs and sockets, and sizes of what is no regular
  * file aren't written, as restic leaves them out. Bytes of xattr names that aren't UTF-8 can't be kept by the format.
  * Throws `repository/tree-unordered` and `repository/tree-name`.
  */
-export function encodeTree(nodes: Iterable<TreeNode | WrittenNode>): Buffer[] {
+export function encodeTree(nodes: Iterable<TreeNode | WrittenNode | NodeSpan>): Buffer[] {
+  return [...encodeTreeInParts(nodes)];
+}
+
+/** The same for trees that needn't be in memory as a whole: no further nodes are asked for before a part is taken. */
+export function* encodeTreeInParts(
+  nodes: Iterable<TreeNode | WrittenNode | NodeSpan>,
+): Generator<Buffer> {
   const parts: Buffer[] = [];
   let text = '{"nodes":[';
   let previous: Buffer | undefined;
   for (const node of nodes) {
     checkName(node.name, previous);
     if (previous) text += ',';
-    previous = node.name;
-    if ('text' in node) {
-      text += node.text;
-      if (node.content) text = `${encodeIds(node.content, text, parts)}}`;
-    } else {
-      text += encodeBeforeContent(node);
-      text = encodeContent(node, text, parts);
-      text += node.subtree === undefined ? '}' : `,"subtree":"${node.subtree}"}`;
-    }
+    previous = 'lastName' in node ? node.lastName : node.name;
+    text = 'lastName' in node ? encodeSpan(node, text, parts) : encodeNode(node, text, parts);
     if (text.length >= PART_CHARACTERS) {
       parts.push(Buffer.from(text, 'latin1'));
       text = '';
     }
+    if (parts.length > 0) yield* parts.splice(0);
   }
-  parts.push(Buffer.from(`${text}]}\n`, 'latin1'));
-  return parts;
+  yield Buffer.from(`${text}]}\n`, 'latin1');
+}
+
+/** All of one node, as a byte string. Throws `repository/tree-name`. */
+export function nodeText(node: TreeNode | WrittenNode): string {
+  checkName(node.name, undefined);
+  const parts: Buffer[] = [];
+  const rest = encodeNode(node, '', parts);
+  return parts.map((part) => part.toString('latin1')).join('') + rest;
+}
+
+/** Appends the node to the text; where its content is long, the text moves into parts meanwhile. Returns what is left. */
+function encodeNode(node: TreeNode | WrittenNode, before: string, parts: Buffer[]): string {
+  if ('text' in node) {
+    const text = before + node.text;
+    return node.content ? `${encodeIds(node.content, text, parts)}}` : text;
+  }
+  const text = encodeContent(node, before + encodeBeforeContent(node), parts);
+  return text + (node.subtree === undefined ? '}' : `,"subtree":"${node.subtree}"}`);
+}
+
+/** The same: a long span is passed on as it lies. */
+function encodeSpan({ bytes }: NodeSpan, before: string, parts: Buffer[]): string {
+  if (bytes.length < PART_CHARACTERS) return before + bytes.toString('latin1');
+  parts.push(Buffer.from(before, 'latin1'), bytes);
+  return '';
 }
 
 function checkName(name: Buffer, previous: Buffer | undefined): void {

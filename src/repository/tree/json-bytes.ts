@@ -28,10 +28,12 @@ const SIMPLE_ESCAPES: Record<number, number> = {
 
 export class JsonBytes {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Buffer) {
+  /** `at`: where it begins. */
+  constructor(bytes: Buffer, at = 0) {
     this.#bytes = bytes;
+    this.#at = at;
   }
 
   /** Where it is. */
@@ -55,6 +57,11 @@ export class JsonBytes {
 
   expectEnd(): void {
     if (this.peek() !== -1) this.fail('something follows its end');
+  }
+
+  /** Takes a comma where it comes next. */
+  takeComma(): boolean {
+    return this.#takeIf(',');
   }
 
   /** Takes `null` where it comes next. */

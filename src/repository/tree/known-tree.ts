@@ -3,8 +3,7 @@
  * neither read as JSON nor written again.
  */
 import { isHoldfastError } from '#base';
-import { decodePlacedNodes } from './decode-tree.ts';
-import type { TreeNode } from './node.ts';
+import { decodeNodeAt, decodePlacedNodes, type PlacedNode } from './decode-tree.ts';
 
 const ID_DIGITS = 64;
 const BEGIN = Buffer.from('{"nodes":[');
@@ -33,27 +32,27 @@ export type KnownNode = {
   subtreeAt?: number;
 };
 
-type Placed = { node: TreeNode; start: number; end: number };
-
 export class KnownTree {
   /** Hex id. */
   readonly id: string;
   readonly bytes: Buffer;
-  /** The node that comes next; -1 where the order was lost and nodes are found by their names. */
+  /** Where the node lies that comes next; -1 where nothing more can be read. */
   #next: number;
   #taken = 0;
-  #byName: Map<string, Placed> | undefined;
+  #isChanged = false;
+  /** The node at `#next`, where it was read already. */
+  #read: PlacedNode | undefined;
   #text: Buffer = Buffer.alloc(1024);
 
   constructor(id: string, bytes: Buffer) {
     this.id = id;
     this.bytes = bytes;
-    this.#next = matches(bytes, BEGIN, 0) ? BEGIN.length : -1;
+    this.#next = matches(bytes, BEGIN, 0) ? BEGIN.length : firstNode(bytes);
   }
 
   /** True where every node was taken over, in order, and none is left. */
   get isWhole(): boolean {
-    if (this.#byName || this.#next < 0) return false;
+    if (this.#isChanged || this.#next < 0) return false;
     return this.bytes[this.#taken === 0 ? this.#next : this.#next - 1] === CLOSING_BRACKET;
   }
 
@@ -63,37 +62,47 @@ export class KnownTree {
    */
   take(name: string, text: string): KnownNode | undefined {
     const wanted = this.#encoded(text);
-    if (this.#byName === undefined && this.#next >= 0 && matches(this.bytes, wanted, this.#next)) {
-      const node = this.#nodeAt(this.#next, wanted.length);
-      if (node) {
-        this.#taken += 1;
-        // Behind the comma, or behind the bracket that ends them all.
-        this.#next = node.end + 1;
-        return node;
-      }
+    let isNext = this.#next >= 0 && matches(this.bytes, wanted, this.#next);
+    if (!isNext && this.find(name)) isNext = matches(this.bytes, wanted, this.#next);
+    const node = isNext ? this.#nodeAt(this.#next, wanted.length) : undefined;
+    if (!node) return undefined;
+    this.#taken += 1;
+    this.#goTo(node.end);
+    return node;
+  }
+
+  /**
+   * What the tree says of this name (latin1), if anything, and from then on it counts as changed. What can't be read, or
+   * isn't in order, is as good as not there: it is captured anew. Ask for names in their order.
+   */
+  find(name: string): PlacedNode | undefined {
+    this.#isChanged = true;
+    const wanted = Buffer.from(name, 'latin1');
+    for (let placed = this.#atNext(); placed; placed = this.#atNext()) {
+      const order = Buffer.compare(placed.node.name, wanted);
+      if (order >= 0) return order === 0 ? placed : undefined;
+      this.#goTo(placed.end);
     }
-    const placed = this.find(name);
-    if (!placed || !matches(this.bytes, wanted, placed.start)) return undefined;
-    return this.#nodeAt(placed.start, wanted.length);
+    return undefined;
   }
 
-  /** What the tree says of this name. From then on it counts as changed. */
-  find(name: string): Placed | undefined {
-    this.#byName ??= this.#readByName();
-    return this.#byName.get(name);
-  }
-
-  #readByName(): Map<string, Placed> {
-    const byName = new Map<string, Placed>();
+  #atNext(): PlacedNode | undefined {
+    if (this.#next < 0) return undefined;
     try {
-      for (const placed of decodePlacedNodes(this.bytes)) {
-        byName.set(placed.node.name.toString('latin1'), placed);
-      }
+      this.#read ??= decodeNodeAt(this.bytes, this.#next);
+      if (this.#read) this.#next = this.#read.start;
+      return this.#read;
     } catch (error) {
-      // What can't be read is as good as not there: it is captured anew.
       if (!isHoldfastError(error, 'repository/tree-damaged')) throw error;
+      this.#next = -1;
+      return undefined;
     }
-    return byName;
+  }
+
+  /** Behind the comma after a node, or behind the bracket that ends them all. */
+  #goTo(end: number): void {
+    this.#next = end + 1;
+    this.#read = undefined;
   }
 
   #encoded(text: string): Buffer {
@@ -122,6 +131,17 @@ export class KnownTree {
     if (bytes[at] === OPENING_BRACKET) return readContent(bytes, start, at + 1);
     if (matches(bytes, NULL_END, at)) return { start, end: at + NULL_END.length };
     return matches(bytes, SUBTREE, at) ? readSubtree(bytes, start, at + SUBTREE.length) : undefined;
+  }
+}
+
+/** Where it begins in a tree that was written in another way; -1 where it can't be read. */
+function firstNode(bytes: Buffer): number {
+  try {
+    const { value } = decodePlacedNodes(bytes).next();
+    return value ? value.start : -1;
+  } catch (error) {
+    if (!isHoldfastError(error, 'repository/tree-damaged')) throw error;
+    return -1;
   }
 }
 

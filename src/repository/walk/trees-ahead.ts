@@ -34,8 +34,9 @@ export class TreesAhead {
     await this.#reader.readBlobs(
       'tree',
       Buffer.concat(ids),
-      // They are valid only until this returns.
-      (found, bytes) => this.#hold(found.toString('hex'), Buffer.from(bytes)),
+      // Most are valid only until this returns.
+      (found, bytes, isOwn) =>
+        this.#hold(found.toString('hex'), isOwn ? bytes : Buffer.from(bytes)),
       {
         ...(this.#signal && { signal: this.#signal }),
         onDamaged: (lost, error) => this.#hold(lost.toString('hex'), known(lost, error)),

@@ -5,6 +5,7 @@ import { errors } from '../errors.ts';
 import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
 import type { Repository } from '../repository.ts';
 import { createClaimMemory } from './claim-table.ts';
+import { LargeTreeSealer } from './large-trees.ts';
 import type { FinishedPack, JobResult, SessionSetup, UnfinishedPack } from './messages.ts';
 import { PackStore } from './pack-store.ts';
 import { BodySaver } from './save-body.ts';
@@ -73,6 +74,7 @@ class SessionWriter implements RepositoryWriter {
   readonly #packStore: PackStore;
   readonly #pool: SealingPool;
   readonly #bodies: BodySaver;
+  readonly #largeTrees: LargeTreeSealer;
   #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open';
   /** Rejects with the first failure; resolves never. */
   readonly #failed = Promise.withResolvers<never>();
@@ -113,6 +115,7 @@ class SessionWriter implements RepositoryWriter {
       cutting,
       maxSlabs: workers * 2 + 1,
     });
+    this.#largeTrees = new LargeTreeSealer(repository, setup.claims);
     // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.
     this.#failed.promise.catch(() => {});
     lock.signal.addEventListener('abort', this.#onLockLost);
@@ -143,6 +146,13 @@ class SessionWriter implements RepositoryWriter {
     this.#requireOpen();
     const id = this.#queue.addTree(encoded);
     this.#pool.wake();
+    return id;
+  }
+
+  async saveLargeTree(parts: Iterable<Uint8Array>): Promise<string> {
+    this.#requireOpen();
+    const { id, pack } = await Promise.race([this.#largeTrees.seal(parts), this.#failed.promise]);
+    if (pack) this.#packStore.store(pack);
     return id;
   }
 

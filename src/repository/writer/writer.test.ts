@@ -32,6 +32,31 @@ describe('what is saved', () => {
     expect(stats.packs).toBe((await bench.namesIn('data/')).length);
   });
 
+  test('of trees too large for one piece of memory can be read again, and is stored once', async () => {
+    const writer = await bench.open();
+    const part = Buffer.from(randomBytes(KIB).toString('hex'));
+    const parts = Array.from({ length: 17_000 }, (_, number) => {
+      part.writeUInt32LE(number, 100);
+      return Buffer.from(part);
+    });
+    const [id, again] = await Promise.all([
+      writer.saveLargeTree(parts),
+      writer.saveLargeTree(parts),
+    ]);
+    expect(again).toBe(id);
+    expect(await writer.finish()).toMatchObject({ treeBlobs: 1, packs: 1 });
+    const whole = Buffer.concat(parts);
+    expect((await bench.repository.readBlob('tree', id)).equals(whole)).toBe(true);
+    const read: boolean[] = [];
+    await bench.repository.readBlobs('tree', Buffer.from(id, 'hex'), (_id, bytes, isOwn) => {
+      read.push(isOwn === true && bytes.equals(whole));
+    });
+    expect(read).toEqual([true]);
+    const next = await bench.open();
+    expect(await next.saveLargeTree(parts)).toBe(id);
+    expect(await next.finish()).toMatchObject({ packs: 0 });
+  });
+
   test('of files that are changed by pages is cut by pages, however large they are', async () => {
     const writer = await bench.open();
     const ids: Buffer[] = [];

@@ -43,6 +43,12 @@ export interface RepositoryWriter {
   saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent>;
   /** Saves an encoded tree (see `encodeTree`); resolves to its hex id. */
   saveTree(encoded: readonly Uint8Array[]): Promise<string>;
+  /**
+   * The same for a tree of any size (see `encodeTreeInParts`): its parts are asked for as they are worked off, and only
+   * what is stored of them is held. It gets a pack of its own: not for small ones. Throws `repository/tree-too-large`
+   * where no reader could take it.
+   */
+  saveLargeTree(parts: Iterable<Uint8Array>): Promise<string>;
   /** Resolves when every pack and index is durable. A snapshot may be saved only after that. Releases the lock. */
   finish(): Promise<WriterStats>;
   /** Gives up: stops the workers and releases the lock. What was written stays as harmless unused blobs. */
