@@ -109,6 +109,8 @@ async function runJob(
       const { id, statistics, problemCount, problems } = record;
       return { capture: id, ...statistics, problemCount, problems: problems.slice(0, 20) };
     }
+    case 'next-base':
+      return protection.makeDueBase(job.store);
     case 'catalog':
       return protection.captureCatalog();
     case 'retention':

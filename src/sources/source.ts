@@ -184,6 +184,7 @@ export type JournalSegments = {
 /** Read access to recorded journal; `#repository`'s JournalReader fits it. */
 export interface JournalAccess {
   contiguousEnd(from: JournalPosition): Promise<bigint>;
+  /** In order, in buffers of any size, each holding until the next is asked for. */
   read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;
   lines(): Promise<{ line: number; parent: number; forkOffset: bigint; raw: string }[]>;
   /**
@@ -318,6 +319,8 @@ export interface Source<Own = Record<string, unknown>> {
   journal?(store: StoreSettings<Own>, context: SourceContext): JournalSource;
   /** Watches for changes where there is no journal. Says every second, at the latest, how far it has looked. */
   watch?(store: StoreSettings<Own>, context: SourceContext): AsyncIterable<WatchNews>;
+  /** How often new bases of a store with a journal are made, and of what (see `advance`). By default daily, by `capture`. */
+  bases?(store: StoreSettings<Own>): { from: 'production' | 'copy'; everyMs: number };
   /** How the journal is cut into files that people and other tools know; by the newest base, where there is one. */
   journalSegments?(newest: CaptureOutcome | undefined): JournalSegments;
   /**

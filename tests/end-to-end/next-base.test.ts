@@ -1,4 +1,5 @@
 /** Bases that are made of the one before and the journal: production isn't asked, and what comes back is what it was. */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
@@ -166,9 +167,46 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
       expect(damaged).toEqual([]);
     }
 
+    test.runIf(major === 15)(
+      'killed anywhere leave nothing that the next one needs or keeps',
+      async () => {
+        await production('insert into items select generate_series(8, 100)', 'checkpoint');
+        await site.shipped();
+        for (const point of ['base/replaying', 'base/unmounted', 'capture/snapshot-stored']) {
+          await killedAt(point);
+          expect(await fs.readdir(path.join(root, 'passing'))).toHaveLength(1);
+        }
+        expect(await nextBase()).toMatchObject({ kind: 'base', problemCount: 0 });
+        expect(await processesIn(path.join(root, 'passing'))).toEqual([]);
+        expect(await nextBase(), 'without a checkpoint since').toBe(undefined);
+      },
+    );
+
+    /** While it replays, or where it says that it is. */
+    async function killedAt(point: string): Promise<void> {
+      const folder = path.join(root, 'passing');
+      const script = path.join(import.meta.dirname, 'site', 'base-and-crash.ts');
+      const child = spawn(
+        process.execPath,
+        [script, path.join(site.folder, 'holdfast.yaml'), folder, 'numbers', point],
+        { cwd: site.folder, env: { ...process.env, ...site.environment }, stdio: 'ignore' },
+      );
+      const ended = new Promise((resolve) =>
+        child.once('close', (_code, signal) => resolve(signal)),
+      );
+      if (point === 'base/replaying') {
+        const isReplaying = async () =>
+          (await processesIn(folder)).some((line) => line.includes('postgres')) || undefined;
+        await eventually('a server to replay', isReplaying, 5);
+        child.kill('SIGKILL');
+      }
+      expect(await ended).toBe('SIGKILL');
+    }
+
     test('leave nothing behind', async () => {
       expect(await fs.readdir(path.join(root, 'passing'))).toEqual([]);
       expect(await mountsIn(root)).toEqual([]);
+      expect(await processesIn(path.join(root, 'passing'))).toEqual([]);
     });
   },
 );

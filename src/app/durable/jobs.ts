@@ -12,6 +12,8 @@ import { cronFor, slotOf } from './cron.ts';
 /** What is to be done, as JSON: it is read again after a restart, by a later version too. */
 export type Job =
   | { task: 'capture'; environment: string; stage: string; store: string }
+  /** Where one is due that is made off production. */
+  | { task: 'next-base'; environment: string; stage: string; store: string }
   | { task: 'retention'; environment: string; stage: string }
   | { task: 'check'; environment: string; stage: string }
   | { task: 'prune'; environment: string; stage: string }

@@ -19,6 +19,7 @@ import { environmentFolder } from '../state/folder.ts';
 import type { Activity } from './activity.ts';
 import { environmentName, type ProtectionContext, type Proving } from './context.ts';
 import { checkWhole, noted, pruneUnused } from './maintenance.ts';
+import { NextBases } from './next-bases.ts';
 import { captureCatalog, captureInfrastructure } from './own-captures.ts';
 import { PointPace } from './point-pace.ts';
 import { ProofKeeper } from './proof-keeper.ts';
@@ -32,12 +33,7 @@ import {
 } from './repository-owner.ts';
 import { applyRetention } from './retention.ts';
 import { createSlots, type Slots } from './slots.ts';
-import {
-  BASE_EVERY_MS,
-  type CaptureCause,
-  type ProtectedStore,
-  StoreProtection,
-} from './store-protection.ts';
+import { type CaptureCause, type ProtectedStore, StoreProtection } from './store-protection.ts';
 
 export type EnvironmentProtectionOptions = {
   environment: Environment;
@@ -58,6 +54,7 @@ const CATALOG_EVERY_MS = 5 * 60_000;
 /** Of a watched store: its captures are found by their own records, with or without a point. */
 const POINT_EVERY_MS = 60_000;
 const RETENTION_EVERY_MS = 86_400_000;
+const LOOK_FOR_BASES_EVERY_MS = 60_000;
 
 export class EnvironmentProtection {
   readonly environment: Environment;
@@ -70,6 +67,7 @@ export class EnvironmentProtection {
   #pointing: Promise<unknown> = Promise.resolve();
   readonly #pace: PointPace;
   readonly #maintenance = createSlots(1);
+  readonly #nextBases: NextBases;
 
   private constructor(context: ProtectionContext, owner: RepositoryOwner) {
     this.context = context;
@@ -86,6 +84,7 @@ export class EnvironmentProtection {
     this.stores = new Map(
       protectedStores(context.environment).map((store) => [store.name, this.#protect(store)]),
     );
+    this.#nextBases = new NextBases(context, this.#stop.signal);
     this.proofs = new ProofKeeper({
       context,
       signal: this.#stop.signal,
@@ -138,8 +137,14 @@ export class EnvironmentProtection {
     const captures = [...this.stores.values()].flatMap((store): Schedule[] => {
       const everyMs = scheduledEveryMs(store);
       if (everyMs === undefined) return [];
-      const job: Job = { task: 'capture', ...scope, store: store.store.name };
-      return [{ name: `capture:${named}/${store.store.name}`, everyMs, job }];
+      const of = { ...scope, store: store.store.name };
+      if (isMadeOfCopies(store)) {
+        const job: Job = { task: 'next-base', ...of };
+        const lookEveryMs = Math.min(everyMs, LOOK_FOR_BASES_EVERY_MS);
+        return [{ name: `next-base:${named}/${of.store}`, everyMs: lookEveryMs, job }];
+      }
+      const job: Job = { task: 'capture', ...of };
+      return [{ name: `capture:${named}/${of.store}`, everyMs, job }];
     });
     const every = (task: 'catalog' | 'retention' | 'check' | 'prune', everyMs: number) => ({
       ...{ name: `${task}:${named}`, everyMs },
@@ -172,6 +177,12 @@ export class EnvironmentProtection {
     const found = this.stores.get(name);
     if (!found) throw errors.storeNotFound([name, [...this.stores.keys()].join(', ')]);
     return found;
+  }
+
+  /** The next base of a store, of the one before, where one is due and nothing else goes on here. */
+  async makeDueBase(name: string): Promise<unknown> {
+    const store = this.store(name);
+    return this.#nextBases.makeDue(store).catch((error) => this.#stopped(error));
   }
 
   async captureCatalog(): Promise<void> {
@@ -266,11 +277,14 @@ export function protectedStores(environment: Environment): ProtectedStore[] {
   return environment.stores.filter((store): store is ProtectedStore => 'own' in store);
 }
 
+const isMadeOfCopies = ({ journal, bases, source }: StoreProtection) =>
+  journal !== undefined && bases.from === 'copy' && source.advance !== undefined;
+
 /** Undefined where the store's own watcher says when. */
 function scheduledEveryMs(store: StoreProtection): number | undefined {
   const { protect, rpoMs } = store.store;
   if (protect.kind === 'every') return protect.everyMs;
-  if (store.journal) return BASE_EVERY_MS;
+  if (store.journal) return store.bases.everyMs;
   return store.watched ? undefined : Math.max(1_000, rpoMs);
 }
 

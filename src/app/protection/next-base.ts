@@ -1,5 +1,5 @@
 /** The next base of a store, made on this host of the one before and the journal since. Production isn't asked. */
-import { captureStore } from '#capture';
+import { type CrashPointName, captureStore } from '#capture';
 import { type Store, storeSettings } from '#environment';
 import { type Choice, type ChosenStore, whyNoMount, withPassingCopy } from '#recovery';
 import type { CaptureRecord } from '#repository';
@@ -7,15 +7,20 @@ import type { AdvancedBase, Source, StoreSettings } from '#sources';
 import { errors } from '../errors.ts';
 import { chooseForEnvironment, type PartsOptions, passingOptions } from '../recovery/index.ts';
 
+/** Between two steps: handed in by whoever wants to know that a crash there leaves nothing. */
+export type NextBaseCrashPoint = CrashPointName | 'base/advanced' | 'base/unmounted';
+
+export type NextBaseOptions = PartsOptions & { crashPoint?: (name: NextBaseCrashPoint) => void };
+
 /**
  * Undefined where nothing would be gained yet. Nothing of the copy is left either way; what a killed process left is
  * taken away by whoever makes a copy next. Throws `app/base-needs-mounts`, and what recovering and capturing throw.
  */
 export async function makeNextBase(
-  options: PartsOptions,
+  options: NextBaseOptions,
   store: Extract<Store, { own: Record<string, unknown> }>,
 ): Promise<CaptureRecord | undefined> {
-  const { environment, repository, progress, signal } = options;
+  const { environment, repository, progress, signal, crashPoint = () => {} } = options;
   const unmountable = await whyNoMount();
   if (unmountable !== undefined) throw errors.baseNeedsMounts([store.name, unmountable]);
   const choice = await chooseForEnvironment({
@@ -28,7 +33,9 @@ export async function makeNextBase(
     const { chosen } = copy.store(store.name);
     const advanced = advancing.advanced();
     if (!advanced) return undefined;
+    crashPoint('base/advanced');
     const left = await copy.left(store.name);
+    crashPoint('base/unmounted');
     if (!left) throw errors.baseNeedsMounts([store.name, 'its copy was not mounted']);
     try {
       const capture = advanced.capture(store.name, left);
@@ -38,6 +45,7 @@ export async function makeNextBase(
         store: storeSettings(environment, store) as StoreSettings,
         context: { ...copy.context(store.name), progress, signal },
         previous: chosen.capture,
+        crashPoint,
         facts: { madeOf: chosen.capture.id, asOfMs: asOfMs(chosen) },
       });
     } finally {

@@ -95,6 +95,10 @@ export class StoreProtection {
     });
   }
 
+  /** Of what, and how often, the bases of a store with a journal are made. */
+  get bases(): { from: 'production' | 'copy'; everyMs: number } {
+    return this.source.bases?.(this.settings) ?? { from: 'production', everyMs: BASE_EVERY_MS };
+  }
   get stateFolder(): string {
     return path.join(this.#context.folder, this.store.name);
   }
@@ -159,22 +163,41 @@ export class StoreProtection {
     });
   }
 
+  /** A base that is made otherwise than by asking the source for one; nothing else of it is captured meanwhile. */
+  async captureBy(
+    make: (context: SourceContext) => Promise<CaptureRecord | undefined>,
+  ): Promise<CaptureRecord | undefined> {
+    return this.#turn.use(this.#stop.signal, () => this.#noted('asked', make));
+  }
+
   async #captureInTurn(changes: Changes | undefined): Promise<CaptureRecord> {
+    return this.#noted(changes ? 'changed' : 'asked', (context) =>
+      captureStore({
+        repository: this.#context.repository,
+        source: this.source,
+        store: this.settings,
+        context,
+        ...(this.#newest === undefined ? {} : { previous: this.#newest }),
+        ...(changes ? watchedOptions(changes) : {}),
+      }),
+    );
+  }
+
+  /** In its turn. What is made is the newest then. */
+  async #noted<T extends CaptureRecord | undefined>(
+    why: CaptureCause,
+    make: (context: SourceContext) => Promise<T>,
+  ): Promise<T> {
     this.#capturingSinceMs = systemClock.nowMs();
     try {
       const { activity } = this.#context;
       const record = await activity.during(`a capture of ${this.store.name}`, () =>
-        captureStore({
-          repository: this.#context.repository,
-          source: this.source,
-          store: this.settings,
-          context: this.#sourceContext(),
-          ...(this.#newest === undefined ? {} : { previous: this.#newest }),
-          ...(changes ? watchedOptions(changes) : {}),
-        }),
+        make(this.#sourceContext()),
       );
-      this.#newest = record;
-      await this.#onCaptured(record, changes ? 'changed' : 'asked');
+      if (record) {
+        this.#newest = record;
+        await this.#onCaptured(record, why);
+      }
       this.#captureTrouble = undefined;
       return record;
     } catch (error) {
@@ -198,7 +221,10 @@ export class StoreProtection {
       async () => {
         const { protect } = this.store;
         const nowMs = systemClock.nowMs();
-        const everyMs = protect.kind === 'every' ? protect.everyMs : BASE_EVERY_MS;
+        const { from, everyMs: baseEveryMs } = this.bases;
+        // Another job makes the others.
+        if (this.#newest && from === 'copy') return;
+        const everyMs = protect.kind === 'every' ? protect.everyMs : baseEveryMs;
         const dueMs = this.#newest === undefined ? nowMs : this.#newest.startedAtMs + everyMs;
         if (dueMs > nowMs) return;
         await this.#untilStreaming();
@@ -260,4 +286,4 @@ export class StoreProtection {
 }
 
 /** The longer ago a base, the more journal a recovery must replay. */
-export const BASE_EVERY_MS = 86_400_000;
+const BASE_EVERY_MS = 86_400_000;

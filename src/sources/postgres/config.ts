@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseSizeBytes } from '#base';
+import { parseDurationMs, parseSizeBytes } from '#base';
 
 const SMALLEST_RATE_BYTES = 32 * 1024;
 const LARGEST_RATE_BYTES = 1024 * 1024 * 1024;
@@ -12,6 +12,30 @@ const size = z.union([z.int().positive(), z.string()]).transform((value, context
     return z.NEVER;
   }
   return bytes;
+});
+
+const DAY_MS = 86_400_000;
+
+const interval = z.string().transform((value, context) => {
+  const ms = parseDurationMs(value);
+  if (ms === undefined || ms <= 0) {
+    context.addIssue({ code: 'custom', message: 'must be a duration such as 6h or 1d' });
+    return z.NEVER;
+  }
+  return ms;
+});
+
+const base = z.strictObject({
+  from: z
+    .enum(['production', 'copy'])
+    .default('production')
+    .describe(
+      'production sends all of it; copy: made on this host of the base before and the WAL since, so that production is asked only where there is none to build on. It needs mounts and the binaries of its version',
+    ),
+  every: interval
+    .optional()
+    .transform((everyMs) => everyMs ?? DAY_MS)
+    .describe('the longer ago a base, the more WAL a recovery must replay; by default 1d'),
 });
 
 /** The fields of a `postgres` store of its own in holdfast.yaml. */
@@ -54,6 +78,7 @@ export const postgresSchema = z.strictObject({
     .describe(
       'how a base backup begins: at once, or spread over checkpoint_timeout to spare the disk',
     ),
+  base: base.prefault({}).describe('where new bases come from, and how often'),
   verifyPages: z.boolean().default(true).describe('check the checksum of every page captured'),
   synchronousName: z
     .string()

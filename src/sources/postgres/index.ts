@@ -35,6 +35,7 @@ export const postgresSource: Source<PostgresConfig> = {
   capture: (store, _options, context) => captureBase(store, context),
   journal: postgresJournal,
   journalSegments: walSegments,
+  bases: ({ own: { base } }) => ({ from: base.from, everyMs: base.every }),
   position: currentPosition,
   resolve,
   readFirst: READ_FIRST,
