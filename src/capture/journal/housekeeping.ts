@@ -122,7 +122,8 @@ export class Housekeeping {
     const last = run.at(-1) as JournalPiece;
     const reader = openJournalReader(repository, address, { spoolFolder });
     const parts: Buffer[] = [];
-    for await (const part of reader.read(first.line, first.from, last.to)) parts.push(part);
+    for await (const part of reader.read(first.line, first.from, last.to))
+      parts.push(Buffer.from(part));
     const latestMs = Math.max(...run.map((piece) => piece.latestMs));
     const start = { line: first.line, from: first.from, latestMs };
     shelf.addPiece(await writePiece(repository, address, start, Buffer.concat(parts)));

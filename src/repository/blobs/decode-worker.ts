@@ -7,9 +7,9 @@ import { Decompressor } from '../crypto/zstd-context.ts';
 import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
+import { openSealed } from '../sealed/sealed-files.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob } from './decode-pool.ts';
-import { openSealed } from '../sealed/sealed-files.ts';
 import { runPlacingJob } from './run-placing-job.ts';
 
 const sealer = new Sealer(workerData as MasterKey);

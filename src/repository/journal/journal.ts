@@ -42,7 +42,8 @@ export interface JournalReader {
   /** How far the journal is unbroken from this position on its own line (not over a fork). */
   contiguousEnd(from: Position): Promise<bigint>;
   /**
-   * The bytes from `from` up to `to` (exclusive) of one line, in order, in buffers of any size.
+   * The bytes from `from` up to `to` (exclusive) of one line, in order, in buffers of any size, each holding until the
+   * next is asked for.
    * Throws `repository/journal-gap` at the first missing byte, naming it.
    */
   read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;

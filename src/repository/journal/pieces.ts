@@ -59,9 +59,12 @@ export async function listPieces(
   return pieces;
 }
 
-/** Throws `repository/not-in-storage` where a batch has replaced it meanwhile. */
+/**
+ * The bytes are the caller's own, and may be freed. Throws `repository/not-in-storage` where a batch has replaced it
+ * meanwhile.
+ */
 export async function readPiece(home: RecordsHome, piece: JournalPiece): Promise<Buffer> {
-  const bytes = await home.sealed.read(piece.name);
+  const bytes = await home.sealed.readAside(piece.name);
   const expected = piece.to - piece.from;
   if (BigInt(bytes.length) !== expected)
     throw errors.journalPieceDamaged([

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Secret } from '#base';
+import { randomBytes, Secret } from '#base';
 import { createRepository } from '../open.ts';
 import type { StoreAddress } from '../records/records.ts';
 import type { Repository } from '../repository.ts';
@@ -56,6 +56,33 @@ async function readAll(bytes: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 describe('journal reader', () => {
+  it('reads large pieces ahead, in order, and names the one that is damaged', async () => {
+    const address = newAddress();
+    const size = 100_000;
+    const whole = randomBytes(5 * size);
+    const pieces = [];
+    for (let at = 0; at < whole.length; at += size) {
+      const start = { line: 1, from: BigInt(at), latestMs: at };
+      pieces.push(await writePiece(repository, address, start, whole.subarray(at, at + size)));
+    }
+    const read = async () => {
+      const reader = openJournalReader(repository, address);
+      const parts: Buffer[] = [];
+      for await (const part of reader.read(1, 150_000n, 480_000n)) parts.push(Buffer.from(part));
+      return Buffer.concat(parts);
+    };
+    expect((await read()).equals(whole.subarray(150_000, 480_000))).toBe(true);
+    const name = `holdfast/${pieces[3]?.name}`;
+    const stored = await storage.read(name);
+    stored[50_000] = (stored[50_000] as number) ^ 1;
+    await storage.write(name, [stored]);
+    await expect(read()).rejects.toMatchObject({
+      code: 'repository/journal-gap',
+      cause: { code: 'repository/file-damaged' },
+      facts: { offset: '300000' },
+    });
+  });
+
   it('tells how far all had left the store by an instant, and nothing across a hole', async () => {
     const address = newAddress();
     // As `put` has it, the place is also the time.

@@ -1,5 +1,6 @@
 /** One reader over pieces, batches and the local spool: the same bytes may lie in several of them. */
 import { isHoldfastError } from '#base';
+import { freeLarge } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
 import { listWatermarks, readGaps, readLines } from '../records/journal-notes.ts';
 import type {
@@ -19,7 +20,8 @@ import {
   readBatch,
 } from './batches.ts';
 import type { JournalReader, JournalSpan } from './journal.ts';
-import { type JournalPiece, listPieces, readPiece } from './pieces.ts';
+import { type JournalPiece, listPieces } from './pieces.ts';
+import { PiecesAhead } from './pieces-ahead.ts';
 import { byPlace, joinStretches, sentUntil, standingUntil, unbrokenEnd } from './spans.ts';
 import { readStretch, type SpoolFile, scanSpoolFolder } from './spool-file.ts';
 
@@ -177,6 +179,7 @@ class HeldReader {
     to: bigint,
   ): AsyncGenerator<Buffer, Stopped> {
     const upcoming = [...places].sort(byPlace);
+    const pieces = new PiecesAhead(this.#home);
     let next = 0;
     let active: Held[] = [];
     let at = from;
@@ -188,8 +191,11 @@ class HeldReader {
       const best = active.reduce<Held | undefined>(better, undefined);
       if (!best) return stopped;
       const end = best.to < to ? best.to : to;
+      if (best.holding.where === 'piece') {
+        pieces.expect(piecesFrom(upcoming, next, best.to, to));
+      }
       try {
-        for await (const bytes of this.#readHeld(best, at, end)) {
+        for await (const bytes of this.#readHeld(best, at, end, pieces)) {
           at += BigInt(bytes.length);
           yield bytes;
         }
@@ -202,13 +208,22 @@ class HeldReader {
     return undefined;
   }
 
-  async *#readHeld(place: Held, from: bigint, to: bigint): AsyncGenerator<Buffer> {
+  async *#readHeld(
+    place: Held,
+    from: bigint,
+    to: bigint,
+    pieces: PiecesAhead,
+  ): AsyncGenerator<Buffer> {
     const { holding } = place;
     if (holding.where === 'spool') {
       for await (const frame of readStretch(holding.file, from, to)) yield frame.bytes;
     } else if (holding.where === 'piece') {
-      const bytes = await readPiece(this.#home, holding.piece);
-      yield bytes.subarray(Number(from - place.from), Number(to - place.from));
+      const bytes = await pieces.read(holding.piece);
+      try {
+        yield bytes.subarray(Number(from - place.from), Number(to - place.from));
+      } finally {
+        freeLarge(bytes);
+      }
     } else yield* readBatch(this.#home, await this.#openBatch(holding.batch), from, to);
   }
 
@@ -216,6 +231,20 @@ class HeldReader {
     if (this.#open?.name !== batch.name)
       this.#open = { name: batch.name, batch: openBatch(this.#home, batch) };
     return this.#open.batch;
+  }
+}
+
+/** Those that lie between the two places, the first ones first. `upcoming` is in order, and looked at from `next` on. */
+function* piecesFrom(
+  upcoming: readonly Held[],
+  next: number,
+  from: bigint,
+  to: bigint,
+): Generator<JournalPiece> {
+  for (let index = next; index < upcoming.length; index += 1) {
+    const { holding, ...span } = upcoming[index] as Held;
+    if (span.from >= to) return;
+    if (holding.where === 'piece' && span.from >= from) yield holding.piece;
   }
 }
 

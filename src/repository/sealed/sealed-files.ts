@@ -4,9 +4,12 @@
  * the name (uint16-LE), the name and the content as zstd, or as it is where that is no shorter.
  */
 import { HoldfastError, isHoldfastError, messageOf } from '#base';
+import { ownBuffer } from '../blobs/read-blobs.ts';
 import { copyName, isAbsence, isCopiedRecord, isDamage } from '../copies/second-copies.ts';
 import { compress, compressAside, decompress } from '../crypto/compression.ts';
 import type { Sealer } from '../crypto/sealer.ts';
+import type { Decompressor } from '../crypto/zstd-context.ts';
+import { zstdContentBytes } from '../crypto/zstd-frame.ts';
 import { errors } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -18,17 +21,31 @@ const MAX_CONTENT_BYTES = 512 * 1024 * 1024;
 /** Content at least this long is compressed at zstd's fastest level: journal pieces must be on their way in no time. */
 const FAST_ABOVE_BYTES = 64 * 1024;
 
+/** Sealed bytes: handing less to another thread takes as long as opening it. */
+const ASIDE_ABOVE_BYTES = 16 * 1024;
+
+/** Takes the stored bytes over. */
+export type OpenAside = (name: string, stored: ArrayBuffer) => Promise<Buffer | undefined>;
+
 export class SealedFiles {
   readonly #storage: Storage;
   readonly #sealer: Sealer;
   /** Settles what must be in the repository before its first file of ours. */
   readonly #prepare: () => Promise<void>;
+  /** In another thread. Undefined where it can't be opened: whoever asked may open it to learn why. */
+  readonly #openAside: OpenAside;
   readonly #standIns = new Set<string>();
 
-  constructor(storage: Storage, sealer: Sealer, prepare: () => Promise<void>) {
+  constructor(
+    storage: Storage,
+    sealer: Sealer,
+    prepare: () => Promise<void>,
+    openAside: OpenAside = async () => undefined,
+  ) {
     this.#storage = storage;
     this.#sealer = sealer;
     this.#prepare = prepare;
+    this.#openAside = openAside;
   }
 
   /** Before a file is put under `holdfast/` by other means than `write`. Throws `repository/newer-format`. */
@@ -64,6 +81,16 @@ export class SealedFiles {
         throw ofCopy;
       }
     }
+  }
+
+  /** As `read`, of what has no second copy; a large one is opened in another thread. The bytes are the caller's own. */
+  async readAside(name: string): Promise<Buffer> {
+    const stored = await this.#storage.read(FOLDER + name);
+    if (stored.length < ASIDE_ABOVE_BYTES) return openSealed(this.#sealer, name, stored);
+    return (
+      (await this.#openAside(name, ownBuffer(stored))) ??
+      (await readSealed(this.#storage, this.#sealer, name))
+    );
   }
 
   /** Names (`holdfast/…`) of what was read from second copies since the last call: to be written anew. */
@@ -123,15 +150,27 @@ export async function readSealed(storage: Storage, sealer: Sealer, name: string)
   return openSealed(sealer, name, await storage.read(FOLDER + name));
 }
 
-/** Throws `repository/file-damaged` and `repository/sealed-misplaced`. */
-export function openSealed(sealer: Sealer, name: string, stored: Buffer): Buffer {
+/**
+ * With a decompressor the bytes hold until it is used again. Throws `repository/file-damaged` and
+ * `repository/sealed-misplaced`.
+ */
+export function openSealed(
+  sealer: Sealer,
+  name: string,
+  stored: Buffer,
+  decompressor?: Decompressor,
+): Buffer {
   try {
     const plain = sealer.open(stored);
     const nameEnd = 3 + plain.readUInt16LE(0);
     const inside = plain.toString('utf8', 3, nameEnd);
     if (inside !== name) throw errors.sealedMisplaced([FOLDER + name, FOLDER + inside]);
     const content = plain.subarray(nameEnd);
-    return plain[2] === ZSTD ? decompress(content, MAX_CONTENT_BYTES) : content;
+    if (plain[2] !== ZSTD) return content;
+    const statedBytes = zstdContentBytes(content);
+    return decompressor === undefined || statedBytes === undefined
+      ? decompress(content, MAX_CONTENT_BYTES)
+      : decompressor.decompress(content, Math.min(statedBytes, MAX_CONTENT_BYTES));
   } catch (error) {
     const known = error instanceof HoldfastError && error.code !== 'repository/not-authentic';
     if (known) throw error;

@@ -5,6 +5,7 @@ import type { JournalAccess } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
 import { WalDecoder } from '../wal/decode.ts';
+import { OneReading } from './one-reading.ts';
 import type { OsUser } from './os-user.ts';
 import { keepTablespaceInside } from './tablespace-record.ts';
 import type { PlannedSegment, SegmentPiece, WalPlan } from './wal-plan.ts';
@@ -21,7 +22,7 @@ export const IN_VAIN = 'in-vain';
 
 export type WalFeedRequest = {
   plan: WalPlan;
-  journal: JournalAccess | undefined;
+  journal: Pick<JournalAccess, 'read'> | undefined;
   segmentSizeBytes: number;
   /** WAL files of the base, moved out of the server's way. */
   baseFolder: string;
@@ -68,13 +69,16 @@ export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCom
  */
 export async function feedWal(request: WalFeedRequest): Promise<bigint> {
   const marker = (name: string) => give(path.join(request.folder, name), '', request.user);
+  const journal = request.journal && new OneReading(request.journal, request.plan);
   try {
-    const end = await new WalFeed(request).run();
+    const end = await new WalFeed({ ...request, journal }).run();
     await marker('complete');
     return end;
   } catch (error) {
     await marker('failed');
     throw error;
+  } finally {
+    await journal?.close();
   }
 }
 
