@@ -9,6 +9,7 @@ import { faultsS3 } from './faults-s3.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
 import { mountKill } from './mount-kill.ts';
+import { recoveryKill } from './recovery-kill.ts';
 import { scale } from './scale.ts';
 import { sequences } from './sequences.ts';
 
@@ -21,6 +22,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   fuzz,
   kill,
   'mount-kill': mountKill,
+  'recovery-kill': recoveryKill,
   scale,
   sequences,
 };

@@ -2,12 +2,13 @@
  * Recovery beside production on the very same host: nothing of the copy reaches back, and putting it in production's
  * place survives a kill at any step.
  */
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CRASH_POINTS } from '#recovery';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { addressOf } from './site/address.ts';
@@ -19,6 +20,7 @@ import {
   processesIn,
   runHoldfast,
 } from './site/command.ts';
+import { crashAt } from './site/crash-at.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 const execute = promisify(execFile);
@@ -203,18 +205,6 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
   });
 });
 
-/** Ends by SIGKILL at the place, or fails. */
-async function crash(root: string, id: string, change: string, point: string): Promise<void> {
-  const script = path.join(import.meta.dirname, 'site/switch-and-crash.ts');
-  const child = spawn(
-    process.execPath,
-    [script, inSite('holdfast.yaml'), root, id, change, point],
-    { cwd: site.folder, env: { ...process.env, ...place.env }, stdio: 'ignore' },
-  );
-  const signal = await new Promise((resolve) => child.once('exit', (_, by) => resolve(by)));
-  expect(signal, point).toBe('SIGKILL');
-}
-
 /** Two places for copies: on the file system of production, and on another one. */
 describe.each(['same', 'other'])(
   'a switch on the %s file system',
@@ -240,6 +230,14 @@ describe.each(['same', 'other'])(
       const { recoveries: all } = JSON.parse(output) as { recoveries: Recovered[] };
       return all.find(({ id }) => id === copy.id)?.status;
     };
+    /** Over two file systems, what moves is copied: the steps of that, instead of those around it. */
+    const cutAtEach = async (change: 'promote' | 'undo', meanwhile: string) => {
+      const points = where === 'same' ? CRASH_POINTS[change] : CRASH_POINTS.move;
+      for (const point of points) {
+        expect(await crashAt(place, root, copy.id, change, point), point).toBe(true);
+        expect(await status()).toBe(meanwhile);
+      }
+    };
     const production = async () => {
       await site.server.start();
       const rows = await site.server.sql('select max(n) as n from numbers');
@@ -248,10 +246,7 @@ describe.each(['same', 'other'])(
     };
 
     test('is gone on with after a kill at any step', async () => {
-      for (const point of ['noted', 'production-aside', 'copy-in-place', 'started']) {
-        await crash(root, copy.id, 'promote', `switch/${point}`);
-        expect(await status()).toBe('promoting');
-      }
+      await cutAtEach('promote', 'promoting');
       const removed: Ended = await holdfast(['recovery', 'remove', copy.id, '--yes'], root);
       expect(removed.code).toBe(2);
       expect(await holdfast(['recovery', 'promote', copy.id, '--yes'], root)).toMatchObject({
@@ -263,10 +258,7 @@ describe.each(['same', 'other'])(
     });
 
     test('so is taking it back', async () => {
-      for (const point of ['copy-back', 'production-back', 'started']) {
-        await crash(root, copy.id, 'undo', `undo/${point}`);
-        expect(await status()).toBe('undoing');
-      }
+      await cutAtEach('undo', 'undoing');
       expect(await holdfast(['recovery', 'undo', copy.id, '--yes'], root)).toMatchObject({
         code: 0,
       });

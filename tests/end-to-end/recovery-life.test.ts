@@ -2,12 +2,12 @@
  * The life of a mounted recovery: it comes back after whatever ended its mounts, is brought here while it is used, and
  * leaves its mounts to stand on its own, wherever that is cut.
  */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { CRASH_POINTS } from '#recovery';
 import { addressOf } from './site/address.ts';
 import {
   type Ended,
@@ -18,6 +18,7 @@ import {
   runHoldfast,
   startHoldfast,
 } from './site/command.ts';
+import { crashAt } from './site/crash-at.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 type Store = { store: string; urlFile?: string; directory: string; isMounted?: true };
@@ -82,7 +83,7 @@ async function expectWhole(): Promise<void> {
   expect(await fs.readFile(path.join(directoryOf('uploads'), 'new'), 'utf8')).toBe('written here');
 }
 
-describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000 }, () => {
+describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     site = await openProtectedSite(18);
     await site.server.sql(`insert into numbers select generate_series(1, ${ROWS})`);
@@ -182,8 +183,8 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000
     paced.child.kill('SIGKILL');
     await paced.ended;
     await hydrateOnly();
-    for (const point of ['noted', 'stopped', 'unmounted', 'plain', 'started']) {
-      await leaveAndCrash(`leave/${point}`);
+    for (const point of CRASH_POINTS.leave) {
+      expect(await crashAt(place, root, copy.id, 'leave', point), point).toBe(true);
     }
     copy = await ask('recovery', 'resume', copy.id);
     expect(await mountsIn(root)).toEqual([]);
@@ -195,7 +196,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 90_000
     const other = await eventually(
       'it to have a state',
       async () => {
-        const ids = (await fs.readdir(root)).filter((id) => id !== copy.id);
+        const ids = (await fs.readdir(root)).filter((id) => id !== copy.id && !id.startsWith('.'));
         const [id] = ids;
         const text = await fs
           .readFile(path.join(root, id ?? '', 'recovery.json'), 'utf8')
@@ -219,15 +220,4 @@ async function hydrateOnly(): Promise<void> {
   await eventually('all of it to be here', async () =>
     (await ask('recovery', 'open', copy.id)).hydration?.state === 'done' ? true : undefined,
   );
-}
-
-async function leaveAndCrash(point: string): Promise<void> {
-  const program = path.join(import.meta.dirname, 'site/leave-and-crash.ts');
-  const words = [program, path.join(site.folder, 'holdfast.yaml'), root, copy.id, point];
-  const signal = await new Promise((resolve) => {
-    execFile(process.execPath, words, { env: { ...process.env, ...place.env } }, (error) =>
-      resolve(error?.signal ?? error),
-    );
-  });
-  expect(signal).toBe('SIGKILL');
 }

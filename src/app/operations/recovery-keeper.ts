@@ -1,6 +1,6 @@
 /**
- * Tends the recoveries that live on this host, as long as a control plane runs: mounts that lost their process are mounted
- * again and what ran on them is started again; the rest of their data is brought here in the background, and then they
+ * Tends the recoveries on this host, as long as a control plane runs: what an end of the former one cut goes on or is given
+ * up; mounts that lost their process are mounted again, and servers that ended are started again; the rest of their data is brought here in the background, and then they
  * leave their mounts, after an announcement. Without a control plane whoever calls `recovery resume` or `hydrate` does it.
  */
 import fs from 'node:fs/promises';
@@ -14,11 +14,16 @@ import {
   listRecoveries,
   type RecoveryState,
   startHydration,
-  unservedStores,
+  sweepPassingFolders,
 } from '#recovery';
 import type { Environments } from '../protection/environments.ts';
 import { explained } from '../protection/keep-trying.ts';
-import { leaveMountsOf, resumeEnvironment } from '../recovery/index.ts';
+import {
+  goOnWithCutRecovery,
+  leaveMountsOf,
+  resumeEnvironment,
+  storesDownOf,
+} from '../recovery/index.ts';
 import type { StateFolder } from '../state/folder.ts';
 import { changeOptions } from './recoveries.ts';
 
@@ -58,14 +63,15 @@ export class RecoveryKeeper {
   async #keepLooking(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      for (const recovery of await this.#living()) await this.#tendSafely(recovery);
+      for (const recovery of await this.#all()) await this.#tendSafely(recovery);
       await pauseMs(LOOK_EVERY_MS, signal);
     }
   }
 
-  async #living(): Promise<RecoveryState[]> {
-    const all = await listRecoveries(this.#options.state.recoveries);
-    return all.filter(({ status }) => LIVES.includes(status));
+  async #all(): Promise<RecoveryState[]> {
+    const { recoveries } = this.#options.state;
+    await sweepPassingFolders(recoveries);
+    return await listRecoveries(recoveries);
   }
 
   async #tendSafely(recovery: RecoveryState): Promise<void> {
@@ -89,14 +95,22 @@ export class RecoveryKeeper {
   async #tend(recovery: RecoveryState): Promise<void> {
     const { environment, stage, id } = recovery;
     const { environments, log } = this.#options;
-    await detachDeadMounts(recovery.folder);
+    const lives = LIVES.includes(recovery.status);
+    if (lives) await detachDeadMounts(recovery.folder);
     // Its repository isn't open yet, or no longer declared: nothing can be fetched.
     if (!environments.all().some((one) => isOf(one, { environment, stage }) && one.protection))
       return;
     const change = { ...changeOptions(this.#options, recovery), signal: this.#stop.signal };
-    const isCut = recovery.hydration?.state === 'leaving';
-    if (isCut || (await unservedStores(recovery)).length > 0) {
-      log.warn({ recovery: id }, 'mounting a recovery again');
+    if (!lives) {
+      // A switch goes to its end whatever ends meanwhile.
+      const { status } = recovery;
+      const wasCut = await goOnWithCutRecovery(changeOptions(this.#options, recovery));
+      if (wasCut) log.warn({ recovery: id, status }, 'a recovery that was cut was gone on with');
+      return;
+    }
+    const isLeaving = recovery.hydration?.state === 'leaving';
+    if (isLeaving || (await storesDownOf(change)).length > 0) {
+      log.warn({ recovery: id }, 'bringing a recovery up again');
       await resumeEnvironment(change);
       return;
     }

@@ -7,7 +7,9 @@ import { formatDuration, type Logger, type ProgressListener, systemClock } from 
 import type { Environment } from '#environment';
 import {
   type Choice,
+  type CrashPoint,
   chooseRecovery,
+  goOnWithCut,
   leaveHydrated,
   type MountClient,
   outcomeOf,
@@ -21,6 +23,7 @@ import {
   removeRecovery,
   resumeRecovery,
   type SwitchOptions,
+  storesDown,
   undoRecovery,
   type When,
   whyNoMount,
@@ -103,6 +106,7 @@ export type RecoverEnvironmentOptions = {
   progress: ProgressListener;
   signal: AbortSignal;
   onBegun?: (state: RecoveryState) => void;
+  crashPoint?: CrashPoint;
 };
 
 const captureOutcomes = (choice: Choice): Record<string, CaptureOutcome> =>
@@ -128,6 +132,7 @@ export async function recoverEnvironment(
     ...mounting,
     ...(options.owner === undefined ? {} : { owner: options.owner }),
     ...(options.onBegun === undefined ? {} : { onBegun: options.onBegun }),
+    ...(options.crashPoint === undefined ? {} : { crashPoint: options.crashPoint }),
     ...{ log, progress, signal },
   });
   if (inPlace && result.state.status === 'ready') {
@@ -156,7 +161,7 @@ export type ChangeOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
-  crashPoint?: SwitchOptions['crashPoint'];
+  crashPoint?: CrashPoint;
 };
 
 function switchOptions(options: ChangeOptions): SwitchOptions {
@@ -187,6 +192,11 @@ export async function changeRecovery(
   return options.state;
 }
 
+/** What an end of the process that was at it cut. Resolves to whether there was something to do. */
+export async function goOnWithCutRecovery(options: ChangeOptions): Promise<boolean> {
+  return await goOnWithCut(switchOptions(options));
+}
+
 /** Brings a recovery up again as its state says, with whatever it needs of its repository. */
 export async function resumeEnvironment(
   options: ChangeOptions & { repository(): Promise<Repository> },
@@ -196,6 +206,11 @@ export async function resumeEnvironment(
     mountsOf(environment, await options.repository(), path.dirname(state.folder));
   await resumeRecovery({ ...switchOptions(options), mounts });
   return state;
+}
+
+/** Stores of one that lives which nobody serves, without touching any. */
+export async function storesDownOf(options: ChangeOptions): Promise<string[]> {
+  return await storesDown(switchOptions(options));
 }
 
 /** Of a recovery that is whole: its databases are restarted on plain folders. Resolves to the stores that stay mounted. */

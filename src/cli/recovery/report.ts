@@ -44,6 +44,8 @@ export type ShownRecovery = {
   hydration?: Schemas['Recovery']['hydration'] | undefined;
   /** Stores whose mount lost the process that served it. */
   unserved?: string[] | undefined;
+  /** It was being made, switched or removed, and who was at it has ended. */
+  isCut?: true | undefined;
 };
 
 export function shownState(
@@ -51,7 +53,7 @@ export function shownState(
   life: RecoveryLife = { unserved: [] },
 ): ShownRecovery {
   const { stores, services, error, hydration: _asked, ...rest } = state;
-  const { hydration, unserved } = life;
+  const { hydration, unserved, isCut } = life;
   return {
     ...rest,
     stores: Object.values(stores).map(
@@ -66,6 +68,7 @@ export function shownState(
     services: services.map(({ name, url }) => ({ name, url })),
     ...(hydration && { hydration }),
     ...(unserved.length > 0 && { unserved }),
+    ...(isCut && { isCut }),
     ...(error === undefined ? {} : { error }),
   };
 }

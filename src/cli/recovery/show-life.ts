@@ -4,8 +4,18 @@ import type { ShownRecovery } from './report.ts';
 
 type Hydration = NonNullable<ShownRecovery['hydration']>;
 
+/** What goes on with one that was cut. */
+const CUT_ADVICE: Partial<Record<ShownRecovery['status'], (id: string) => string>> = {
+  recovering: (id) => `holdfast recovery remove ${id}, and recover again`,
+  promoting: (id) =>
+    `holdfast recovery promote ${id} goes on, holdfast recovery undo ${id} takes it back`,
+  undoing: (id) => `holdfast recovery undo ${id} goes on`,
+  removing: (id) => `holdfast recovery remove ${id} goes on`,
+};
+
 /** For one cell of a table. */
-export function lifeText({ status, unserved, hydration }: ShownRecovery): string {
+export function lifeText({ status, unserved, hydration, isCut }: ShownRecovery): string {
+  if (isCut) return `${status}, cut off`;
   if (unserved) return `${status}, mount lost`;
   return hydration ? `${status}, ${shareText(hydration)}` : status;
 }
@@ -19,7 +29,8 @@ export function shareText({ presentBytes, totalBytes, state }: Hydration): strin
 
 /** What a person may want to know or do next. */
 export function lifeLines(recovery: ShownRecovery): string[] {
-  const { id, unserved, hydration } = recovery;
+  const { id, status, unserved, hydration, isCut } = recovery;
+  if (isCut) return ['', `! Nobody is at it any more: ${CUT_ADVICE[status]?.(id) ?? 'try again'}`];
   if (unserved) {
     const which = unserved.join(', ');
     return ['', `! The mount of ${which} lost its process: holdfast recovery resume ${id}`];

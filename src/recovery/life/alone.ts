@@ -3,9 +3,9 @@ import path from 'node:path';
 import { type FileLock, lockFile, sleepMs, systemClock, systemCode } from '#base';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
+import { LOCK_FILE } from './folder.ts';
 import { readState } from './state.ts';
 
-const LOCK_FILE = 'lock';
 /** Changes are mostly short: mounting again, noting what is wanted. */
 const PATIENCE_MS = 20_000;
 const LOOK_EVERY_MS = 50;
@@ -15,22 +15,12 @@ const LOOK_EVERY_MS = 50;
  * `recovery/no-such-recovery` where it was removed meanwhile.
  */
 export async function alone<T>(state: RecoveryState, work: () => Promise<T>): Promise<T> {
-  return await whileLocked(state, async () => {
+  const lock = await lockSoon(state);
+  try {
     const current = await readState(state.folder);
     if (!current) throw errors.noSuchRecovery([state.id]);
     for (const key of Object.keys(state)) delete (state as Record<string, unknown>)[key];
     Object.assign(state, current);
-    return await work();
-  });
-}
-
-/** For whoever has just made its folder, in which no state lies yet. */
-export async function whileLocked<T>(
-  { folder, id }: Pick<RecoveryState, 'folder' | 'id'>,
-  work: () => Promise<T>,
-): Promise<T> {
-  const lock = await lockSoon(folder, id);
-  try {
     return await work();
   } finally {
     await lock.release();
@@ -38,7 +28,7 @@ export async function whileLocked<T>(
 }
 
 /** Waits for a change to end, but not for a recovery that is still being made: that may take long. */
-async function lockSoon(folder: string, id: string): Promise<FileLock> {
+async function lockSoon({ folder, id }: RecoveryState): Promise<FileLock> {
   const deadlineMs = systemClock.monotonicMs() + PATIENCE_MS;
   for (;;) {
     const lock = await lockFile(path.join(folder, LOCK_FILE)).catch((error: unknown) => {

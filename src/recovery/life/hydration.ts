@@ -8,6 +8,7 @@ import { type MountShown, mountControl } from '../mount/index.ts';
 import type { MountedStore, RecoveryState } from '../request.ts';
 import { alone } from './alone.ts';
 import { noCrash } from './crash-point.ts';
+import { isCut } from './go-on.ts';
 import { leaveMounts, shownMounts, unservedStores } from './mounted-store.ts';
 import { startStoreAgain } from './start-again.ts';
 import { LIVES, saveState } from './state.ts';
@@ -173,10 +174,14 @@ export type RecoveryLife = {
   hydration?: HydrationProgressShown & { leaveAtMs?: number };
   /** Stores whose mount nobody serves: `resumeRecovery` brings them back. */
   unserved: string[];
+  /** It was being made, switched or removed, and who was at it has ended. */
+  isCut?: true;
 };
 
 export async function lifeOf(state: RecoveryState): Promise<RecoveryLife> {
-  if (!LIVES.includes(state.status)) return { unserved: [] };
+  if (!LIVES.includes(state.status)) {
+    return { unserved: [], ...((await isCut(state)) && { isCut: true }) };
+  }
   const hydration = await hydrationOf(state);
   const { leaveAtMs } = state.hydration ?? {};
   return {

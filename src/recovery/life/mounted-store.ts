@@ -17,7 +17,7 @@ import {
 } from '../mount/index.ts';
 import type { MountedStore, RecoveryState } from '../request.ts';
 import type { RestoreProblem } from '../restore/index.ts';
-import { noCrash, type SwitchCrashPoint } from './crash-point.ts';
+import { type CrashPoint, noCrash } from './crash-point.ts';
 import { exists } from './move.ts';
 import { saveState } from './state.ts';
 
@@ -105,11 +105,16 @@ export async function mountedBytesRead(mounts: MountClient, state: RecoveryState
   return shown.reduce((sum, { readBytes }) => sum + readBytes, 0);
 }
 
+type HydrateOptions = {
+  progress: ProgressListener;
+  signal: AbortSignal;
+  crashPoint?: CrashPoint;
+};
+
 /** Brings here whatever isn't yet, while everything goes on. May be called again. */
 export async function hydrateStores(
   state: RecoveryState,
-  progress: ProgressListener,
-  signal: AbortSignal,
+  { progress, signal, crashPoint = noCrash }: HydrateOptions,
 ): Promise<void> {
   for (const [store, { directory, mounted }] of Object.entries(state.stores)) {
     if (!mounted || mounted.isWhole) continue;
@@ -119,13 +124,14 @@ export async function hydrateStores(
       (done) => progress({ step, ...done }),
       signal,
     );
+    crashPoint('hydrate/whole');
     mounted.isWhole = true;
     await saveState(state);
   }
 }
 
 export type LeaveOptions = {
-  crashPoint: SwitchCrashPoint;
+  crashPoint: CrashPoint;
   /** False: a store that a program has open is left mounted. */
   forced: (store: string) => boolean;
 };

@@ -19,10 +19,11 @@ import type { MountClient } from '../mount/index.ts';
 import type { RecoveryPhase, RecoveryState } from '../request.ts';
 import { type RestoreProblem, restoreTree } from '../restore/index.ts';
 import type { Site } from '../site.ts';
-import { whileLocked } from './alone.ts';
+import { type CrashPoint, noCrash } from './crash-point.ts';
+import { makeRecoveryFolder } from './folder.ts';
 import { mountedBytesRead, mountStore, settleStores, unmountStores } from './mounted-store.ts';
 import { bindingsOf, startServices } from './services.ts';
-import { newRecoveryId, saveState } from './state.ts';
+import { saveState } from './state.ts';
 
 export type RecoverOptions = {
   repository: Repository;
@@ -44,6 +45,7 @@ export type RecoverOptions = {
   signal: AbortSignal;
   /** Called once its folder and state are there: from then on it has an id and can be listed. */
   onBegun?: (state: RecoveryState) => void;
+  crashPoint?: CrashPoint;
 };
 
 /** What was too little of a store to be called whole. */
@@ -54,11 +56,16 @@ export type RecoverResult = {
 
 /** Throws what stopped it; the folder then holds a state that says so, and `removeRecovery` takes it away. */
 export async function recoverBeside(options: RecoverOptions): Promise<RecoverResult> {
-  const place = await makeFolder(options);
-  return await whileLocked(place, async () => {
-    const state = await begin(place, options);
+  await fs.mkdir(options.root, { recursive: true, mode: 0o711 });
+  await refuseWithoutSpace(options);
+  const begin = (place: Place) => beginningOf(place, options);
+  const { state, lock } = await makeRecoveryFolder(options.root, begin, options.crashPoint);
+  try {
+    options.onBegun?.(state);
     return await bringUpOrLeave(state, options);
-  });
+  } finally {
+    await lock.release();
+  }
 }
 
 async function bringUpOrLeave(
@@ -94,48 +101,28 @@ async function leaveStores(state: RecoveryState, options: RecoverOptions): Promi
 
 type Place = Pick<RecoveryState, 'id' | 'folder'>;
 
-async function makeFolder(options: RecoverOptions): Promise<Place> {
-  const id = newRecoveryId();
-  const folder = path.join(options.root, id);
-  await fs.mkdir(options.root, { recursive: true, mode: 0o711 });
-  await refuseWithoutSpace(options);
-  // Databases run as a user of their own, who must reach their folder but see nothing else.
-  await fs.mkdir(folder, { mode: 0o711 });
-  return { id, folder };
-}
-
-async function begin({ id, folder }: Place, options: RecoverOptions): Promise<RecoveryState> {
-  const state: RecoveryState = {
-    id,
-    environment: options.environment,
-    stage: options.stage,
+/** Noted before anything of them starts, so that whoever takes it away knows where to look. */
+function beginningOf({ id, folder }: Place, options: RecoverOptions): RecoveryState {
+  const { environment, stage, inPlace, choice, notMounted, site } = options;
+  const stores = choice.stores.map(({ store, selection }) => {
+    const home = site.production.stores[store.name]?.directory;
+    const { directory } = foldersOf({ folder }, store.name);
+    const entry = { selection, directory, url: '', ...(home === undefined ? {} : { home }) };
+    return [store.name, entry] as const;
+  });
+  return {
+    ...{ id, environment, stage, inPlace, folder },
     status: 'recovering',
-    inPlace: options.inPlace,
     createdAtMs: systemClock.nowMs(),
-    instantMs: options.choice.instantMs,
-    title: options.choice.title,
-    folder,
-    stores: {},
+    instantMs: choice.instantMs,
+    title: choice.title,
+    stores: Object.fromEntries(stores),
     services: [],
     checks: [],
     phases: [],
     bytesRead: 0,
-    ...(options.notMounted === undefined ? {} : { notMounted: options.notMounted }),
+    ...(notMounted === undefined ? {} : { notMounted }),
   };
-  // Noted before anything of them starts, so that whoever takes it away knows where to look.
-  for (const { store, selection } of options.choice.stores) {
-    const home = options.site.production.stores[store.name]?.directory;
-    const { directory } = foldersOf(state, store.name);
-    state.stores[store.name] = {
-      selection,
-      directory,
-      url: '',
-      ...(home === undefined ? {} : { home }),
-    };
-  }
-  await saveState(state);
-  options.onBegun?.(state);
-  return state;
 }
 
 async function refuseWithoutSpace({ root, choice, mounts }: RecoverOptions): Promise<void> {
@@ -150,16 +137,22 @@ async function bringUp(
   state: RecoveryState,
   options: RecoverOptions,
 ): Promise<RecoverResult['problems']> {
+  const { crashPoint = noCrash } = options;
   await options.repository.loadIndex();
   const problems: RecoverResult['problems'] = [];
   await phase(state, 'data', async () => {
     const restored = options.choice.stores.map((chosen) => restoreStore(state, chosen, options));
     problems.push(...(await settleAll(restored)).flat());
+    crashPoint('create/data');
   });
   await phase(state, 'journal', async () => {
     await settleAll(options.choice.stores.map((chosen) => startStore(state, chosen, options)));
+    crashPoint('create/journal');
   });
-  await phase(state, 'services', () => startServices(state, options));
+  await phase(state, 'services', async () => {
+    await startServices(state, options);
+    crashPoint('create/services');
+  });
   await phase(state, 'checks', async () => {
     state.checks = await options.site.runChecks(bindingsOf(state));
   });
@@ -168,6 +161,7 @@ async function bringUp(
     ? 'ready'
     : 'checks-failed';
   await saveState(state);
+  crashPoint('create/checked');
   await settle(state, options);
   return problems;
 }
@@ -199,9 +193,9 @@ async function phase(
   await saveState(state);
 }
 
-const foldersOf = (state: RecoveryState, store: string) => ({
-  directory: path.join(state.folder, store, 'data'),
-  scratch: path.join(state.folder, store, 'scratch'),
+const foldersOf = ({ folder }: Pick<RecoveryState, 'folder'>, store: string) => ({
+  directory: path.join(folder, store, 'data'),
+  scratch: path.join(folder, store, 'scratch'),
 });
 
 async function restoreStore(

@@ -4,23 +4,16 @@
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { shortId, systemCode, writeFileDurably } from '#base';
+import { systemCode, writeFileDurably } from '#base';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
-
-const STATE_FILE = 'recovery.json';
-const ID = /^r[0-9a-z]{1,20}$/;
+import { isRecoveryId, recoveryFolders, STATE_FILE, stateText } from './folder.ts';
 
 /** Those of a copy that is up, beside production. */
 export const LIVES: readonly RecoveryState['status'][] = ['ready', 'checks-failed'];
 
-export const newRecoveryId = () => shortId('r', 5);
-
 export async function saveState(state: RecoveryState): Promise<void> {
-  await writeFileDurably(
-    path.join(state.folder, STATE_FILE),
-    `${JSON.stringify(state, null, 2)}\n`,
-  );
+  await writeFileDurably(path.join(state.folder, STATE_FILE), stateText(state));
 }
 
 /** Undefined where the folder holds none. */
@@ -36,13 +29,7 @@ export async function readState(folder: string): Promise<RecoveryState | undefin
 
 /** All recoveries below a root, oldest first. */
 export async function listRecoveries(root: string): Promise<RecoveryState[]> {
-  const names = await fs.readdir(root).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  });
-  const states = await Promise.all(
-    names.filter((name) => ID.test(name)).map((name) => readState(path.join(root, name))),
-  );
+  const states = await Promise.all((await recoveryFolders(root)).map(readState));
   return states
     .filter((state): state is RecoveryState => state !== undefined)
     .sort((a, b) => a.createdAtMs - b.createdAtMs);
@@ -50,7 +37,7 @@ export async function listRecoveries(root: string): Promise<RecoveryState[]> {
 
 /** Throws `recovery/no-such-recovery`. */
 export async function loadRecovery(root: string, id: string): Promise<RecoveryState> {
-  const state = ID.test(id) ? await readState(path.join(root, id)) : undefined;
+  const state = isRecoveryId(id) ? await readState(path.join(root, id)) : undefined;
   if (!state) throw errors.noSuchRecovery([id]);
   return state;
 }

@@ -4,15 +4,23 @@
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { type Logger, type ProgressListener, sleepMs, syncFileSystem, systemClock } from '#base';
+import {
+  type Logger,
+  messageOf,
+  type ProgressListener,
+  sleepMs,
+  syncFileSystem,
+  systemClock,
+} from '#base';
 import type { Source, SourceContext } from '#sources';
 import { errors } from '../errors.ts';
 import type { RecoveryState } from '../request.ts';
 import type { ProductionStore, Site } from '../site.ts';
 import { alone } from './alone.ts';
-import { noCrash, type SwitchCrashPoint } from './crash-point.ts';
+import { type CrashPoint, noCrash } from './crash-point.ts';
+import { removeRecoveryFolder } from './folder.ts';
 import { hydrateStores, leaveMounts, unmountStores } from './mounted-store.ts';
-import { awaitsMove, exists, move } from './move.ts';
+import { awaitsMove, clearMoves, exists, giveUpMove, move } from './move.ts';
 import { saveState } from './state.ts';
 
 export type SwitchOptions = {
@@ -23,7 +31,7 @@ export type SwitchOptions = {
   log: Logger;
   progress: ProgressListener;
   signal: AbortSignal;
-  crashPoint?: SwitchCrashPoint;
+  crashPoint?: CrashPoint;
 };
 
 type StoreName = string;
@@ -91,7 +99,9 @@ async function stopProduction(options: SwitchOptions): Promise<void> {
 async function startProduction(options: SwitchOptions): Promise<void> {
   for (const store of Object.keys(options.state.stores)) {
     options.progress({ step: `starting ${store}` });
-    await productionOf(options, store).control?.start();
+    const { directory, control } = productionOf(options, store);
+    // An undo may leave it empty, as it was.
+    if (await exists(directory)) await control?.start();
   }
   for (const { name, control } of options.site.production.services) {
     options.progress({ step: `starting ${name}` });
@@ -134,29 +144,36 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
     contextFor(options, store),
   );
   const { crashPoint = noCrash } = options;
-  entry.replaced = `${directory}.replaced-${state.id}`;
-  await saveState(state);
-  crashPoint('switch/noted');
-  if (!(await exists(entry.replaced)) && (await exists(directory)))
-    await move(directory, entry.replaced);
-  crashPoint('switch/production-aside');
-  if (!(await awaitsMove(entry.directory, directory))) return;
-  // A restore leaves its bytes to the kernel; what becomes production must be on the disk.
-  if (await exists(entry.directory)) await syncFileSystem(entry.directory);
-  await move(entry.directory, directory);
+  // Only the copy tells whether what lies there is production's still: where nothing lay, nothing is put aside.
+  if (await awaitsMove(entry.directory, directory)) {
+    entry.replaced = `${directory}.replaced-${state.id}`;
+    await saveState(state);
+    crashPoint('switch/noted');
+    if (!(await exists(entry.replaced)) && (await exists(directory)))
+      await move(directory, entry.replaced, crashPoint);
+    crashPoint('switch/production-aside');
+    // A restore leaves its bytes to the kernel; what becomes production must be on the disk.
+    if (await exists(entry.directory)) await syncFileSystem(entry.directory);
+    await move(entry.directory, directory, crashPoint);
+  }
   crashPoint('switch/copy-in-place');
+  await clearMoves(entry.directory, directory);
 }
 
+/** Where nothing lay in production's place, nothing lies there again. */
 async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<void> {
   const { state } = options;
   const entry = state.stores[store];
   const { directory } = productionOf(options, store);
-  if (!entry?.replaced || !(await exists(entry.replaced))) return;
+  // Noted before anything of it is moved.
+  if (!entry?.replaced) return;
   const { crashPoint = noCrash } = options;
-  if (!(await exists(entry.directory))) await move(directory, entry.directory);
+  await giveUpMove(entry.directory, directory);
+  if (!(await exists(entry.directory))) await move(directory, entry.directory, crashPoint);
   crashPoint('undo/copy-back');
-  await move(entry.replaced, directory);
+  if (await exists(entry.replaced)) await move(entry.replaced, directory, crashPoint);
   crashPoint('undo/production-back');
+  await clearMoves(entry.directory, directory);
 }
 
 /**
@@ -169,28 +186,29 @@ export function promoteRecovery(options: SwitchOptions): Promise<RecoveryState> 
 }
 
 async function promote(options: SwitchOptions): Promise<RecoveryState> {
-  const { state } = options;
+  const { state, crashPoint = noCrash } = options;
   if (!['ready', 'checks-failed', 'promoting'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'ready']);
   }
   await refuseUnswitchable(options, Object.keys(state.stores));
   const begun = systemClock.monotonicMs();
   // May take long, and touches nothing: given up here, the recovery is what it was.
-  await hydrateStores(state, options.progress, options.signal);
+  await hydrateStores(state, options);
   delete state.hydration;
-  state.status = 'promoting';
-  await saveState(state);
-  await stopCopy(options);
-  await leaveMounts(state);
-  await stopProduction(options);
-  for (const store of Object.keys(state.stores)) await exchange(options, store);
-  await startProduction(options);
-  options.crashPoint?.('switch/started');
-  state.status = 'promoted';
-  state.services = [];
-  state.phases.push({ phase: 'switch', tookMs: Math.round(systemClock.monotonicMs() - begun) });
-  await saveState(state);
-  return state;
+  return await switching(options, 'promoting', async () => {
+    crashPoint('switch/begun');
+    await stopCopy(options);
+    crashPoint('switch/copy-stopped');
+    await leaveMounts(state, { crashPoint, forced: () => true });
+    await stopProduction(options);
+    crashPoint('switch/production-stopped');
+    for (const store of Object.keys(state.stores)) await exchange(options, store);
+    await startProduction(options);
+    crashPoint('switch/started');
+    state.status = 'promoted';
+    state.services = [];
+    state.phases.push({ phase: 'switch', tookMs: Math.round(systemClock.monotonicMs() - begun) });
+  });
 }
 
 /** Takes a promotion back: production runs again on what was replaced; the recovery's data returns to its folder. */
@@ -199,18 +217,41 @@ export function undoRecovery(options: SwitchOptions): Promise<RecoveryState> {
 }
 
 async function undo(options: SwitchOptions): Promise<RecoveryState> {
-  const { state } = options;
+  const { state, crashPoint = noCrash } = options;
   if (!['promoted', 'promoting', 'undoing'].includes(state.status)) {
     throw errors.wrongStatus([state.id, state.status, 'promoted']);
   }
   await refuseUnswitchable(options, Object.keys(state.stores));
-  state.status = 'undoing';
+  return await switching(options, 'undoing', async () => {
+    crashPoint('undo/begun');
+    await stopProduction(options);
+    crashPoint('undo/production-stopped');
+    for (const store of Object.keys(state.stores)) await exchangeBack(options, store);
+    await startProduction(options);
+    crashPoint('undo/started');
+    state.status = 'undone';
+  });
+}
+
+/**
+ * What failed is noted and waits for a person, who sees why; what was only cut goes on by itself where a control plane
+ * runs.
+ */
+async function switching(
+  { state }: SwitchOptions,
+  status: 'promoting' | 'undoing',
+  work: () => Promise<void>,
+): Promise<RecoveryState> {
+  state.status = status;
+  delete state.error;
   await saveState(state);
-  await stopProduction(options);
-  for (const store of Object.keys(state.stores)) await exchangeBack(options, store);
-  await startProduction(options);
-  options.crashPoint?.('undo/started');
-  state.status = 'undone';
+  try {
+    await work();
+  } catch (error) {
+    state.error = messageOf(error);
+    await saveState(state);
+    throw error;
+  }
   await saveState(state);
   return state;
 }
@@ -221,19 +262,21 @@ export function removeRecovery(options: SwitchOptions): Promise<void> {
 }
 
 async function remove(options: SwitchOptions): Promise<void> {
-  const { state } = options;
+  const { state, crashPoint = noCrash } = options;
   if (state.status === 'promoting' || state.status === 'undoing') {
     throw errors.wrongStatus([state.id, state.status, 'not in the middle of a switch']);
   }
-  const wasPromoted = state.status === 'promoted';
-  if (!wasPromoted) {
-    state.status = 'removing';
-    await saveState(state);
-    await stopCopy(options);
-    await unmountStores(state);
-  }
+  // From here on nothing brings it back: what a promotion replaced may be gone in part.
+  state.status = 'removing';
+  await saveState(state);
+  crashPoint('remove/noted');
+  await stopCopy(options);
+  crashPoint('remove/stopped');
+  await unmountStores(state);
+  crashPoint('remove/unmounted');
   for (const { replaced } of Object.values(state.stores)) {
-    if (wasPromoted && replaced) await fs.rm(replaced, { recursive: true, force: true });
+    if (replaced !== undefined) await fs.rm(replaced, { recursive: true, force: true });
   }
-  await fs.rm(state.folder, { recursive: true, force: true });
+  crashPoint('remove/replaced-gone');
+  await removeRecoveryFolder(state, crashPoint);
 }
