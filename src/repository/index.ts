@@ -117,7 +117,7 @@ export type { S3Options } from './storage/s3/options.ts';
 export type * from './storage/storage.ts';
 export type * from './storage/versions.ts';
 export * from './survey/survey.ts';
-export { decodeTree } from './tree/decode-tree.ts';
+export { decodeNodeAt, decodePlacedNodes, decodeTree } from './tree/decode-tree.ts';
 export {
   encodeTree,
   encodeTreeInParts,

@@ -115,7 +115,7 @@ export class BrowseFileSystem implements FuseFileSystem {
     if (place < 2) return { name: Buffer.from('.'.repeat(place + 1)), node: parent };
     return folder.kind === 'ours'
       ? (folder.entries[place - 2] as NamedNode)
-      : childOf(parent, folder.tree, folder.listing.entries[place - 2] as TreeNode);
+      : childOf(parent, folder.tree, folder.listing.entry(place - 2) as TreeNode);
   }
 
   #open(node: BrowseNode): FuseAnswer {
@@ -156,8 +156,7 @@ function childNamed(
   name: Buffer,
 ): NamedNode | undefined {
   if (folder.kind === 'ours') return folder.byName.get(name.toString('latin1'));
-  const place = folder.listing.places.get(name.toString('latin1'));
-  const entry = place === undefined ? undefined : folder.listing.entries[place];
+  const entry = folder.listing.named(name);
   return entry && childOf(parent, folder.tree, entry);
 }
 

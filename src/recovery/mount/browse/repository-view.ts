@@ -51,7 +51,7 @@ export class BrowsedRepository {
     const tree = treeOf(node);
     if (tree === undefined) return undefined;
     const listing = await this.#listings.get(tree);
-    return { kind: 'tree', count: listing.entries.length, tree, listing };
+    return { kind: 'tree', count: listing.count, tree, listing };
   }
 
   /** Undefined where a blob of it is in no index. */
