@@ -123,11 +123,51 @@ async function damage(type: 'data' | 'tree', id: Uint8Array): Promise<void> {
   await repository.storage.write(name, [pack]);
 }
 
+/** By all threads of this process, from wherever. */
+function bytesReadHere(): number {
+  if (process.platform !== 'linux') return 0;
+  return Number(/^rchar: (\d+)/.exec(fs.readFileSync('/proc/self/io', 'utf8'))?.[1]);
+}
+
 const NOTHING_WRONG = { problems: [], problemCount: 0, notes: [] };
 
 // ---------------------------------------------------------------- contents
 
 describe('contents', () => {
+  it('of 5 GiB that are mostly zeros are brought up to date without reading their holes', async () => {
+    const tree = await save(async (make) => {
+      const data = await make.file(
+        Buffer.concat([Buffer.alloc(8 * MIB), Buffer.alloc(8 * MIB, 'x')]),
+      );
+      const zeros = data.content?.subarray(0, 32) ?? Buffer.alloc(0);
+      const content = Buffer.concat([data.content ?? zeros, ...Array<Buffer>(639).fill(zeros)]);
+      return await make.tree({ sparse: { ...data, content, sizeBytes: BigInt(641 * 8 * MIB) } });
+    });
+    fs.mkdirSync(target);
+    const file = fs.openSync(`${target}/sparse`, 'w+');
+    fs.writeSync(file, 'to be zeros again', 1000 * MIB);
+    fs.writeSync(file, 'x', 9 * MIB);
+    fs.ftruncateSync(file, 5000 * MIB);
+    const before = bytesReadHere();
+    const result = await restore(tree, { existing: 'update' });
+    if (process.platform === 'linux') expect(bytesReadHere() - before).toBeLessThan(128 * MIB);
+    expect(result).toMatchObject({ ...NOTHING_WRONG, files: 1 });
+    const { size, blocks } = fs.fstatSync(file);
+    expect(size).toBe(641 * 8 * MIB);
+    expect(blocks * 512).toBeLessThan(32 * MIB);
+    for (const [at, byte] of [
+      [9 * MIB, 'x'],
+      [16 * MIB - 1, 'x'],
+      [16 * MIB, '\0'],
+      [1000 * MIB, '\0'],
+    ] as const) {
+      const there = Buffer.alloc(1);
+      fs.readSync(file, there, 0, 1, at);
+      expect(there.toString()).toBe(byte);
+    }
+    fs.closeSync(file);
+  });
+
   it('of 5 GiB that are mostly zeros come back as holes, quickly', async () => {
     const tree = await save(async (make) => {
       const data = await make.file(

@@ -1,7 +1,13 @@
 /** The files of one plan while pieces of blobs are written into them. Synchronous: for worker threads and little work. */
 import fs from 'node:fs';
-import { type ApplyOptions, applyMetadataToOpen, type MetadataFailure, openBeneath } from '#base';
-import { partsToWrite } from './holes.ts';
+import {
+  type ApplyOptions,
+  applyMetadataToOpen,
+  FileHoles,
+  type MetadataFailure,
+  openBeneath,
+} from '#base';
+import { isAllZero, partsToWrite } from './holes.ts';
 import type { PlacedFile } from './placing-job.ts';
 
 const { O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
@@ -16,7 +22,12 @@ const MAX_OPEN = 64;
 /** What is compared, and written where it differs. */
 const BLOCK_BYTES = 64 * 1024;
 
-type OpenFile = { handle: number; endBytes: number };
+type OpenFile = {
+  handle: number;
+  endBytes: number;
+  /** Of a file that was there before, and from where on they can be asked for. */
+  holes?: { all: FileHoles; from: number; sizeBytes: number };
+};
 
 /** All methods throw system errors. */
 export class PlacedFiles {
@@ -35,7 +46,7 @@ export class PlacedFiles {
 
   write(file: number, bytes: Buffer, offset: number): void {
     const open = this.#opened(file);
-    if (this.#files[file]?.how === 'update') this.#update(open.handle, bytes, offset);
+    if (this.#files[file]?.how === 'update') this.#update(open, bytes, offset);
     else {
       for (const { start, end } of partsToWrite(bytes, offset)) {
         this.#writeAll(open.handle, bytes.subarray(start, end), offset + start);
@@ -44,9 +55,11 @@ export class PlacedFiles {
     }
   }
 
-  /** Zeros of a file that is new: it is only made. */
-  leaveHole(file: number): void {
-    this.#opened(file);
+  /** Zeros: a new file is only made, and one that was there before is only written where it isn't a hole already. */
+  leaveHole(file: number, zeros: Buffer, offset: number): void {
+    const open = this.#opened(file);
+    if (this.#files[file]?.how !== 'update' || isHole(open, offset, zeros.length)) return;
+    this.#update(open, zeros, offset);
   }
 
   /** Gives a file that holds everything its size and metadata, and closes it. */
@@ -88,9 +101,11 @@ export class PlacedFiles {
     return open;
   }
 
-  #update(handle: number, bytes: Buffer, offset: number): void {
+  #update(open: OpenFile, bytes: Buffer, offset: number): void {
+    const { handle } = open;
     for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
       const block = bytes.subarray(at, at + BLOCK_BYTES);
+      if (isAllZero(block) && isHole(open, offset + at, block.length)) continue;
       const there = this.#readAt(handle, block.length, offset + at);
       if (!there.equals(block)) this.#writeAll(handle, block, offset + at);
     }
@@ -113,6 +128,18 @@ export class PlacedFiles {
     }
     this.writtenBytes += bytes.length;
   }
+}
+
+/** True also behind the end of the file: it gets its size when it is finished, and nothing needs to lie there. */
+function isHole(open: OpenFile, offset: number, length: number): boolean {
+  // What is asked for twice was written in between by nobody else: places of one file lie apart.
+  if (!open.holes || offset < open.holes.from) {
+    const { size } = fs.fstatSync(open.handle);
+    open.holes = { all: new FileHoles(open.handle, size), from: offset, sizeBytes: size };
+  }
+  const { all, sizeBytes } = open.holes;
+  open.holes.from = offset;
+  return offset >= sizeBytes || all.endAt(offset) >= Math.min(offset + length, sizeBytes);
 }
 
 /**

@@ -39,7 +39,7 @@ export function runPlacingJob(
     }
   };
   const placeOne = (file: number, bytes: Buffer, offset: number, isHole: boolean) => {
-    if (isHole && files[file]?.how !== 'update') placed.leaveHole(file);
+    if (isHole) placed.leaveHole(file, bytes, offset);
     else placed.write(file, bytes, offset);
     left[file] = (left[file] as number) - 1;
     if (left[file] !== 0) return;
