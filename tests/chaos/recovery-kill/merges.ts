@@ -35,7 +35,7 @@ async function killUndo(trials: Trials, where: string, damaged: number): Promise
   const then = await settledCount(trials);
   if (then !== rows && then !== damaged) fail(`${where}: ${then} rows after a killed undo`);
   const { code, errors } = await command(trials, ...words);
-  const isDone = then === damaged && errors.includes('undone');
+  const isDone = then === damaged && errors.includes('taken back already');
   if (code !== 0 && !isDone) fail(`${where}, undo after a kill: ${code} ${errors}`);
   await expectCount(trials, damaged, `${where}, undone`);
 }

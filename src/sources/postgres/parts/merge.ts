@@ -7,7 +7,7 @@ import type { TablesResult } from '../../parts.ts';
 import { quoteIdentifier } from '../errors.ts';
 import { valueIn } from './digest.ts';
 import { castFailure, writeFailure } from './failures.ts';
-import { type Pair, sameKey, targetDigest, updatable } from './pairing.ts';
+import { keyJoin, type Pair, sameKey, targetDigest, updatable } from './pairing.ts';
 import type { Plan } from './plan.ts';
 import { advanceSequences } from './sequences.ts';
 import { pipe, type Session } from './sessions.ts';
@@ -87,12 +87,9 @@ async function stage(
   await production.query(
     `create temp table ${stageName(at)} (${definitions.join(', ')}, holdfast_change text, holdfast_digest uuid) on commit drop`,
   );
-  const key = pair.key.map(
-    (column) => `${valueIn(column, 't')} = p.${quoteIdentifier(column.name)}`,
-  );
   const query = `select ${pair.columns.map((column) => valueIn(column, 't')).join(', ')},
       p.holdfast_change, p.holdfast_digest
-    from ${plan.name} p join ${sqlName(pair.copy)} t on ${key.join(' and ')}
+    from ${plan.name} p join ${sqlName(pair.copy)} t on ${keyJoin(pair)}
     ${update ? '' : "where p.holdfast_change = 'insert'"}`;
   const format = pair.isSame ? 'binary' : 'text';
   await pipe(copy, query, production, `pg_temp.${stageName(at)}`, {

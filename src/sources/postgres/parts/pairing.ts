@@ -1,6 +1,6 @@
 /** A table of the copy and the one of production that its rows go to: what of them fits, by name. */
 import { errors, quoteIdentifier } from '../errors.ts';
-import { type Compared, digestOf } from './digest.ts';
+import { type Compared, digestOf, valueIn } from './digest.ts';
 import { type Column, shownName, type Table } from './tables.ts';
 
 /** Types made by people have ids from here on: a copy may know them by the same id and not by the same name. */
@@ -58,6 +58,10 @@ export const sameKey = ({ key }: Pair, a: string, b: string): string =>
   key
     .map(({ name }) => `${a}.${quoteIdentifier(name)} = ${b}.${quoteIdentifier(name)}`)
     .join(' and ');
+
+/** Of a planned row `p` and the row `t` of the copy that it was planned of. */
+export const keyJoin = ({ key }: Pair): string =>
+  key.map((column) => `${valueIn(column, 't')} = p.${quoteIdentifier(column.name)}`).join(' and ');
 
 function comparedAs(before: Column, now: Column): Compared {
   const { name, type } = now;

@@ -2,7 +2,7 @@
 import type { ShownRow } from '../../parts.ts';
 import { quoteIdentifier } from '../errors.ts';
 import { type Compared, valueIn } from './digest.ts';
-import type { Pair } from './pairing.ts';
+import { keyJoin, type Pair } from './pairing.ts';
 import { keyNames, type Plan } from './plan.ts';
 import type { Session } from './sessions.ts';
 import { sqlName, type Table } from './tables.ts';
@@ -53,9 +53,7 @@ export async function firstChanges(
         .join(', ')}] as key
          from (select * from ${plan.name} where holdfast_change = '${change}'
                 order by ${keyNames(pair)} limit ${SHOWN_ROWS}) p
-         join ${sqlName(pair.copy)} t on ${pair.key
-           .map((column) => `${valueIn(column, 't')} = p.${quoteIdentifier(column.name)}`)
-           .join(' and ')}
+         join ${sqlName(pair.copy)} t on ${keyJoin(pair)}
         order by ${pair.key.map(({ name }) => `p.${quoteIdentifier(name)}`).join(', ')}`,
     );
   const shown: ShownRow[] = [];

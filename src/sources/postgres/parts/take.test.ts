@@ -225,6 +225,14 @@ describe.each([15, 18] as const)('parts of a copy of Postgres %i', (major) => {
     await server.sql(
       'begin; alter table teams drop constraint teams_head_fkey; delete from people; delete from teams; alter table teams add constraint teams_head_fkey foreign key (head) references people; commit',
     );
+    const alone = await prepare({ tables: ['people'] });
+    expect(alone.preview[0]?.notes).toEqual([
+      'will be refused as it stands: teams has no rows for team 7 (people_team_fkey); bring them, too: --table teams',
+    ]);
+    await alone.close();
+    const both = await prepare({ tables: ['people', 'teams'] });
+    expect(both.preview.flatMap(({ notes }) => notes)).toEqual([]);
+    await both.close();
     await expect(merge({ tables: ['people'] })).rejects.toMatchObject({
       code: 'postgres/reference-missing',
       message: expect.stringContaining('people_team_fkey'),

@@ -16,6 +16,7 @@ import { applyMerges, type Merge } from './merge.ts';
 import { createTable, defaultName, type NewTable, standingOf, typesOf } from './new-table.ts';
 import { pairTables } from './pairing.ts';
 import { checkCondition, makePlan } from './plan.ts';
+import { missingReferences } from './references.ts';
 import { connectToCopy, connectToProduction, type Session } from './sessions.ts';
 import { firstChanges, firstRowsOf } from './shown-rows.ts';
 import {
@@ -187,12 +188,17 @@ async function prepareMerge(
       notes: pair.notes,
     });
   }
+  const { update } = request;
+  const references = await missingReferences(copy, production, merges, {
+    ...{ update, signal: context.signal },
+  });
+  for (const [at, notes] of references.entries()) preview[at]?.notes.push(...notes);
   const origin = found.map((name) => originOf(name, request)).join('; ');
   return {
     preview,
     apply: async () => {
       const progress = onBytes(sides, 'merging into production');
-      const { update, undo } = request;
+      const { undo } = request;
       const result = await applyMerges(copy, production, merges, {
         ...{ update, undo, origin, signal: context.signal, onBytes: progress.onBytes },
       });
