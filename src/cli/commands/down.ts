@@ -56,12 +56,16 @@ export const command: CommandSpec = {
     await purge.agreeToPurge(options, io);
     const shared = await readSharedCatalog(stateFolder());
     let recoveries: string[] = [];
+    let keepsLog = false;
     const wasRunning = await stop(options, io, async (controlPlane) => {
       if (options.recoveries !== true) return;
-      recoveries = (await purge.removeRecoveries(controlPlane, io)).removed;
+      const ended = await purge.removeRecoveries(controlPlane, io);
+      recoveries = ended.removed;
+      keepsLog = ended.isOneLeft;
     });
-    const { root, left } = await purge.removeState();
+    const { root, left } = await purge.removeState(keepsLog);
     io.say(`Removed ${root}. Repositories are as they were.`);
+    if (keepsLog) io.say(`What the server wrote down is kept: ${stateFolder().logFile}`);
     purge.sayWhatIsLeft(left, shared, io);
     io.result({ wasRunning, removed: root, recoveries, left });
     return 0;

@@ -40,8 +40,9 @@ async function removable(): Promise<RecoveryState[]> {
 export async function removeRecoveries(
   { ask, client }: ControlPlane,
   io: Io,
-): Promise<{ removed: string[] }> {
+): Promise<{ removed: string[]; isOneLeft: boolean }> {
   const removed: string[] = [];
+  let isOneLeft = false;
   for (const { id } of await removable()) {
     io.progress({ step: `removing recovery ${id}` });
     try {
@@ -49,20 +50,24 @@ export async function removeRecoveries(
       removed.push(id);
     } catch (error) {
       io.signal.throwIfAborted();
+      isOneLeft = true;
       io.warn(`! recovery ${id} is left: ${messageOf(error)}`);
     }
   }
   io.progress({ step: 'removing recoveries', ended: { tookMs: 0 } });
-  return { removed };
+  return { removed, isOneLeft };
 }
 
-/** Everything but the recoveries that live on: that is data which somebody brought back. */
-export async function removeState(): Promise<{ root: string; left: Left[] }> {
+/**
+ * Everything but the recoveries that live on: that is data which somebody brought back. `keepsLog`: where something went
+ * wrong, what the server wrote down about it stays too.
+ */
+export async function removeState(keepsLog: boolean): Promise<{ root: string; left: Left[] }> {
   const state = stateFolder();
-  const recoveries = path.basename(state.recoveries);
   const isKept = (await fs.readdir(state.recoveries).catch(() => [])).length > 0;
+  const kept = [...(isKept ? [state.recoveries] : []), ...(keepsLog ? [state.logFile] : [])];
   for (const name of await fs.readdir(state.root).catch(() => [])) {
-    if (name === recoveries && isKept) continue;
+    if (kept.includes(path.join(state.root, name))) continue;
     await fs.rm(path.join(state.root, name), { recursive: true, force: true });
   }
   const left = isKept ? await listRecoveries(state.recoveries) : [];
