@@ -198,7 +198,9 @@ class TreeCapture {
           )
         : await writer.saveStream(
             this.#counted(content.bytes, consumed, ({ length }) => length),
-            chunkSizeBytes > 0 ? { kind: 'fixed', sizeBytes: chunkSizeBytes } : { kind: 'content' },
+            chunkSizeBytes > 0
+              ? { kind: 'fixed', sizeBytes: chunkSizeBytes, compression: 'pages' }
+              : { kind: 'content' },
           );
     if (chunkSizeBytes > 0) {
       this.#chunkSizeBytes = Math.max(this.#chunkSizeBytes, chunkSizeBytes);

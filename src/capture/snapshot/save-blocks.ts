@@ -30,7 +30,11 @@ export async function saveBlocks(
         }
         taken.resolve();
       };
-      const saving = writer.saveStream(run(), { kind: 'fixed', sizeBytes: chunkSizeBytes });
+      const saving = writer.saveStream(run(), {
+        kind: 'fixed',
+        sizeBytes: chunkSizeBytes,
+        compression: 'pages',
+      });
       saving.catch(() => {
         // Told below, where all of them are awaited.
       });

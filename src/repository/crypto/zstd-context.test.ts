@@ -22,8 +22,8 @@ describe('contexts that are used again', () => {
     );
   });
 
-  it('bring every frame back', () => {
-    const compressor = new Compressor();
+  it.each(['usual', 'pages'] as const)('bring every frame back, compressed as %s', (how) => {
+    const compressor = new Compressor(how);
     const decompressor = new Decompressor();
     fc.assert(
       fc.property(body, (plain) => {

@@ -4,7 +4,13 @@
  * none of that shape, the public calls do the same work.
  */
 import zlib from 'node:zlib';
-import { COMPRESSION_LEVEL, compress, decompress, MAX_WINDOW_LOG } from './compression.ts';
+import {
+  COMPRESSIONS,
+  type Compression,
+  compress,
+  decompress,
+  MAX_WINDOW_LOG,
+} from './compression.ts';
 
 const { ZSTD_e_end: END } = zlib.constants;
 
@@ -64,32 +70,31 @@ const MOST_SCRATCH_BYTES = 9 * 1024 * 1024;
 
 /** One a thread; equal bytes become equal frames, whatever came before. */
 export class Compressor {
-  readonly #level: number;
+  readonly #params: Record<number, number>;
   readonly #scratch = new Scratch();
   #context: Context | undefined;
   #isUnknown = false;
 
-  constructor(level = COMPRESSION_LEVEL) {
-    this.#level = level;
+  constructor(compression: Compression = 'usual') {
+    this.#params = COMPRESSIONS[compression];
   }
 
   /** The frame holds until the next call. */
   compress(plain: Uint8Array): Buffer {
     // ZSTD_COMPRESSBOUND and one more: with so much room zstd works without buffers of its own, and can't be cut off.
     const mostBytes = plain.length + (plain.length >>> 8) + 129;
-    if (mostBytes > MOST_SCRATCH_BYTES) return compress(plain, this.#level);
+    if (mostBytes > MOST_SCRATCH_BYTES) return compress(plain);
     const context = this.#open();
     const output = this.#scratch.of(mostBytes);
     const written = context && runWhole(context, plain, output);
     if (written !== undefined) return output.subarray(0, written);
     this.#context = undefined;
-    return compress(plain, this.#level);
+    return compress(plain);
   }
 
   #open(): Context | undefined {
     if (this.#context || this.#isUnknown) return this.#context;
-    const params = { [zlib.constants.ZSTD_c_compressionLevel]: this.#level };
-    this.#context = contextOf(zlib.createZstdCompress({ params }));
+    this.#context = contextOf(zlib.createZstdCompress({ params: this.#params }));
     this.#isUnknown = this.#context === undefined;
     return this.#context;
   }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { randomBytes } from '#base';
 import { MAX_CHUNK_BYTES } from '../chunking/content-cutter.ts';
+import type { Compression } from '../crypto/compression.ts';
 import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { Compressor } from '../crypto/zstd-context.ts';
 import { BlobTable } from '../index/blob-table.ts';
@@ -18,10 +19,12 @@ const LEAST_COMPRESSED_BYTES = 64;
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
 
+export type Compressors = Readonly<Record<Compression, Compressor>>;
+
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */
 export class BlobSaver {
   readonly #sealer: Sealer;
-  readonly #compressor: Compressor;
+  readonly #compressors: Compressors;
   readonly #known: BlobTable;
   readonly #claims: ClaimTable;
   readonly #packSizeBytes: number;
@@ -33,12 +36,12 @@ export class BlobSaver {
 
   constructor(
     sealer: Sealer,
-    compressor: Compressor,
+    compressors: Compressors,
     setup: SessionSetup,
     onPack: (pack: FinishedPack) => void,
   ) {
     this.#sealer = sealer;
-    this.#compressor = compressor;
+    this.#compressors = compressors;
     this.#known = new BlobTable(setup.known);
     this.#claims = new ClaimTable(setup.claims);
     this.#packSizeBytes = setup.packSizeBytes;
@@ -47,10 +50,14 @@ export class BlobSaver {
   }
 
   /** Returns the id, and whether the blob was new and went into a pack. */
-  save(type: BlobType, plain: Uint8Array): { id: Buffer; isNew: boolean } {
+  save(
+    type: BlobType,
+    plain: Uint8Array,
+    compression: Compression = 'usual',
+  ): { id: Buffer; isNew: boolean } {
     const id = hash('sha256', plain, 'buffer');
     const isNew = !this.#known.has(type, id) && this.#claims.claim(type, id);
-    if (isNew) this.#pack(type, id, plain);
+    if (isNew) this.#pack(type, id, plain, this.#compressors[compression]);
     return { id, isNew };
   }
 
@@ -63,9 +70,8 @@ export class BlobSaver {
     return unfinished;
   }
 
-  #pack(type: BlobType, id: Buffer, plain: Uint8Array): void {
-    const squeezed =
-      plain.length < LEAST_COMPRESSED_BYTES ? undefined : this.#compressor.compress(plain);
+  #pack(type: BlobType, id: Buffer, plain: Uint8Array, compressor: Compressor): void {
+    const squeezed = plain.length < LEAST_COMPRESSED_BYTES ? undefined : compressor.compress(plain);
     // restic always compresses trees in this version of the format.
     const compressed =
       squeezed !== undefined && (type === 'tree' || squeezed.length < plain.length);

@@ -1,5 +1,6 @@
-/** What the main thread and the sealing workers say to one another. Buffers are transferred, not copied. */
+/** What the main thread and the sealing workers say to one another. Buffers are transferred or shared, not copied. */
 import type { Cutting } from '../chunking/cutting.ts';
+import type { Compression } from '../crypto/compression.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { BlobType } from '../names.ts';
@@ -33,7 +34,13 @@ export type Job =
   /** Files to read; see `encodeFileList`. */
   | { kind: 'files'; files: Uint8Array }
   /** Chunks or trees, one after another in `bytes`. */
-  | { kind: 'blobs'; type: BlobType; bytes: Uint8Array; lengths: Uint32Array }
+  | {
+      kind: 'blobs';
+      type: BlobType;
+      bytes: Uint8Array;
+      lengths: Uint32Array;
+      compression: Compression;
+    }
   /** A part of a file whose chunks are all of one size; the file goes on behind it. */
   | { kind: 'range'; range: FileRange }
   /** Asks for the packs that aren't full: the session's last job. */
@@ -52,8 +59,8 @@ export type JobResult =
   /** `sizeBytes` is less where the file has become shorter. */
   | { kind: 'range'; ids: Uint8Array; sizeBytes: number; newBytes: number }
   | { kind: 'range-failed'; error: SystemErrorFacts }
-  /** `isNew`: 1 for each blob that the repository didn't hold. `spent`: the job's memory, to be used again. */
-  | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array; spent: ArrayBuffer }
+  /** `isNew`: 1 for each blob that the repository didn't hold. */
+  | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array }
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
 /**

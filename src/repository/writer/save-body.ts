@@ -5,6 +5,7 @@ import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createCutter } from '../chunking/cutter.ts';
 import type { Cutting } from '../chunking/cutting.ts';
 import { chunkingOfFile } from '../chunking/paged-file.ts';
+import type { Compression } from '../crypto/compression.ts';
 import { ContentBody, chunkBytesInZeros } from './content-body.ts';
 import { IdList } from './id-list.ts';
 import { hasChanged, READ_FLAGS, requireRegularFile } from './read-file.ts';
@@ -50,7 +51,7 @@ export class BodySaver {
 
   saveStream(parts: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent> {
     return chunking.kind === 'fixed'
-      ? this.#saveFixed(parts, chunking.sizeBytes)
+      ? this.#saveFixed(parts, chunking.sizeBytes, chunking.compression)
       : this.#saveStreamByContent(parts);
   }
 
@@ -190,11 +191,15 @@ export class BodySaver {
     const slab = new Slab(chunkBytes, this.#memory);
     slab.add(Buffer.alloc(chunkBytes));
     slab.endChunk();
-    await this.#send(slab, saved, times);
+    await this.#send(slab, saved, { times });
   }
 
   /** Parts are copied once, into the slab that goes to a worker. */
-  async #saveFixed(parts: AsyncIterable<Uint8Array>, chunkBytes: number): Promise<SavedContent> {
+  async #saveFixed(
+    parts: AsyncIterable<Uint8Array>,
+    chunkBytes: number,
+    compression: Compression = 'usual',
+  ): Promise<SavedContent> {
     const saved = new SlabResults();
     const slabBytes = Math.max(chunkBytes, SLAB_BYTES - (SLAB_BYTES % chunkBytes));
     let slab = new Slab(slabBytes, this.#memory);
@@ -205,19 +210,23 @@ export class BodySaver {
         at += taken.length;
         if (slab.openBytes === chunkBytes) slab.endChunk();
         if (slab.fits(chunkBytes)) continue;
-        await this.#send(slab, saved);
+        await this.#send(slab, saved, { compression });
         slab = new Slab(slabBytes, this.#memory);
       }
     }
     slab.endChunk();
-    if (!slab.isEmpty) await this.#send(slab, saved);
+    if (!slab.isEmpty) await this.#send(slab, saved, { compression });
     return await saved.all();
   }
 
   /** Resolves when the slab is on its way; waits while too many are. */
-  async #send(slab: Slab, saved: SlabResults, times = 1): Promise<void> {
+  async #send(
+    slab: Slab,
+    saved: SlabResults,
+    { times = 1, compression = 'usual' }: { times?: number; compression?: Compression } = {},
+  ): Promise<void> {
     await this.#slabs.enter();
-    const result = this.#queue.addChunks(slab.bytes(), slab.lengths);
+    const result = this.#queue.addChunks(slab.bytes(), slab.lengths, compression);
     this.#wake();
     await saved.add(
       result.finally(() => this.#slabs.leave()),

@@ -5,8 +5,7 @@ import type { Cutting } from '../chunking/cutting.ts';
 import { chunkingOfFile } from '../chunking/paged-file.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { Compressor } from '../crypto/zstd-context.ts';
-import type { BlobType } from '../names.ts';
-import { BlobSaver } from './blob-saver.ts';
+import { BlobSaver, type Compressors } from './blob-saver.ts';
 import { IdList } from './id-list.ts';
 import {
   decodeFileList,
@@ -33,7 +32,7 @@ const NOTHING = { sizeBytes: 0, newBytes: 0, isChanged: false };
 export class SealingJobs {
   readonly #chunkerSecret: string;
   readonly #sealer: Sealer;
-  readonly #compressor = new Compressor();
+  readonly #compressors: Compressors = { usual: new Compressor(), pages: new Compressor('pages') };
   #saver: BlobSaver | undefined;
   #cutting: Cutting = { style: 'gear' };
   /** For files: by how they are cut. */
@@ -48,7 +47,7 @@ export class SealingJobs {
   /** Packs that another session left open are forgotten. */
   begin(session: SessionSetup, onPack: (pack: FinishedPack) => void): void {
     this.#cutting = session.cutting;
-    this.#saver = new BlobSaver(this.#sealer, this.#compressor, session, onPack);
+    this.#saver = new BlobSaver(this.#sealer, this.#compressors, session, onPack);
   }
 
   run(job: Job): JobResult {
@@ -58,7 +57,7 @@ export class SealingJobs {
       case 'files':
         return this.#saveFiles(saver, job.files);
       case 'blobs':
-        return saveBlobs(saver, job.type, job.bytes, job.lengths);
+        return saveBlobs(saver, job);
       case 'range':
         return this.#saveRange(saver, job.range);
       case 'drain':
@@ -138,20 +137,16 @@ export class SealingJobs {
   }
 }
 
-function saveBlobs(
-  saver: BlobSaver,
-  type: BlobType,
-  bytes: Uint8Array,
-  lengths: Uint32Array,
-): JobResult {
+function saveBlobs(saver: BlobSaver, job: Extract<Job, { kind: 'blobs' }>): JobResult {
+  const { type, bytes, lengths, compression } = job;
   const ids = new Uint8Array(lengths.length * 32);
   const isNew = new Uint8Array(lengths.length);
   let at = 0;
   for (const [number, length] of lengths.entries()) {
-    const saved = saver.save(type, bytes.subarray(at, at + length));
+    const saved = saver.save(type, bytes.subarray(at, at + length), compression);
     ids.set(saved.id, number * 32);
     if (saved.isNew) isNew[number] = 1;
     at += length;
   }
-  return { kind: 'blobs', ids, isNew, spent: bytes.buffer as ArrayBuffer };
+  return { kind: 'blobs', ids, isNew };
 }

@@ -181,5 +181,5 @@ function buffersOf(job: Job): ArrayBuffer[] {
   if (job.kind === 'drain') return [];
   if (job.kind === 'range') return [];
   const views = job.kind === 'files' ? [job.files] : [job.bytes, job.lengths];
-  return views.map(({ buffer }) => buffer as ArrayBuffer);
+  return views.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
 }

@@ -42,7 +42,7 @@ function buffersOf(result: JobResult): ArrayBuffer[] {
     case 'files':
       return [result.ids.buffer as ArrayBuffer];
     case 'blobs':
-      return [result.ids.buffer as ArrayBuffer, result.spent];
+      return [result.ids.buffer as ArrayBuffer];
     case 'range':
       return [result.ids.buffer as ArrayBuffer];
     case 'range-failed':

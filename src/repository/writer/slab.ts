@@ -3,17 +3,22 @@ export const SLAB_BYTES = 4 * 1024 * 1024;
 
 const MAX_FREE = 5;
 
-/** Whole slabs that came back from a worker: to allocate and forget them would keep the garbage collector busy. */
+/**
+ * Whole slabs that workers are done with, to be used again. They are shared and not handed over: what changes hands
+ * counts as new memory on the other side each time, and brings the garbage collector.
+ */
 export class SlabMemory {
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
 
   take(): Buffer {
     const free = this.#free.pop();
-    return free ? Buffer.from(free) : Buffer.allocUnsafeSlow(SLAB_BYTES);
+    return Buffer.from(free ?? new SharedArrayBuffer(SLAB_BYTES));
   }
 
-  giveBack(memory: ArrayBuffer): void {
-    if (memory.byteLength === SLAB_BYTES && this.#free.length < MAX_FREE) this.#free.push(memory);
+  /** Of anything that was worked off: what is no slab is left alone. */
+  giveBack(memory: ArrayBufferLike): void {
+    const isSlab = memory instanceof SharedArrayBuffer;
+    if (isSlab && this.#free.length < MAX_FREE) this.#free.push(memory);
   }
 }
 

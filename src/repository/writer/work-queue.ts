@@ -1,3 +1,4 @@
+import type { Compression } from '../crypto/compression.ts';
 import {
   encodeFileList,
   FILE_NUMBERS,
@@ -21,7 +22,11 @@ type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => voi
 type WaitingFile = ListedFile & Settled<SavedFile>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
 type WaitingRange = { range: FileRange } & Settled<SavedContent>;
-type WaitingChunks = { bytes: Buffer; lengths: readonly number[] } & Settled<SavedContent>;
+type WaitingChunks = {
+  bytes: Buffer;
+  lengths: readonly number[];
+  compression: Compression;
+} & Settled<SavedContent>;
 
 /** A queue that is taken from in batches; taking from the front costs the same however long it is. */
 class Waiting<T> {
@@ -32,13 +37,13 @@ class Waiting<T> {
     this.#items.push(item);
   }
 
-  /** At least one where there is any; no further ones than fit into a batch. */
-  takeBatch(sizeOf: (item: T) => number): T[] {
+  /** At least one where there is any; no further ones than fit into a batch and go together with the first. */
+  takeBatch(sizeOf: (item: T) => number, goTogether: (a: T, b: T) => boolean = () => true): T[] {
     const batch: T[] = [];
     for (let bytes = 0; this.#taken < this.#items.length && batch.length < BATCH_ITEMS; ) {
       const item = this.#items[this.#taken] as T;
       bytes += sizeOf(item);
-      if (bytes > BATCH_BYTES && batch.length > 0) break;
+      if (batch[0] && (bytes > BATCH_BYTES || !goTogether(batch[0], item))) break;
       batch.push(item);
       this.#taken += 1;
     }
@@ -64,9 +69,9 @@ export class WorkQueue {
   #turn = 0;
   #failure: { error: unknown } | undefined;
   /** Gets the memory of chunks that a worker has done. */
-  readonly #onSpent: (memory: ArrayBuffer) => void;
+  readonly #onSpent: (memory: ArrayBufferLike) => void;
 
-  constructor(onSpent: (memory: ArrayBuffer) => void) {
+  constructor(onSpent: (memory: ArrayBufferLike) => void) {
     this.#onSpent = onSpent;
   }
 
@@ -84,8 +89,12 @@ export class WorkQueue {
   }
 
   /** Chunks that lie one after another in `bytes`, whose memory is given away. */
-  addChunks(bytes: Buffer, lengths: readonly number[]): Promise<SavedContent> {
-    return this.#add((settled) => this.#chunks.push({ bytes, lengths, ...settled }));
+  addChunks(
+    bytes: Buffer,
+    lengths: readonly number[],
+    compression: Compression,
+  ): Promise<SavedContent> {
+    return this.#add((settled) => this.#chunks.push({ bytes, lengths, compression, ...settled }));
   }
 
   next(): PooledJob | undefined {
@@ -163,7 +172,7 @@ export class WorkQueue {
     const lengths = Uint32Array.from(batch, ({ sizeBytes }) => sizeBytes);
     return {
       weightBytes: bytes.length + batch.length * BLOB_WEIGHT_BYTES,
-      job: { kind: 'blobs', type: 'tree', bytes, lengths },
+      job: { kind: 'blobs', type: 'tree', bytes, lengths, compression: 'usual' },
       settle: (result) => {
         const ids = Buffer.from(blobsOf(result).ids);
         for (const [number, { resolve }] of batch.entries()) {
@@ -175,17 +184,20 @@ export class WorkQueue {
 
   /** Small bodies share a job: thousands of them come one after another. */
   #nextChunks(): PooledJob | undefined {
-    const batch = this.#chunks.takeBatch(({ bytes }) => bytes.length);
+    const batch = this.#chunks.takeBatch(
+      ({ bytes }) => bytes.length,
+      (a, b) => a.compression === b.compression,
+    );
     const [first] = batch;
     if (!first) return undefined;
     const bytes = batch.length === 1 ? first.bytes : joined(batch.map((one) => one.bytes));
     const lengths = Uint32Array.from(batch.flatMap((one) => one.lengths));
     return {
       weightBytes: bytes.length + lengths.length * BLOB_WEIGHT_BYTES,
-      job: { kind: 'blobs', type: 'data', bytes, lengths },
+      job: { kind: 'blobs', type: 'data', bytes, lengths, compression: first.compression },
       settle: (result) => {
         settleChunks(batch, result);
-        this.#onSpent(blobsOf(result).spent);
+        for (const one of batch) this.#onSpent(one.bytes.buffer);
       },
     };
   }

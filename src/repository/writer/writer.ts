@@ -1,10 +1,12 @@
 /** One session of writing into a repository, under one shared lock. */
 
+import type { Compression } from '../crypto/compression.ts';
+
 export type Chunking =
   /** Cut where the content says so (FastCDC; restic's Rabin cuts in an adopted repository). */
   | { kind: 'content' }
-  /** Cut every `sizeBytes`: for databases and images, whose pages are aligned. */
-  | { kind: 'fixed'; sizeBytes: number };
+  /** Cut every `sizeBytes`: for databases and images, whose pages are aligned. `compression`: as usual by default. */
+  | { kind: 'fixed'; sizeBytes: number; compression?: Compression };
 
 export type SavedContent = {
   /** Ids of the data blobs, 32 bytes each, in order. */
