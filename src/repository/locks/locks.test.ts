@@ -3,6 +3,7 @@ import os from 'node:os';
 import { describe, expect, test, vi } from 'vitest';
 import { newMasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
+import { errors } from '../errors.ts';
 import { newFolder, open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
@@ -168,6 +169,46 @@ describe('locks', () => {
       'remove',
     ]);
     expect(changes[2]).toBe(changes[0]?.replace('write', 'remove'));
+  });
+
+  test.each(['at once', 'later'])(
+    'whose write timed out and landed %s keep nobody out',
+    async (when) => {
+      const { storage, locks } = madeLocks();
+      const write = storage.write.bind(storage);
+      const late: (() => Promise<void>)[] = [];
+      const writing = vi.spyOn(storage, 'write').mockImplementation(async (name, parts) => {
+        const land = () => write(name, parts);
+        if (when === 'later') late.push(land);
+        else await land();
+        throw errors.storageTimeout(['writing', name, 'here']);
+      });
+      await expect(locks.take('exclusive')).rejects.toMatchObject({
+        code: 'repository/storage-timeout',
+      });
+      writing.mockRestore();
+      for (const land of late) await land();
+      expect((await locks.list()).locks).toHaveLength(when === 'later' ? 1 : 0);
+      await (await locks.take('exclusive')).release();
+      expect((await locks.list()).locks).toHaveLength(0);
+    },
+  );
+
+  test('whose refresh timed out and landed leave nothing behind', async () => {
+    const { storage, locks } = madeLocks({ settleMs: 1, refreshMs: 40, lostMs: 10_000 });
+    const lock = await locks.take('shared');
+    const write = storage.write.bind(storage);
+    const refreshed = Promise.withResolvers<void>();
+    let tries = 0;
+    vi.spyOn(storage, 'write').mockImplementation(async (name, parts) => {
+      await write(name, parts);
+      tries += 1;
+      if (tries > 2) refreshed.resolve();
+      else throw errors.storageTimeout(['writing', name, 'here']);
+    });
+    await refreshed.promise;
+    await lock.release();
+    expect((await locks.list()).locks).toHaveLength(0);
   });
 
   test('that cannot be refreshed tell those who work under them', async () => {

@@ -177,9 +177,22 @@ class NotedLocks {
         return this.#notes.hold(id);
       });
     } catch (error) {
-      if (noted !== undefined) await this.#notes.drop(noted);
+      if (noted !== undefined) await this.#withdraw(noted, error);
       throw error;
     }
+  }
+
+  /** What wasn't acknowledged may be there all the same, and would keep others out for as long as this process lives. */
+  async #withdraw(id: string, failure: unknown): Promise<void> {
+    try {
+      await this.#files.remove('locks', id);
+      const mayComeLater = isHoldfastError(failure, 'repository/storage-timeout');
+      if (!mayComeLater) return await this.#notes.drop(id);
+    } catch (error) {
+      // The failure of the write is what is told.
+      if (!(error instanceof HoldfastError)) throw error;
+    }
+    await this.#notes.abandon(id);
   }
 
   async remove(id: string): Promise<void> {
