@@ -72,6 +72,14 @@ export async function findPostgres(
   return await usablePostgres(embedded, copies, as);
 }
 
+/** The folder of programs of that version on this host, whoever may run them. */
+export async function installedPostgres(major: number): Promise<string | undefined> {
+  for (const bin of systemFolders(major)) if ((await majorOf(bin, {})) === major) return bin;
+  const embedded = await embeddedPostgres();
+  if (embedded === undefined || Number.parseInt(embedded.version, 10) !== major) return undefined;
+  return path.join(embedded.prefix, 'bin');
+}
+
 /** Its folder of programs, or that of a copy below `copies`. Undefined where the user can run neither. */
 export async function usablePostgres(
   installation: PostgresInstallation,
@@ -98,9 +106,23 @@ function systemFolders(major: number): string[] {
   ];
 }
 
+/** What programs said of themselves to whom, with when they were changed: to ask takes a process. */
+const knownMajors = new Map<string, number>();
+
+/** A program that couldn't be run is asked again. */
 async function majorOf(bin: string, as: RunAs): Promise<number | undefined> {
+  const program = path.join(bin, 'postgres');
+  const stat = await fs.stat(program).catch(() => undefined);
+  if (!stat) return undefined;
+  const key = JSON.stringify([program, stat.ino, stat.size, stat.ctimeMs, as.uid, as.gid]);
+  const major = knownMajors.get(key) ?? (await askMajor(program, as));
+  if (major !== undefined) knownMajors.set(key, major);
+  return major;
+}
+
+async function askMajor(program: string, as: RunAs): Promise<number | undefined> {
   try {
-    const { stdout } = await execute(path.join(bin, 'postgres'), ['--version'], {
+    const { stdout } = await execute(program, ['--version'], {
       ...(as.uid === undefined ? {} : { uid: as.uid }),
       ...(as.gid === undefined ? {} : { gid: as.gid }),
       cwd: '/',

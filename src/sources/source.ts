@@ -340,6 +340,8 @@ export interface Source<Own = Record<string, unknown>> {
     target: Target,
     line?: number,
   ): Promise<ResolvedTarget>;
+  /** What a copy needs of this host and that it lacks, a sentence each: people see it before anything starts. */
+  hostLacks?(capture: CaptureOutcome): Promise<string[]>;
   /** Brings the restored tree to life at the resolved position. Returns when it answers. */
   recover(request: RecoverRequest, context: SourceContext): Promise<RecoveredStore>;
   /**

@@ -228,6 +228,8 @@ async function describe(
 ): Promise<ChosenStore> {
   const { capture, resolved, journal } = found;
   // A leader is short of its instant where its journal ends before: nobody knows what was committed after that.
+  const lacks = (await store.source.hostLacks?.(outcomeOf(capture))) ?? [];
+  const notes = [...(found.notes ?? []), ...lacks];
   const skewMs = leads && found.isExact ? 0 : Math.round(found.atMs - instantMs);
   return {
     store,
@@ -246,7 +248,7 @@ async function describe(
       leftBehind: await describeLeftBehind(request, store, found),
       overLimit: Math.abs(skewMs) - capture.clock.uncertaintyMs > request.skewLimitMs,
       bytes: capture.statistics.bytes,
-      ...(found.notes && found.notes.length > 0 ? { notes: found.notes } : {}),
+      ...(notes.length > 0 ? { notes } : {}),
     },
   };
 }

@@ -7,6 +7,7 @@ import { baseFactsOf } from './facts.ts';
 import { inspectPostgres } from './inspect/inspect.ts';
 import { DEFAULT_SEGMENT_SIZE_BYTES, segmentName } from './lsn.ts';
 import { tableParts } from './parts/index.ts';
+import { hostLacks } from './recover/host-lacks.ts';
 import { checkpointCopy, settleCopy, startCopy, stopCopy } from './recover/life.ts';
 import { runningPostmaster } from './recover/postmaster.ts';
 import { recoverPostgres } from './recover/recover.ts';
@@ -39,6 +40,7 @@ export const postgresSource: Source<PostgresConfig> = {
   position: currentPosition,
   resolve,
   readFirst: READ_FIRST,
+  hostLacks,
   recover: recoverPostgres,
   advance: advanceBase,
   start: startCopy,
