@@ -44,6 +44,8 @@ export type ShownRecovery = {
   hydration?: Schemas['Recovery']['hydration'] | undefined;
   /** Stores whose mount lost the process that served it. */
   unserved?: string[] | undefined;
+  /** What went wrong where something of its mounts was read. */
+  troubles?: string[] | undefined;
   /** It was being made, switched or removed, and who was at it has ended. */
   isCut?: true | undefined;
 };
@@ -53,7 +55,7 @@ export function shownState(
   life: RecoveryLife = { unserved: [] },
 ): ShownRecovery {
   const { stores, services, error, hydration: _asked, ...rest } = state;
-  const { hydration, unserved, isCut } = life;
+  const { hydration, unserved, troubles, isCut } = life;
   return {
     ...rest,
     stores: Object.values(stores).map(
@@ -68,6 +70,7 @@ export function shownState(
     services: services.map(({ name, url }) => ({ name, url })),
     ...(hydration && { hydration }),
     ...(unserved.length > 0 && { unserved }),
+    ...(troubles && { troubles }),
     ...(isCut && { isCut }),
     ...(error === undefined ? {} : { error }),
   };

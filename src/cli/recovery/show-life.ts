@@ -29,13 +29,14 @@ export function shareText({ presentBytes, totalBytes, state }: Hydration): strin
 
 /** What a person may want to know or do next. */
 export function lifeLines(recovery: ShownRecovery): string[] {
-  const { id, status, unserved, hydration, isCut } = recovery;
+  const { id, status, unserved, hydration, troubles = [], isCut } = recovery;
   if (isCut) return ['', `! Nobody is at it any more: ${CUT_ADVICE[status]?.(id) ?? 'try again'}`];
   if (unserved) {
     const which = unserved.join(', ');
     return ['', `! The mount of ${which} lost its process: holdfast recovery resume ${id}`];
   }
-  return hydration ? ['', `  ${hydrationText(id, hydration)}`] : [];
+  const told = troubles.map((what) => `! ${what}`);
+  return hydration ? ['', `  ${hydrationText(id, hydration)}`, ...told] : told;
 }
 
 function hydrationText(id: string, hydration: Hydration): string {

@@ -20,6 +20,8 @@ export const HYDRATION_BYTES_PER_SECOND = 64 * 1024 * 1024;
 /** Between the announcement and the restart, where nobody asked for it and waits. */
 export const LEAVE_NOTICE_MS = 60_000;
 
+const TROUBLES_SHOWN = 3;
+
 /** All mounts of one recovery together. */
 export type HydrationProgressShown = {
   state: 'waiting' | 'running' | 'paused' | 'done' | 'failed';
@@ -174,6 +176,8 @@ export type RecoveryLife = {
   hydration?: HydrationProgressShown & { leaveAtMs?: number };
   /** Stores whose mount nobody serves: `resumeRecovery` brings them back. */
   unserved: string[];
+  /** What went wrong where something was read or kept, in words; the newest, and each once. */
+  troubles?: string[];
   /** It was being made, switched or removed, and who was at it has ended. */
   isCut?: true;
 };
@@ -184,10 +188,13 @@ export async function lifeOf(state: RecoveryState): Promise<RecoveryLife> {
   }
   const hydration = await hydrationOf(state);
   const { leaveAtMs } = state.hydration ?? {};
+  const failures = (await shownMounts(state)).flatMap((one) => one.failures);
+  const troubles = [...new Set(failures)].slice(-TROUBLES_SHOWN);
   return {
     ...(hydration && {
       hydration: { ...hydration, ...(leaveAtMs === undefined ? {} : { leaveAtMs }) },
     }),
     unserved: await unservedStores(state),
+    ...(troubles.length > 0 && { troubles }),
   };
 }

@@ -18,6 +18,8 @@ export type CacheOptions = {
   folder?: string;
   /** What isn't used for longest goes first. Default 4 GiB for each repository. */
   maxBytes?: number;
+  /** Called where something can't be kept: the disk is full, or may not be written to. */
+  onRefused?: (error: Error) => void;
 };
 
 export interface Cache {
@@ -48,12 +50,14 @@ const READ_AT_ONCE_BYTES = 2 ** 30;
 export class LocalCache implements Cache {
   readonly folder: string;
   readonly #maxBytes: number;
+  readonly #onRefused: (error: Error) => void;
   #writtenBytes = 0;
 
   /** Makes nothing yet. */
   constructor(repositoryId: string, options: CacheOptions = {}) {
     this.folder = path.join(options.folder ?? defaultFolder(), repositoryId);
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#onRefused = options.onRefused ?? ignored;
   }
 
   /** For whoever keeps derived files in a way of its own; they are tended with the others. */
@@ -116,6 +120,7 @@ export class LocalCache implements Cache {
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       await fs.rm(temporary, { force: true }).catch(ignored);
+      this.#onRefused(error as Error);
       return false;
     }
     this.#writtenBytes += parts.reduce((sum, part) => sum + part.length, 0);

@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { randomBytes } from '#base';
+import { canMakeDisks, SmallDisk } from '../../../tests/chaos/small-disk.ts';
 import { newFolder } from '../restic.fixture.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
 import { MemoryStorage } from '../storage/memory.ts';
@@ -28,6 +29,28 @@ async function keptIn(folder: string): Promise<string[]> {
   const entries = await fs.readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((one) => one.isFile()).map((one) => path.join(one.parentPath, one.name));
 }
+
+describe.runIf(canMakeDisks())('on a full disk', () => {
+  test('ranges are read without being kept, and why is told', async () => {
+    const { far, pack, name } = await made();
+    const disk = new SmallDisk(1);
+    const told: string[] = [];
+    const onRefused = (error: Error) => void told.push(error.message);
+    const remote: Storage = Object.assign(far, { isRemote: true });
+    const storage = withRangeCache(remote, REPOSITORY, { folder: disk.folder, onRefused });
+    try {
+      disk.leave(0);
+      for (const offset of [0, 8_192]) {
+        const bytes = await storage.read(name, { offset, length: 8_192 }, DATA);
+        expect(bytes.equals(pack.subarray(offset, offset + 8_192))).toBe(true);
+      }
+      expect(told).toEqual([expect.stringMatching(/ENOSPC|no space left/i)]);
+    } finally {
+      disk.giveBack();
+      disk.close();
+    }
+  });
+});
 
 describe('ranges of packs kept nearby', () => {
   test('are fetched once, by whichever process, whole or in part', async () => {

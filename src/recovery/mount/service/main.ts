@@ -6,7 +6,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { HoldfastError, lockFile, messageOf, Secret } from '#base';
-import { openStorage, reopenRepository, type S3Options, withRangeCache } from '#repository';
+import {
+  openStorage,
+  reopenRepository,
+  type S3Options,
+  type Storage,
+  withRangeCache,
+} from '#repository';
 import { clearServiceFolder, rangeCacheFolder, startLockOf } from './folder.ts';
 import {
   messagesOf,
@@ -30,8 +36,9 @@ process.once('message', (start) => {
 async function serve(start: ServiceStart): Promise<void> {
   const { masterKey, url, socket } = start;
   const storage = await openStorage(url, start.s3 ? { s3: withSecrets(start.s3) } : {});
-  const cached = withRangeCache(storage, start.repositoryId, { folder: rangeCacheFolder() });
-  const service = new MountService(await reopenRepository({ storage: cached, masterKey }));
+  const { cached, refusal } = cachedNearby(storage, start.repositoryId);
+  const repository = await reopenRepository({ storage: cached, masterKey });
+  const service = new MountService(repository, refusal);
   const holders = new Set<net.Socket>();
   const server = net.createServer((connection) => {
     const ended = answer(service, connection, { holders, endUnheld });
@@ -67,6 +74,20 @@ async function serve(start: ServiceStart): Promise<void> {
   process.once('SIGTERM', () => void end());
   process.send?.('ready');
   process.disconnect?.();
+}
+
+/** Reading goes on without the cache where its disk is full; why is said, once. */
+function cachedNearby(storage: Storage, repositoryId: string) {
+  const folder = rangeCacheFolder();
+  const refused: string[] = [];
+  const onRefused = (error: Error) => {
+    if (refused.length > 0) return;
+    const what = `nothing more is kept in ${folder}, so everything is fetched again: ${error.message}`;
+    refused.push(what);
+    process.stderr.write(`${what}\n`);
+  };
+  const cached = withRangeCache(storage, repositoryId, { folder, onRefused });
+  return { cached, refusal: () => refused };
 }
 
 type Holding = {

@@ -26,8 +26,11 @@ export class MountService {
   readonly #leases: MountLeases;
   readonly #mounts = new Map<string, Held>();
   readonly #underWay = new Map<string, UnderWay>();
+  readonly #troubles: () => readonly string[];
 
-  constructor(repository: Repository) {
+  /** `troubles`: of all mounts, in words. */
+  constructor(repository: Repository, troubles: () => readonly string[]) {
+    this.#troubles = troubles;
     this.#repository = repository;
     this.#blobs = new BlobCache(repository, {
       maxBytes: CACHE_BYTES,
@@ -50,7 +53,7 @@ export class MountService {
         presentBytes: present.doneBytes,
         totalBytes: present.totalBytes,
         hydration: hydration.shown(present),
-        failures,
+        failures: [...failures, ...this.#troubles()],
       };
     });
   }
