@@ -12,7 +12,8 @@ import { errors } from '../errors.ts';
 import { formatLsn, segmentStart } from '../lsn.ts';
 import { runningPostmaster, startPostmaster, stopPostmaster } from '../recover/postmaster.ts';
 import { type PreparedCopy, prepareCopy, whileFed } from '../recover/prepare.ts';
-import { IN_VAIN, writeSegments } from '../recover/wal-feed.ts';
+import { IN_VAIN } from '../recover/restore-script.ts';
+import { writeSegments } from '../recover/wal-feed.ts';
 import { AdvancedCapture } from './advanced-capture.ts';
 import { type ControlFile, readControlFile } from './control-file.ts';
 

@@ -138,6 +138,11 @@ function recovery(request: CopyConfigRequest): [string, string][] {
   return settings;
 }
 
+/** As a configuration file holds it (guc-file.l). */
+export function quotedSetting(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`;
+}
+
 /** As Postgres reads a setting that is on or off. */
 function isOn(value: string): boolean {
   return /^(on|t(r(ue?)?)?|y(es?)?|1)$/i.test(value);
@@ -156,7 +161,7 @@ export async function writeCopyConfig(request: CopyConfigRequest): Promise<void>
     ...isolation(request),
     ...recovery(request),
   ];
-  const lines = settings.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
+  const lines = settings.map(([name, value]) => `${name} = ${quotedSetting(value)}\n`);
   const put = (name: string, text: string) =>
     fs.writeFile(path.join(request.configFolder, name), text, { mode: 0o600 });
   await put('postgresql.conf', lines.join(''));

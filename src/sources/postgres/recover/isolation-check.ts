@@ -1,64 +1,73 @@
-import { execFile } from 'node:child_process';
+import fs from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { errors } from '../errors.ts';
-import { type OsUser, runAs } from './os-user.ts';
+import { isThere } from './settle-config.ts';
+import { AUTOMATIC_CONFIG } from './tree.ts';
 
-const execute = promisify(execFile);
-
-/** Settings by which a server reaches out, and what each must be in a copy. */
-type Expectation = { name: string; isSafe: (value: string) => boolean };
+/** A setting by which a server reaches out, and what it must be in a copy. */
+type Expectation = { name: string; isSafe: (value: string) => boolean; fallback?: string };
 
 export type IsolationRequest = {
-  binaries: string;
   directory: string;
   configFolder: string;
   socketFolder: string;
-  user: OsUser;
 };
 
+/** Names that aren't settings: they have the server read another file (guc-file.l). */
+const INCLUDES = new Set(['include', 'include_dir', 'include_if_exists']);
+/** The one form in which settings of a copy are written: of all that Postgres takes the one that has one meaning. */
+const SETTING = /^([A-Za-z_][\w.$]*) = '((?:[^'\\]|''|\\\\)*)'$/;
+
 /**
- * Asks the server itself (`postgres -C`) what it would run with, after all files and includes: a copy is started only
- * when nothing leads outside of it.
+ * Reads what a server would run with, as it reads it itself: a copy is started only when nothing leads outside of it. To
+ * ask the server (`postgres -C`) is no surer, for whatever isn't plain here is refused, and takes a process for each setting.
  * @throws postgres/points-outside
  */
 export async function checkIsolation(request: IsolationRequest): Promise<void> {
-  const all = expectations(request);
-  const half = Math.ceil(all.length / 2);
-  await Promise.all([
-    checkSettings(request, all.slice(0, half)),
-    checkSettings(request, all.slice(half)),
-  ]);
-}
-
-async function checkSettings(
-  request: IsolationRequest,
-  expected: readonly Expectation[],
-): Promise<void> {
-  const values = await effectiveValues(
-    request,
-    expected.map(({ name }) => name),
-  );
-  expected.forEach(({ name, isSafe }, at) => {
-    const value = values[at];
+  // Read last, whatever configuration a server is given.
+  const automatic = path.join(request.directory, AUTOMATIC_CONFIG);
+  if (await isThere(automatic)) throw errors.pointsOutside(['the configuration', automatic]);
+  const settings = await readSettings(path.join(request.configFolder, 'postgresql.conf'));
+  for (const { name, isSafe, fallback } of expectations(request)) {
+    const value = settings.get(name) ?? fallback;
     if (value === undefined || !isSafe(value)) {
       throw errors.pointsOutside([`the setting ${name}`, value ?? '']);
     }
-  });
+  }
+}
+
+/** By their names, which Postgres takes in any case; of several the last one counts. */
+export async function readSettings(file: string): Promise<Map<string, string>> {
+  const settings = new Map<string, string>();
+  for (const line of (await fs.readFile(file, 'utf8')).trimEnd().split('\n')) {
+    const [, name = '', quoted = ''] = SETTING.exec(line) ?? [];
+    const key = name.toLowerCase();
+    if (key === '' || INCLUDES.has(key)) throw errors.pointsOutside(['the configuration', line]);
+    settings.set(
+      key,
+      quoted.replace(/''|\\\\/g, ([first]) => first as string),
+    );
+  }
+  return settings;
 }
 
 function expectations(request: IsolationRequest): Expectation[] {
-  const isEmpty = (value: string) => value === '' || value === '(disabled)';
+  const isEmpty = (value: string) => value === '';
   const isWithin = (folder: string) => (value: string) =>
     path.resolve(request.directory, value).startsWith(`${folder}/`);
   return [
-    { name: 'data_directory', isSafe: (value) => value === request.directory },
+    // Absent, it is the folder that the server is started on.
+    {
+      name: 'data_directory',
+      isSafe: (value) => value === request.directory,
+      fallback: request.directory,
+    },
     { name: 'hba_file', isSafe: isWithin(request.configFolder) },
     { name: 'ident_file', isSafe: isWithin(request.configFolder) },
     { name: 'external_pid_file', isSafe: isEmpty },
     { name: 'unix_socket_directories', isSafe: (value) => value === request.socketFolder },
     { name: 'listen_addresses', isSafe: (value) => value === '127.0.0.1' },
-    { name: 'log_directory', isSafe: isWithin(request.directory) },
+    { name: 'log_directory', isSafe: isWithin(request.directory), fallback: 'log' },
     { name: 'archive_mode', isSafe: (value) => value === 'off' },
     { name: 'archive_command', isSafe: isEmpty },
     { name: 'primary_conninfo', isSafe: isEmpty },
@@ -66,26 +75,4 @@ function expectations(request: IsolationRequest): Expectation[] {
     { name: 'max_logical_replication_workers', isSafe: (value) => value === '0' },
     { name: 'ssl', isSafe: (value) => value === 'off' },
   ];
-}
-
-/** The server tells one setting a call: a shell that calls it often costs less than as many children of a large process. */
-const ASK_EACH = `postgres=$1 directory=$2 config=$3
-shift 3
-for name; do
-  "$postgres" -D "$directory" -c "config_file=$config" -C "$name" || exit
-  printf '\\0'
-done`;
-
-async function effectiveValues(
-  { binaries, directory, configFolder, user }: IsolationRequest,
-  names: readonly string[],
-): Promise<string[]> {
-  const postgres = path.join(binaries, 'postgres');
-  const config = path.join(configFolder, 'postgresql.conf');
-  const { stdout } = await execute(
-    '/bin/sh',
-    ['-c', ASK_EACH, 'ask-each', postgres, directory, config, ...names],
-    { ...runAs(user), cwd: '/' },
-  );
-  return stdout.split('\0').map((value) => value.replace(/\n$/, ''));
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { sleepMs, systemClock, systemCode } from '#base';
@@ -134,12 +135,22 @@ async function strandedPostmaster(directory: string): Promise<number | undefined
   const named = path.join(parent, path.basename(directory));
   const processes = await fs.readdir('/proc').catch(() => []);
   for (const pid of processes.filter((name) => /^\d+$/.test(name))) {
-    const command = await fs.readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    const command = commandLineOf(pid);
     const [program = '', option, where] = command.split('\0');
     if (path.basename(program) !== 'postgres' || option !== '-D') continue;
     if (where === named || where === directory) return Number(pid);
   }
   return undefined;
+}
+
+/** At once: nothing is read from any disk, and of hundreds of processes each would wait for a thread. */
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    // It ended since it was listed.
+    return '';
+  }
 }
 
 /** Applies changed configuration files. */

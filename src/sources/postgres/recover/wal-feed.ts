@@ -7,6 +7,7 @@ import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
 import { WalDecoder } from '../wal/decode.ts';
 import { OneReading } from './one-reading.ts';
 import type { OsUser } from './os-user.ts';
+import { COMPLETE, FAILED, restoreScript, shellQuote, TAKEN } from './restore-script.ts';
 import { keepTablespaceInside } from './tablespace-record.ts';
 import type { PlannedSegment, SegmentPiece, WalPlan } from './wal-plan.ts';
 
@@ -15,10 +16,6 @@ const AHEAD_BYTES = 256 * 2 ** 20;
 const POLL_MS = 10;
 /** Taken segments that the server may be about to name in its own folder, or still reads. */
 const LATEST_TAKEN = 3;
-/** Of the folder: what the server has taken. Links in its own folder lead here. */
-const TAKEN = 'taken';
-/** Of the folder: names of segments that the server asked for once it had been given all, a line each. */
-export const IN_VAIN = 'in-vain';
 
 export type WalFeedRequest = {
   plan: WalPlan;
@@ -39,8 +36,7 @@ export type WalFeedRequest = {
 };
 
 /**
- * Makes the folder and the script that the server calls as its `restore_command`: it waits for a segment of the plan,
- * puts a link to it where the server wants it, and answers "no" at once to anything else. A link, because the server's
+ * Makes the folder and the script that the server calls as its `restore_command`. It is given links, because the server's
  * folder may be mounted: not a byte of WAL then passes through the mount. Postgres removes such links and never uses them
  * again for other segments (xlog.c, RemoveXlogFile); `removeLinks` takes away what it leaves. Where the feed has failed
  * or died the script answers with a status that makes Postgres give up instead of taking the gap for the end.
@@ -52,13 +48,11 @@ export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCom
   await fs.chown(folder, user.uid, user.gid);
   await fs.mkdir(path.join(folder, TAKEN), { mode: 0o700 });
   await fs.chown(path.join(folder, TAKEN), user.uid, user.gid);
-  const names = plan.segments.map((segment) => `${segment.name}\n`).join('');
-  await give(path.join(folder, 'plan'), names, user);
   for (const { line, raw } of plan.histories) {
     if (line > 1) await give(path.join(folder, historyFileName(line)), raw, user);
   }
   const script = path.join(folder, 'restore-wal');
-  await give(script, restoreScript(folder, process.pid), user, 0o700);
+  await give(script, restoreScript(folder, process.pid, plan), user, 0o700);
   return { restoreCommand: `${shellQuote(script).replaceAll('%', '%%')} "%f" "%p"` };
 }
 
@@ -72,10 +66,10 @@ export async function feedWal(request: WalFeedRequest): Promise<bigint> {
   const journal = request.journal && new OneReading(request.journal, request.plan);
   try {
     const end = await new WalFeed({ ...request, journal }).run();
-    await marker('complete');
+    await marker(COMPLETE);
     return end;
   } catch (error) {
-    await marker('failed');
+    await marker(FAILED);
     throw error;
   } finally {
     await journal?.close();
@@ -151,6 +145,7 @@ class WalFeed {
   #tablespaces: bigint[] = [];
   /** Written, and held back by one, because a record may end in the next. */
   #held: { segment: PlannedSegment; file: string } | undefined;
+  /** Names of segments that the server may not have taken yet. */
   readonly #handed: string[] = [];
   #doneBytes = 0;
 
@@ -222,7 +217,7 @@ class WalFeed {
     if (!this.#held) return;
     const target = path.join(this.#request.folder, this.#held.segment.name);
     await fs.rename(this.#held.file, target);
-    this.#handed.push(target);
+    this.#handed.push(this.#held.segment.name);
     this.#held = undefined;
   }
 
@@ -231,7 +226,7 @@ class WalFeed {
     const most = Math.max(2, Math.floor(AHEAD_BYTES / this.#request.segmentSizeBytes));
     while (this.#handed.length >= most) {
       const oldest = this.#handed[0] as string;
-      if (!(await exists(oldest))) this.#handed.shift();
+      if (await exists(path.join(this.#request.folder, TAKEN, oldest))) this.#handed.shift();
       else if (this.#request.ended.aborted) throw this.#request.ended.reason;
       else await sleepMs(POLL_MS, this.#request.signal);
     }
@@ -245,7 +240,9 @@ class WalFeed {
     if (taken.length <= LATEST_TAKEN) return;
     const linked = new Set(await fs.readdir(serverFolder));
     for (const name of taken.slice(0, -LATEST_TAKEN)) {
-      if (!linked.has(name)) await fs.rm(path.join(folder, TAKEN, name));
+      if (linked.has(name)) continue;
+      await fs.rm(path.join(folder, name));
+      await fs.rm(path.join(folder, TAKEN, name));
     }
   }
 }
@@ -269,25 +266,4 @@ async function exists(file: string): Promise<boolean> {
 async function give(file: string, text: string, user: OsUser, mode = 0o600): Promise<void> {
   await fs.writeFile(file, text, { mode });
   await fs.chown(file, user.uid, user.gid);
-}
-
-/** Statuses above 125 make Postgres stop the recovery (documentation of restore_command). */
-function restoreScript(folder: string, feederPid: number): string {
-  return `#!/bin/sh
-cd ${shellQuote(folder)} || exit 200
-refuse() { [ -e complete ] && echo "$1" >>${IN_VAIN}; exit 1; }
-take() { [ -e "$1" ] && mv "$1" ${TAKEN}/ && ln -sf "$PWD/${TAKEN}/$1" "$2"; }
-case "$1" in *.history) [ -e "$1" ] && exec cp "$1" "$OLDPWD/$2"; exit 1 ;; esac
-grep -qx "$1" plan || refuse "$1"
-until take "$1" "$OLDPWD/$2"; do
-  [ -e failed ] && exit 200
-  [ -e complete ] && { take "$1" "$OLDPWD/$2" && exit; refuse "$1"; }
-  [ -e /proc/${feederPid} ] || kill -0 ${feederPid} 2>/dev/null || exit 200
-  sleep 0.005
-done
-`;
-}
-
-export function shellQuote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
