@@ -7,7 +7,18 @@ import { allDecoders, type Decoder } from './decoders.ts';
 import { mutate } from './mutate.ts';
 
 const names = [
-  ...['tree', 'index', 'snapshot', 'config', 'key file', 'lock', 'pack header', 'pack tail'],
+  ...[
+    'tree',
+    'known tree',
+    'folder of a mount',
+    'index',
+    'snapshot',
+    'config',
+    'key file',
+    'lock',
+    'pack header',
+    'pack tail',
+  ],
   ...['record capture', 'record point', 'record mark', 'record gap', 'record line'],
   ...['record watermark', 'record names', 'block map', 'spool frame', 'sealed file'],
   ...['parity sidecar', 'zstd frame', 'WAL', 'timeline history', 'replication message', 'tar'],

@@ -7,6 +7,7 @@ import { madeMetadata, Secret } from '#base';
 import { createRepository, encodeTree, type Repository } from '#repository';
 import { aclText } from '../../src/recovery/dump/posix-acl.ts';
 import { tarHeader } from '../../src/recovery/dump/tar-header.ts';
+import { Listing } from '../../src/recovery/mount/browse/listings.ts';
 import { parseConfig } from '../../src/repository/config.ts';
 import { compress } from '../../src/repository/crypto/compression.ts';
 import { Sealer } from '../../src/repository/crypto/sealer.ts';
@@ -26,6 +27,7 @@ import { parseCaptureName, parseWatermarkName } from '../../src/repository/recor
 import { decodeSnapshot, encodeSnapshot } from '../../src/repository/snapshots/snapshot-json.ts';
 import { MemoryStorage } from '../../src/repository/storage/memory.ts';
 import { decodeTree } from '../../src/repository/tree/decode-tree.ts';
+import { KnownTree } from '../../src/repository/tree/known-tree.ts';
 import { ManifestCheck } from '../../src/sources/postgres/base/manifest.ts';
 import { TarReader } from '../../src/sources/postgres/base/tar.ts';
 import { WalDecoder } from '../../src/sources/postgres/wal/decode.ts';
@@ -257,6 +259,30 @@ export async function allDecoders(): Promise<Decoder[]> {
       name: 'tree',
       seeds: [Buffer.concat(nodes()), Buffer.from('{"nodes":[]}\n'), Buffer.from('{"nodes":null}')],
       decode: (bytes) => [...decodeTree(bytes)].length,
+    },
+    {
+      name: 'known tree',
+      seeds: [
+        Buffer.concat(nodes()),
+        Buffer.from('{"nodes": [ {"name":"b","type":"fifo"} , {"name":"d","type":"fifo"}]}'),
+      ],
+      decode: (bytes) => {
+        const known = new KnownTree(ID, bytes);
+        known.take('a\xff', '{"name":"a\\\\xff","type":"file"');
+        return ['b', 'c', 'd', 'zz'].map((name) => known.find(name)).concat(known.find('zzz'));
+      },
+    },
+    {
+      name: 'folder of a mount',
+      seeds: [
+        Buffer.concat(nodes()),
+        Buffer.from('{"nodes":[{"name":"b","type":"fifo"},{"name":"a","type":"fifo"}]}'),
+      ],
+      decode: (bytes) => {
+        const listing = new Listing(ID, bytes);
+        const { count } = listing;
+        return [listing.entry(count), listing.entry(count - 1), listing.named(Buffer.from('b'))];
+      },
     },
     {
       name: 'index',
