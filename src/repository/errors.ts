@@ -128,6 +128,12 @@ export const errors = errorCatalogue('repository', {
     message: (why: string) => `the repository's config is not valid: ${why}`,
     guidance: 'Bring its `config` file back from a copy; nothing can be read without it.',
   },
+  away: {
+    kind: 'failed',
+    retryable: true,
+    message: (location: string) => `the repository at ${location} has gone: nothing of it shows`,
+    guidance: 'Is its disk or share mounted? Try again when it is back: nothing was changed.',
+  },
   emptyPassword: {
     kind: 'invalid',
     message: () => 'an empty password protects nothing',

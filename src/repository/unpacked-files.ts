@@ -51,11 +51,16 @@ export class UnpackedFiles {
     return names;
   }
 
+  /** A folder whose disk was taken away lists nothing: that is told, for who believed it would forget or remove things. */
   async list(kind: UnpackedKind): Promise<string[]> {
     const ids: string[] = [];
     for await (const file of this.#storage.list(`${kind}/`)) {
       const id = idOfName(file.name);
       if (id !== undefined && file.name === unpackedName(kind, id)) ids.push(id);
+    }
+    const counts = kind === 'snapshots' || kind === 'index';
+    if (counts && ids.length === 0 && !(await this.#storage.stat('config'))) {
+      throw errors.away([this.#storage.location]);
     }
     return ids.sort();
   }

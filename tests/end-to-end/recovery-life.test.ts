@@ -113,6 +113,24 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     expect(await processesIn(root)).toEqual([]);
   });
 
+  test('waits while its repository is away, and goes on when it is back', async () => {
+    const repository = path.join(site.folder, 'repository');
+    const asksFrom = 'select wait_event from pg_stat_activity where query like';
+    const waits = `${asksFrom} 'select count(*)%' and wait_event = 'DataFileRead'
+      and clock_timestamp() - query_start > interval '1.5s'`;
+    await query(waits);
+    await fs.rename(repository, `${repository}.away`);
+    const asking = expectWhole();
+    await eventually('it to wait', async () =>
+      (await query(waits)).length > 0 ? true : undefined,
+    );
+    await query('insert into numbers values (-2)');
+    await fs.rename(`${repository}.away`, repository);
+    await asking;
+    await query('delete from numbers where n = -2');
+    await expectWhole();
+  });
+
   test('comes back with all that was written when its service was killed', async () => {
     await kill(...(await idsOf('mount/service/main.ts')));
     expect((await holdfast('recovery', 'list')).output).toContain('mount lost');

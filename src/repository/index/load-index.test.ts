@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import type { IndexedPack } from '../pack/header.ts';
+import { open, QUICK, quickGolden } from '../restic.fixture.ts';
 import type { UnpackedFiles } from '../unpacked-files.ts';
 import { LoadedIndex } from './load-index.ts';
 
@@ -75,4 +77,23 @@ test('a loaded file that is gone means that somebody pruned: the table is made a
   await loaded.load();
   expect(loaded.index.has('data', gone)).toBe(false);
   expect(loaded.index.has('data', kept)).toBe(true);
+});
+
+test('of a repository that is away the index stays, and nothing is said to be gone', async () => {
+  const folder = await quickGolden('restic-0.14-max');
+  const repository = await open(folder, QUICK);
+  await repository.loadIndex();
+  const { blobCount } = repository.index;
+  await fs.rename(folder, `${folder}.away`);
+  // As the place of a disk that was unmounted.
+  await fs.mkdir(folder);
+  await expect(repository.loadIndex()).rejects.toMatchObject({ code: 'repository/away' });
+  await expect(repository.snapshots.list()).rejects.toMatchObject({ code: 'repository/away' });
+  expect(repository.index.blobCount).toBe(blobCount);
+  await fs.rmdir(folder);
+  await fs.rename(`${folder}.away`, folder);
+  await repository.loadIndex();
+  expect(blobCount).toBeGreaterThan(0);
+  expect(repository.index.blobCount).toBe(blobCount);
+  await repository.close();
 });
