@@ -1,6 +1,6 @@
 /** The tree of the capture before, looked up by path. Keeps the directories looked at last, so memory is bounded. */
 import { HoldfastError } from '#base';
-import type { TreeNode } from '#repository';
+import { decodeTree, type TreeNode } from '#repository';
 import type { RecentTrees } from './recent-trees.ts';
 import { baseName, parentPath } from './tree-builder.ts';
 
@@ -63,12 +63,8 @@ export const DAMAGE: ReadonlySet<string> = new Set([
   'repository/tree-damaged',
 ]);
 
-async function readNames(
-  trees: Pick<RecentTrees, 'read'>,
-  tree: string | undefined,
-): Promise<Names> {
+async function readNames(trees: Pick<RecentTrees, 'read'>, tree: string): Promise<Names> {
   const names: Names = new Map();
-  if (tree === undefined) return names;
   for (const node of await trees.read(tree)) names.set(node.name.toString('latin1'), node);
   return names;
 }
@@ -77,10 +73,10 @@ export type TreeDifference = { files: number; directories: number; bytes: number
 
 /**
  * What the second tree holds more than the first. Equal subtrees aren't looked into: it costs what changed, not what
- * there is.
+ * there is. Of a folder's entries one is held at a time, however many there are.
  */
 export async function treeDifference(
-  trees: Pick<RecentTrees, 'read'>,
+  trees: Pick<RecentTrees, 'readBytes'>,
   before: string | undefined,
   after: string | undefined,
 ): Promise<TreeDifference> {
@@ -88,19 +84,41 @@ export async function treeDifference(
   const pairs: [string | undefined, string | undefined][] = [[before, after]];
   for (let pair = pairs.pop(); pair; pair = pairs.pop()) {
     if (pair[0] === pair[1]) continue;
-    const [old, now] = await Promise.all(pair.map((tree) => readNames(trees, tree)));
-    addUp(difference, old as Names, -1);
-    addUp(difference, now as Names, 1);
-    for (const name of new Set([...(old as Names).keys(), ...(now as Names).keys()]))
-      pairs.push([old?.get(name)?.subtree, now?.get(name)?.subtree]);
+    const [old, now] = await Promise.all(
+      pair.map(async (tree) =>
+        nodesOf(tree === undefined ? undefined : await trees.readBytes(tree)),
+      ),
+    );
+    for (const [was, is] of sideBySide(old as Iterator<TreeNode>, now as Iterator<TreeNode>)) {
+      if (was) addUp(difference, was, -1);
+      if (is) addUp(difference, is, 1);
+      if (was?.subtree !== is?.subtree) pairs.push([was?.subtree, is?.subtree]);
+    }
   }
   return difference;
 }
 
-function addUp(difference: TreeDifference, names: Names, sign: 1 | -1): void {
-  for (const node of names.values()) {
-    if (node.kind === 'dir') difference.directories += sign;
-    if (node.kind === 'file') difference.files += sign;
-    difference.bytes += sign * Number(node.sizeBytes);
+function* nodesOf(tree: Buffer | undefined): Generator<TreeNode> {
+  if (tree) yield* decodeTree(tree);
+}
+
+/** Nodes of the same name together. Where a tree isn't in order some come alone, and what they add up to is the same. */
+function* sideBySide(
+  old: Iterator<TreeNode>,
+  now: Iterator<TreeNode>,
+): Generator<[TreeNode | undefined, TreeNode | undefined]> {
+  let was = old.next();
+  let is = now.next();
+  while (!was.done || !is.done) {
+    const order = was.done ? 1 : is.done ? -1 : Buffer.compare(was.value.name, is.value.name);
+    yield [order <= 0 ? was.value : undefined, order >= 0 ? is.value : undefined];
+    if (order <= 0) was = old.next();
+    if (order >= 0) is = now.next();
   }
+}
+
+function addUp(difference: TreeDifference, node: TreeNode, sign: 1 | -1): void {
+  if (node.kind === 'dir') difference.directories += sign;
+  if (node.kind === 'file') difference.files += sign;
+  difference.bytes += sign * Number(node.sizeBytes);
 }
