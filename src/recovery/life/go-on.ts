@@ -1,6 +1,6 @@
 /** What was cut by an end of the process that was at it: told from what goes on, and gone on with or given up. */
 import path from 'node:path';
-import { lockFile } from '#base';
+import { lockFile, systemCode } from '#base';
 import type { RecoveryState } from '../request.ts';
 import { alone } from './alone.ts';
 import { LOCK_FILE } from './folder.ts';
@@ -20,9 +20,15 @@ const BUSY: readonly RecoveryState['status'][] = ['recovering', 'promoting', 'un
 /** Nobody is at it though its state says so: who was has ended, or failed and told why. */
 export async function isCut({ status, folder }: RecoveryState): Promise<boolean> {
   if (!BUSY.includes(status)) return false;
-  const lock = await lockFile(path.join(folder, LOCK_FILE));
-  await lock?.release();
-  return lock !== undefined;
+  try {
+    const lock = await lockFile(path.join(folder, LOCK_FILE));
+    await lock?.release();
+    return lock !== undefined;
+  } catch (error) {
+    // Removed meanwhile: whoever was at it came to the end.
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /**
