@@ -1,17 +1,20 @@
 /** One base backup of a server into a repository, as the control plane takes it; a process of its own to be measured. */
 import { quietLogger, Secret, silent } from '#base';
-import { captureStore } from '#capture';
-import { openRepository, openStorage } from '#repository';
-import { findSource } from '#sources';
+import { openStorage, unlockRepository } from '#repository/unlock';
 
 /** The variables that tell it what to do. */
 const { BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL, BENCH_STATE, BENCH_CHUNK } = process.env;
+// As the commands do: the key is derived while all else is loaded.
+const unlocking = BENCH_REPOSITORY ? unlock(BENCH_REPOSITORY) : undefined;
+unlocking?.catch(() => {});
+const { captureStore } = await import('#capture');
+const { openUnlocked } = await import('#repository');
+const { findSource } = await import('#sources');
 const source = findSource('postgres');
-if (!BENCH_REPOSITORY || !BENCH_PASSWORD || !BENCH_URL || !BENCH_STATE || !source) {
+if (!unlocking || !BENCH_URL || !BENCH_STATE || !source) {
   throw new Error('BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL and BENCH_STATE must be set');
 }
-const storage = await openStorage(BENCH_REPOSITORY);
-const repository = await openRepository({ storage, password: new Secret(BENCH_PASSWORD) });
+const repository = await openUnlocked(await unlocking);
 try {
   await captureStore({
     repository,
@@ -36,4 +39,8 @@ try {
   });
 } finally {
   await repository.close();
+}
+
+async function unlock(location: string) {
+  return unlockRepository(await openStorage(location), new Secret(BENCH_PASSWORD ?? ''));
 }

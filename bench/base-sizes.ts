@@ -67,7 +67,7 @@ function tableOf(databaseBytes: number, transactions: number, sizes: readonly Si
   };
   const size = Math.round(databaseBytes / 2 ** 20);
   return {
-    title: `bases of ${size} MiB, each ${transactions} transactions of pgbench after the last, by chunk size, zstd level 3`,
+    title: `bases of ${size} MiB, each ${transactions} transactions of pgbench after the last, by chunk size, zstd for pages`,
     columns: CHUNK_KIB.map((kib) => `${kib} KiB`),
     rows: [
       row('first base, stored', ({ first }) => first),

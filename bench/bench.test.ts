@@ -18,7 +18,7 @@ beforeAll(() => {
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 function expectNumbers(table: BenchTable, rows: readonly string[]): void {
-  expect(table.title).toMatch(/zstd level 3/);
+  expect(table.title).toMatch(/zstd/);
   expect(table.rows.map(({ title }) => title)).toEqual(rows);
   for (const { title, values, ratios } of table.rows) {
     expect(values).toHaveLength(table.columns.length);

@@ -18,6 +18,11 @@ const LEAST_COMPRESSED_BYTES = 64;
  */
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
+/**
+ * What a pack mostly needs beyond its size, for its last blob and its header. Room for the longest blob would be for
+ * nothing, and untouched as it is it counts: the garbage collector comes for every 64 MiB of such memory.
+ */
+const USUAL_MORE_BYTES = 3 * 1024 * 1024;
 
 export type Compressors = Readonly<Record<Compression, Compressor>>;
 
@@ -28,7 +33,7 @@ export class BlobSaver {
   readonly #known: BlobTable;
   readonly #claims: ClaimTable;
   readonly #packSizeBytes: number;
-  readonly #firstRoomBytes: number | undefined;
+  readonly #firstRoomBytes: number;
   readonly #onPack: (pack: FinishedPack) => void;
   readonly #open: Record<BlobType, (OpenPack | undefined)[]> = { data: [], tree: [] };
   #dice: Buffer = Buffer.alloc(0);
@@ -45,7 +50,7 @@ export class BlobSaver {
     this.#known = new BlobTable(setup.known);
     this.#claims = new ClaimTable(setup.claims);
     this.#packSizeBytes = setup.packSizeBytes;
-    this.#firstRoomBytes = setup.firstRoomBytes;
+    this.#firstRoomBytes = setup.firstRoomBytes ?? setup.packSizeBytes + USUAL_MORE_BYTES;
     this.#onPack = onPack;
   }
 
@@ -93,7 +98,7 @@ export class BlobSaver {
     if (this.#open[type][place]?.fits(payloadBytes) === false) this.#finish(type, place);
     let pack = this.#open[type][place];
     if (!pack) {
-      // The last blob may go over the size; pages that stay untouched cost nothing.
+      // The last blob may go over the size.
       pack = new OpenPack(type, this.#packSizeBytes + MAX_CHUNK_BYTES, this.#firstRoomBytes);
       this.#open[type][place] = pack;
     }

@@ -9,12 +9,6 @@ import type { FinishedPack, UnfinishedPack } from './messages.ts';
 const MAX_BLOBS = 10_000;
 /** Enough for the header of so many blobs. */
 const TAIL_ROOM_BYTES = 512 * 1024;
-/**
- * From this size on glibc maps memory for each allocation alone and gives it back when it is freed (32 MiB is the most
- * that its threshold grows to). Below, every pack would leave a hole. Pages that stay untouched cost nothing.
- */
-const MAPPED_BYTES = 33 * 1024 * 1024;
-
 /** A pack that is being filled, in memory that is handed over as a whole when it is finished. */
 export class OpenPack {
   readonly #type: BlobType;
@@ -23,7 +17,7 @@ export class OpenPack {
   readonly #blobs: PackedBlob[] = [];
   #used = 0;
 
-  /** `roomBytes`: for sealed blobs. `firstRoomBytes`: of them at first, where more is unlikely to be needed. */
+  /** `roomBytes`: for sealed blobs. `firstRoomBytes`: memory to begin with, where more is unlikely to be needed. */
   constructor(type: BlobType, roomBytes: number, firstRoomBytes?: number) {
     this.#type = type;
     this.#roomBytes = roomBytes;
@@ -77,7 +71,7 @@ export class OpenPack {
   }
 
   #wholeBytes(): number {
-    return Math.max(this.#roomBytes + TAIL_ROOM_BYTES, MAPPED_BYTES);
+    return this.#roomBytes + TAIL_ROOM_BYTES;
   }
 
   #makeRoom(bytes: number): void {

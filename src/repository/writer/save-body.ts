@@ -211,7 +211,7 @@ export class BodySaver {
         if (slab.openBytes === chunkBytes) slab.endChunk();
         if (slab.fits(chunkBytes)) continue;
         await this.#send(slab, saved, { compression });
-        slab = new Slab(slabBytes, this.#memory);
+        slab = new Slab(slabBytes, this.#memory, true);
       }
     }
     slab.endChunk();

@@ -31,10 +31,11 @@ export class Slab {
   #used = 0;
   #ended = 0;
 
-  /** A single chunk may be longer than that. */
-  constructor(roomBytes: number, memory: SlabMemory) {
+  /** A single chunk may be longer than that. `goesOn`: it follows another slab of the same body, and begins whole. */
+  constructor(roomBytes: number, memory: SlabMemory, goesOn = false) {
     this.#roomBytes = roomBytes;
     this.#memory = memory;
+    if (goesOn) this.#grow(roomBytes);
   }
 
   get isEmpty(): boolean {

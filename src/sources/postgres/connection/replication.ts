@@ -188,7 +188,7 @@ class Conversation implements RawCommand, ReplicationStream {
     const tap = new CopyTap(connection, {
       onPart: (bytes, goesOn) =>
         this.#takeData(goesOn ? { kind: 'data', bytes, goesOn } : { kind: 'data', bytes }),
-      onMemory: (bytes) => this.#memory.push(bytes),
+      onMemory: (bytes) => this.#hold(bytes),
       onBroken: (error) => {
         this.#end(error);
         connection.stream.destroy();
@@ -202,6 +202,13 @@ class Conversation implements RawCommand, ReplicationStream {
       tap.release();
       if (stream instanceof LendingSocket) stream.isLending = false;
     };
+  }
+
+  /** That parts lie in. All of it is held, however little of it arrived. */
+  #hold(bytes: Buffer): void {
+    this.#memory.push(bytes);
+    this.#waitingBytes += bytes.buffer.byteLength - bytes.length;
+    this.#pauseIfFull();
   }
 
   #doneWith(bytes: Buffer): void {
@@ -228,10 +235,13 @@ class Conversation implements RawCommand, ReplicationStream {
   #takeData(message: ReplicationMessage & { kind: 'data' }): void {
     this.#waitingBytes += message.bytes.length;
     this.#take(message);
-    if (this.#waitingBytes > HELD_BYTES && !this.#paused) {
-      this.#paused = true;
-      this.#connection.stream.pause();
-    }
+    this.#pauseIfFull();
+  }
+
+  #pauseIfFull(): void {
+    if (this.#waitingBytes <= HELD_BYTES || this.#paused) return;
+    this.#paused = true;
+    this.#connection.stream.pause();
   }
 
   handleCommandComplete(message: { text: string }): void {
