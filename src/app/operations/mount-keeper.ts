@@ -4,7 +4,9 @@
  * goes with the server.
  */
 import { type Logger, pauseMs, systemClock } from '#base';
+import type { Environment } from '#environment';
 import { recoveryErrors, whyNoMount } from '#recovery';
+import type { StoreAddress } from '#repository';
 import type { EnvironmentProtection } from '../protection/environment-protection.ts';
 import type { Environments } from '../protection/environments.ts';
 import { keepTrying } from '../protection/keep-trying.ts';
@@ -79,7 +81,7 @@ export class MountKeeper {
         },
       },
       async (wentWell) => {
-        const held = await mounts.hold();
+        const held = await mounts.hold(addressesOf(environment));
         void held.ready.then((isReady) => isReady && wentWell());
         await Promise.race([held.ended, stopped]);
         if (!signal.aborted) throw recoveryErrors.mountServiceSilent([]);
@@ -87,6 +89,10 @@ export class MountKeeper {
       },
     );
   }
+}
+
+function addressesOf({ name: environment, stage, stores }: Environment): StoreAddress[] {
+  return stores.map(({ name: store }) => ({ environment, stage, store }));
 }
 
 function isWanted({ environment, context, stopping }: EnvironmentProtection): boolean {

@@ -1,6 +1,6 @@
 /** What a restore is asked for and what it answers. */
 import type { ProgressListener } from '#base';
-import type { Repository, RootMetadata } from '#repository';
+import type { Repository, RootMetadata, TreeNode } from '#repository';
 
 export type RestoreRequest = {
   repository: Pick<Repository, 'index' | 'readBlobs' | 'placeBlobs'>;
@@ -37,11 +37,20 @@ export type RestoreRequest = {
    * are taken off what is there first. Default: left out, for copies that will be changed and removed.
    */
   inodeFlags?: boolean;
+  /** What has been read of trees before, which are asked for here first. Of no use with `removeOthers`. */
+  knownTrees?: KnownTrees;
   /** For progress, where the caller knows it. */
   expectedBytes?: number;
   progress?: ProgressListener;
   signal?: AbortSignal;
 };
+
+/** Trees by their hex ids, decoded. Nodes must not be changed. */
+export interface KnownTrees {
+  get(tree: string): readonly TreeNode[] | undefined;
+  /** For one that is being read: told of each node, and of the end where it was read whole. */
+  taking(tree: string): { take(node: TreeNode): void; end(): void };
+}
 
 export type RestoreProblem = {
   /** Relative to what was restored; '' is its root. Bytes that aren't UTF-8 are shown as `\xff`. */

@@ -20,6 +20,9 @@ import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
 /** Where contents don't simply go to disk. */
 export type MakeContents = (options: ContentsOptions) => RestoredContents;
 
+/** Its bytes, its nodes where they are known, or why it can't be read. */
+type ReadTree = Buffer | readonly TreeNode[] | Error | undefined;
+
 type Directory = {
   path: Buffer;
   relative: string;
@@ -141,25 +144,33 @@ class TreeRestore {
   }
 
   async #restoreBatch(): Promise<void> {
-    const { repository, signal } = this.#request;
+    const { repository, signal, knownTrees, removeOthers } = this.#request;
     const batch = takeBatch(this.#pending, repository);
+    const ids = batch.map(({ tree }) => tree);
+    const known = new Map(ids.map((id) => [id, removeOthers ? undefined : knownTrees?.get(id)]));
     const trees = await readTrees(
       repository,
-      batch.map(({ tree }) => tree),
+      ids.filter((id) => !known.get(id)),
       signal,
     );
     for (const directory of batch) {
-      const tree = trees.get(directory.tree);
-      if (this.#request.removeOthers) this.#removeOthers(directory, tree);
+      const tree = known.get(directory.tree) ?? trees.get(directory.tree);
+      if (removeOthers) this.#removeOthers(directory, tree);
       for (const node of this.#nodesOf(directory, tree)) await this.#restoreNode(directory, node);
     }
   }
 
   /** As many as can be read: a damaged tree ends early and is named. Without its root, a restore has nothing to do. */
-  *#nodesOf(directory: Directory, tree: Buffer | Error | undefined): Generator<TreeNode> {
+  *#nodesOf(directory: Directory, tree: ReadTree): Generator<TreeNode> {
     try {
+      if (Array.isArray(tree)) return yield* tree as readonly TreeNode[];
       if (!(tree instanceof Buffer)) throw tree;
-      yield* readNodes(tree);
+      const taking = this.#request.knownTrees?.taking(directory.tree);
+      for (const node of readNodes(tree)) {
+        taking?.take(node);
+        yield node;
+      }
+      taking?.end();
     } catch (error) {
       if (!directory.parent) throw error;
       const what = `this folder can't be read in the repository, what is missing in it is lost: ${messageOf(error)}`;
@@ -167,7 +178,7 @@ class TreeRestore {
     }
   }
 
-  #removeOthers(directory: Directory, tree: Buffer | Error | undefined): void {
+  #removeOthers(directory: Directory, tree: ReadTree): void {
     if (directory.state !== 'there' || !(tree instanceof Buffer)) return;
     const isMeant: IsMeant = (relative, isDirectory) =>
       !this.#exclude?.(relative, isDirectory) &&

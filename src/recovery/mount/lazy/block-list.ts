@@ -58,10 +58,8 @@ export class BlockListWriter {
     if (this.#pendingBytes >= WRITE_BYTES) this.#flush();
   }
 
-  /** Durable when it returns. */
   finish(): void {
     this.#flush();
-    fs.fsyncSync(this.#blocks);
     fs.closeSync(this.#blocks);
     const table = Buffer.alloc(this.files.length * FILE_RECORD);
     this.files.forEach((file, index) => {
@@ -73,7 +71,7 @@ export class BlockListWriter {
       table.writeBigUInt64LE(BigInt(file.blocks), at + 32);
       table.writeBigUInt64LE(BigInt(file.blockBytes), at + 40);
     });
-    const options = { mode: 0o600, flag: 'wx', flush: true };
+    const options = { mode: 0o600, flag: 'wx' };
     fs.writeFileSync(path.join(this.#folder, 'files'), table, options);
   }
 

@@ -26,7 +26,7 @@ export type LayOutRequest = Omit<RestoreRequest, 'target' | 'existing' | 'reposi
 
 /**
  * Folders, links, metadata as a restore makes them, and of each file only its size. Both folders must be absent or
- * empty. Durable when it resolves, but for the files themselves, which hold nothing yet. Rejects as `restoreTree` does, and
+ * empty. Outlives this process when it resolves, and this host once the mount was settled. Rejects as `restoreTree` does, and
  * with `recovery/mount-full`. `early` is told of every file.
  */
 export async function layOutTree(
@@ -52,7 +52,7 @@ async function layOut(
     state,
     writer.files.map(({ sizeBytes }) => sizeBytes),
   );
-  fs.writeFileSync(path.join(state, 'whole'), '', { flush: true, flag: 'wx', mode: 0o600 });
+  fs.writeFileSync(path.join(state, 'whole'), '', { flag: 'wx', mode: 0o600 });
   return result;
 }
 

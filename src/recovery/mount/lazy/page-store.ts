@@ -92,19 +92,22 @@ export class PageStore {
   }
 }
 
-/** Nothing is here yet. `sizes`: bytes of each file. */
+/**
+ * Nothing is here yet. `sizes`: bytes of each file. Nothing of a layout is made durable before `noteSettled`: without
+ * that, what a host had of it when it ended counts as lost, whole or not.
+ */
 export function createPageFiles(folder: string, sizes: readonly number[]): void {
   const map = new PageMap(sizes, new SharedArrayBuffer(pageMapBytes(sizes)), true);
   const bytes = new Uint8Array(map.shared);
   fs.writeFileSync(path.join(folder, NOW), bytes, { mode: 0o600, flag: 'wx' });
-  fs.writeFileSync(path.join(folder, DURABLE), bytes, { mode: 0o600, flag: 'wx', flush: true });
-  fs.writeFileSync(path.join(folder, BOOT), bootId(), { mode: 0o600, flush: true });
+  fs.writeFileSync(path.join(folder, DURABLE), bytes, { mode: 0o600, flag: 'wx' });
+  fs.writeFileSync(path.join(folder, BOOT), bootId(), { mode: 0o600 });
 }
 
 /** As it was left: by a process of this boot, or by one before. */
 export function loadPageMap(folder: string, sizes: readonly number[]): PageMap {
   const shared = new SharedArrayBuffer(pageMapBytes(sizes));
-  const sameBoot = fs.readFileSync(path.join(folder, BOOT), 'utf8') === bootId();
+  const sameBoot = isOfThisBoot(folder);
   const bytes = fs.readFileSync(path.join(folder, sameBoot ? NOW : DURABLE));
   new Uint8Array(shared).set(bytes.subarray(0, shared.byteLength));
   const map = new PageMap(sizes, shared, false);
@@ -123,8 +126,13 @@ export function noteSettled(folder: string): void {
 
 /** True where this host ended before that: pages may show an older state than others. */
 export function isLostWithHost(folder: string): boolean {
-  const sameBoot = fs.readFileSync(path.join(folder, BOOT), 'utf8') === bootId();
-  return !sameBoot && !fs.existsSync(path.join(folder, SETTLED));
+  return !isOfThisBoot(folder) && !fs.existsSync(path.join(folder, SETTLED));
+}
+
+/** False also where what says so was never made durable. */
+function isOfThisBoot(folder: string): boolean {
+  const file = path.join(folder, BOOT);
+  return fs.existsSync(file) && fs.readFileSync(file, 'utf8') === bootId();
 }
 
 /** Copies of one map for other threads see the same bytes. */

@@ -2,6 +2,7 @@
 import type net from 'node:net';
 import path from 'node:path';
 import { HoldfastError, isHoldfastError } from '#base';
+import type { StoreAddress } from '#repository';
 import { errors } from '../../errors.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
 import {
@@ -56,8 +57,8 @@ export interface MountClient extends MountControl {
    * with the signal's reason, and is given up then.
    */
   clone(request: CloneRequest, signal?: AbortSignal): Promise<CloneAnswer>;
-  /** Starts the service where there is none. */
-  hold(): Promise<HeldService>;
+  /** Starts the service where there is none. Of these stores it has the newest capture at hand, too. */
+  hold(stores?: readonly StoreAddress[]): Promise<HeldService>;
 }
 
 /** Every call throws what the service answers it with. `folder`: of the service. */
@@ -117,14 +118,15 @@ export function mountClient(options: MountClientOptions): MountClient {
         return await ask();
       }
     },
-    hold: async () => holdOver((await connect(socket)) ?? (await startAndConnect(options, socket))),
+    hold: async (stores = []) =>
+      holdOver((await connect(socket)) ?? (await startAndConnect(options, socket)), stores),
   };
 }
 
-function holdOver(connection: net.Socket): HeldService {
+function holdOver(connection: net.Socket, stores: readonly StoreAddress[]): HeldService {
   const messages = messagesOf(connection) as AsyncGenerator<ServiceMessage>;
   const gone = () => void connection.destroy();
-  sendMessage(connection, { ask: 'stay' });
+  sendMessage(connection, { ask: 'stay', stores });
   const first = messages.next();
   // What comes after the first answer is the end, or the answer to being let go.
   const ended = first.then(() => messages.next()).then(gone, gone);

@@ -141,7 +141,7 @@ async function carryOut(
   if (request.ask === 'clone') return await service.clone(request, signal);
   if (request.ask === 'unmount') return await service.unmount(request.mountPoint);
   if (request.ask === 'list') return service.list();
-  if (request.ask === 'stay') return await service.makeReady();
+  if (request.ask === 'stay') return await service.makeReady(request.stores);
   if (request.ask === 'leave') return undefined;
   if (request.ask === 'settle') return service.settle(request.mountPoint);
   if (request.ask === 'pause-hydrating') return await service.pauseHydrating(request.mountPoint);

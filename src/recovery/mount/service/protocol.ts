@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import v8 from 'node:v8';
 import type { ErrorKind } from '#base';
-import type { RootMetadata } from '#repository';
+import type { RootMetadata, StoreAddress } from '#repository';
 import type { RestoreProblem } from '../../restore/request.ts';
 import type { LazyPlaces } from '../lazy/lay-out.ts';
 import type { HydrationProgress } from '../lazy/mount-folder.ts';
@@ -42,8 +42,11 @@ export type ServiceRequest =
   | { ask: 'settle'; mountPoint: string }
   | { ask: 'unmount'; mountPoint: string }
   | { ask: 'list' }
-  /** Answered when the next mount finds everything at hand. The service stays as long as the connection does. */
-  | { ask: 'stay' }
+  /**
+   * Answered when the next mount finds everything at hand, that of the newest capture of these stores above all. The
+   * service stays as long as the connection does.
+   */
+  | { ask: 'stay'; stores: readonly StoreAddress[] }
   /** Takes that back: ends the service, and answers only where something keeps it. */
   | { ask: 'leave' };
 

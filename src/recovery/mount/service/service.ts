@@ -1,13 +1,14 @@
 /** All clones of one repository on this host: one process, one index, one cache, however many mounts. */
 import fs from 'node:fs/promises';
 import { messageOf, systemCode } from '#base';
-import type { Repository } from '#repository';
+import { newestCapture, type Repository, type StoreAddress } from '#repository';
 import { errors } from '../../errors.ts';
 import { BlobCache } from '../blob-cache.ts';
 import { EarlyBlobs } from '../lazy/early-blobs.ts';
 import { keepSpareThread } from '../lazy/folder-threads.ts';
 import { isLaidOut, layOutTree } from '../lazy/lay-out.ts';
 import { type HydrationProgress, type MountedFolder, mountFolder } from '../lazy/mount-folder.ts';
+import { RecentTrees } from '../lazy/recent-trees.ts';
 import { BackgroundHydration } from './background-hydration.ts';
 import { MountLeases } from './leases.ts';
 import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
@@ -24,6 +25,8 @@ export class MountService {
   readonly #repository: Repository;
   readonly #blobs: BlobCache;
   readonly #leases: MountLeases;
+  readonly #trees = new RecentTrees();
+  #stores: readonly StoreAddress[] = [];
   readonly #mounts = new Map<string, Held>();
   readonly #underWay = new Map<string, UnderWay>();
   readonly #troubles: () => readonly string[];
@@ -58,10 +61,22 @@ export class MountService {
     });
   }
 
-  /** Whatever a mount needs of this process is at hand when this resolves, but for what is stored meanwhile. */
-  async makeReady(): Promise<void> {
+  /**
+   * Whatever a mount needs of this process is at hand when this resolves, but for what is stored meanwhile. `stores`: of
+   * whose newest capture the trees are; those of the last call, where they aren't named.
+   */
+  async makeReady(stores = this.#stores): Promise<void> {
+    this.#stores = stores;
     keepSpareThread();
     await this.#repository.loadIndex();
+    for (const store of stores) await this.#readNewest(store);
+  }
+
+  async #readNewest(store: StoreAddress): Promise<void> {
+    const newest = await newestCapture(this.#repository, store, ['base', 'files']);
+    if (!newest) return;
+    const { tree } = await this.#repository.snapshots.load(newest.snapshot);
+    await this.#trees.readAll(this.#repository, tree);
   }
 
   /**
@@ -185,6 +200,7 @@ export class MountService {
         repository,
         tree,
         signal,
+        knownTrees: this.#trees,
         ...(root && { root }),
         ...(blockMap === undefined ? {} : { blockMap }),
         ...(owner === undefined ? {} : { owner }),
