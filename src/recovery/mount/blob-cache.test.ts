@@ -40,6 +40,14 @@ describe('blobs of a repository that is away', () => {
     expect(await cache.get(ID)).toEqual(CONTENT);
   });
 
+  it('fail at once for whoever asks when it has been away for that time', async () => {
+    const { at, cache } = made({ patienceMs: 20 });
+    await expect(cache.get(ID)).rejects.toThrow('it could not be read');
+    expect(at.tries).toBe(2);
+    await expect(cache.get(ID)).rejects.toThrow('it could not be read');
+    expect(at.tries).toBe(3);
+  });
+
   it('that are lost alone fail at once', async () => {
     const { at, cache } = made({ isDamaged: true });
     at.isAway = false;

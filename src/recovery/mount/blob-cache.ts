@@ -20,7 +20,7 @@ export type BlobCacheOptions = {
   maxBytes: number;
   /** Whether the repository as a whole can't be reached: then who asks waits. By default that isn't looked at. */
   isAway?: () => Promise<boolean>;
-  /** How long, before it counts as lost. */
+  /** How long after it went, before what is asked for counts as lost. */
   patienceMs?: number;
 };
 
@@ -36,6 +36,9 @@ export class BlobCache {
   readonly #readings = new Map<string, Reading>();
   #keptBytes = 0;
   #wanted: string[] = [];
+  /** Monotonic: since when it has been away, and when that was last seen. */
+  #awaySinceMs = Number.NEGATIVE_INFINITY;
+  #awayMs = Number.NEGATIVE_INFINITY;
 
   readonly #isAway: () => Promise<boolean>;
   readonly #patienceMs: number;
@@ -94,6 +97,7 @@ export class BlobCache {
   }
 
   #arrived(key: string, bytes: Buffer): void {
+    this.#awayMs = Number.NEGATIVE_INFINITY;
     // The bytes are lent for this call alone.
     const own = Buffer.from(bytes);
     this.#kept.set(key, own);
@@ -113,18 +117,25 @@ export class BlobCache {
     if (!reading) return;
     const nowMs = systemClock.monotonicMs();
     reading.failedMs ??= nowMs;
-    if (nowMs - reading.failedMs < this.#patienceMs) {
-      const isAway = await this.#isAway();
+    const isAway = await this.#isAway();
+    if (isAway) this.#noteAway(nowMs);
+    const sinceMs = isAway ? this.#awaySinceMs : reading.failedMs;
+    if ((isAway || reading.wasAway) && nowMs - sinceMs < this.#patienceMs) {
       if (isAway) await sleepMs(LOOK_EVERY_MS);
-      if (isAway || reading.wasAway) {
-        // Tried once more when it is back, for it may have come back only after that failed.
-        reading.wasAway = isAway;
-        this.#want(key);
-        return;
-      }
+      // Tried once more when it is back, for it may have come back only after that failed.
+      reading.wasAway = isAway;
+      this.#want(key);
+      return;
     }
     reading.fail(error);
     this.#readings.delete(key);
+  }
+
+  /** Patience counts from when it went: who asks later doesn't wait all of it again. */
+  #noteAway(nowMs: number): void {
+    const isAnother = nowMs - this.#awayMs > this.#patienceMs + 2 * LOOK_EVERY_MS;
+    if (isAnother) this.#awaySinceMs = nowMs;
+    this.#awayMs = nowMs;
   }
 }
 
