@@ -85,6 +85,32 @@ export const errors = errorCatalogue('app', {
     guidance:
       'Mend that, or let bases come from production: take `base` out of the store in holdfast.yaml.',
   },
+  storeNotNamed: {
+    kind: 'invalid',
+    message: (environment: string) => `not one store of ${environment} alone holds tables`,
+    guidance: 'Name the store that is meant.',
+  },
+  conditionUnknown: {
+    kind: 'failed',
+    message: (what: string) => `the condition could not be asked of a copy: ${what}`,
+    guidance: 'It must run on this host, and end within a minute.',
+  },
+  partNotFound: {
+    kind: 'not-found',
+    message: (id: string) => `there is no part "${id}" that was looked up here`,
+    guidance: 'It may be of before a restart of the server: ask for it anew.',
+  },
+  partNotPreviewed: {
+    kind: 'refused',
+    message: (id: string, state: string) => `${id} is ${state}: there is nothing to decide`,
+    guidance: 'Ask for it anew where production should still be changed.',
+  },
+  tooManyParts: {
+    kind: 'refused',
+    retryable: true,
+    message: (most: number) => `${most} parts of stores are being looked up already`,
+    guidance: 'Wait until one of them has ended, or discard one.',
+  },
   ownedElsewhere: {
     kind: 'refused',
     message: (holder: string) =>

@@ -16,6 +16,7 @@ import type { Operations } from './operations.ts';
 import { captureRoutes } from './routes/captures.ts';
 import { environmentRoutes } from './routes/environments.ts';
 import { markRoutes } from './routes/marks.ts';
+import { partRoutes } from './routes/parts.ts';
 import { pointRoutes } from './routes/points.ts';
 import { proofRoutes } from './routes/proofs.ts';
 import { recoveryRoutes } from './routes/recoveries.ts';
@@ -44,6 +45,7 @@ const routes = [
   markRoutes,
   proofRoutes,
   recoveryRoutes,
+  partRoutes,
   serverRoutes,
 ];
 

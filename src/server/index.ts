@@ -8,6 +8,7 @@ export type { Operations, Scope } from './operations.ts';
 export type { Capture, CaptureRequest } from './routes/captures.ts';
 export type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environments.ts';
 export type { Mark, MarkRequest } from './routes/marks.ts';
+export type { Difference, Part, PartRequest } from './routes/parts.ts';
 export type { Point } from './routes/points.ts';
 export type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
 export type { Recovery, RecoveryChange, RecoveryRequest } from './routes/recoveries.ts';

@@ -6,6 +6,13 @@
 import type { Capture, CaptureRequest } from './routes/captures.ts';
 import type { Applied, ApplyRequest, EnvironmentSummary } from './routes/environments.ts';
 import type { Mark, MarkRequest } from './routes/marks.ts';
+import type {
+  Difference,
+  Part,
+  PartRequest,
+  UndoMergeRequest,
+  UndoneMerge,
+} from './routes/parts.ts';
 import type { Point } from './routes/points.ts';
 import type { Proof, ProofRequest, ProofRun } from './routes/proofs.ts';
 import type { Recovery, RecoveryChange, RecoveryRequest } from './routes/recoveries.ts';
@@ -41,4 +48,11 @@ export interface Operations {
   changeRecovery(id: string, change: RecoveryChange): Promise<Recovery>;
   /** In the background. Without a rate at that of before, else at the environment's. */
   hydrateRecovery(id: string, bytesPerSecond: number | undefined): Promise<Recovery>;
+  /** Begins to look; what would change production waits for `decidePart`, for a bounded time. */
+  beginPart(scope: Scope, request: PartRequest): Promise<Part>;
+  /** Waits up to `waitMs` for its preview or its end. */
+  part(id: string, waitMs: number): Promise<Part>;
+  differences(id: string, from: number, limit: number): Promise<Difference[]>;
+  decidePart(id: string, decision: 'apply' | 'discard'): Promise<Part>;
+  undoMerge(scope: Scope, id: string, request: UndoMergeRequest): Promise<UndoneMerge>;
 }

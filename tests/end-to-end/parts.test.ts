@@ -110,6 +110,18 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     await expectNothingLeft();
   });
 
+  test('a command is asked of each copy, of whatever store', async () => {
+    const command = 'test -e "$HOLDFAST_STORE_UPLOADS/invoices/two.txt"';
+    const asked = ['when', '--store', 'uploads', '--command', command, '--from', iso(wellMs)];
+    const found = await ask<{ heldMs: number; failedMs: number; copies: number }>(...asked);
+    expect(found).toMatchObject({ command, copies: 2 });
+    expect(found.failedMs).toBeGreaterThan(deletedMs[1]);
+    const unknown = await holdfast(...asked.with(4, 'no-such-program'));
+    expect(unknown).toMatchObject({ code: 1 });
+    expect(unknown.errors).toContain('could not be asked');
+    await expectNothingLeft();
+  });
+
   test('rows come back by a merge that can be taken back, and only when somebody agreed', async () => {
     const asked = ['recover', '--to', iso(wellMs), '--table', 'customers', '--merge', '--update'];
     // Without a terminal nobody has agreed, whatever was shown.

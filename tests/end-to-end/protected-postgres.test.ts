@@ -83,7 +83,8 @@ async function numbersAt(when: string): Promise<number[]> {
   await client.connect();
   const { rows } = await client.query('select n from numbers order by n');
   await client.end();
-  expect(await holdfast('recovery', 'remove', recovered.id, '--yes')).toMatchObject({ code: 0 });
+  const removed = await holdfast('recovery', 'remove', recovered.id, '--yes');
+  expect(removed, removed.errors).toMatchObject({ code: 0 });
   return rows.map(({ n }) => n);
 }
 
@@ -182,6 +183,47 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     expect(after).toMatchObject({ gaps: [], captures: before.captures });
     expect(after.windows).toHaveLength(1);
     expect((await numbersAt('latest')).slice(-2)).toEqual([1000, 1001]);
+  });
+
+  test('parts of it are looked up and brought back through the server', async () => {
+    await server.sql('create table kept (id int primary key, note text)');
+    await server.sql("insert into kept select n, 'note ' || n from generate_series(1, 20) n");
+    const thenMs = Math.ceil(await nowMs());
+    await sleepMs(20);
+    await server.sql(
+      'delete from kept where id <= 5',
+      "update kept set note = 'wrong' where id = 6",
+    );
+    const asked = ['recover', '--to', instant(thenMs), '--table', 'kept', '--merge', '--update'];
+    const refused = await holdfast(...asked);
+    expect(refused, refused.errors).toMatchObject({ code: 4 });
+    expect(refused.output).toMatch(/insert 5, update 1, same 14/);
+    const merged = await askHoldfast<{ undo: string }>(place, [...asked, '--yes']);
+    expect(await server.sql('select count(*)::int as n from kept')).toEqual([{ n: 20 }]);
+    expect((await holdfast('recovery', 'undo', merged.undo, '--yes')).output).toContain(
+      '5 rows removed, 1 restored',
+    );
+    const differing = await holdfast(
+      'diff',
+      instant(thenMs),
+      'now',
+      '--json',
+      '--store',
+      'numbers',
+    );
+    expect(differing.output).toContain('"deleted":5');
+    const found = await askHoldfast<{ heldMs: number; failedMs: number }>(place, [
+      ...['when', '--sql', 'select count(*) = 20 from kept', '--from', instant(thenMs)],
+    ]);
+    expect(found.heldMs).toBeLessThan(found.failedMs);
+    await fs.writeFile(path.join(folder, 'uploads', 'one.txt'), 'first');
+    expect(await holdfast('protect', 'uploads')).toMatchObject({ code: 0 });
+    await fs.rm(path.join(folder, 'uploads', 'one.txt'));
+    const file = ['recover', '--to', 'latest', '--store', 'uploads', '--path', 'one.txt', '--yes'];
+    expect(await holdfast(...file)).toMatchObject({ code: expect.any(Number) });
+    const log = await fs.readFile(path.join(folder, 'state', 'server.log'), 'utf8');
+    expect(log.match(/a part of a store is looked up/g)?.length).toBeGreaterThanOrEqual(5);
+    expect(await fs.readdir(path.join(folder, 'state', 'proofs')).catch(() => [])).toEqual([]);
   });
 
   test('takes a dropped slot back without a gap while its WAL is there', async () => {
@@ -296,6 +338,28 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     );
     expect(store.verdict).toBe('missed');
     expect(await holdfast('status')).toMatchObject({ code: 6 });
+    await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('5s'));
+    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    await streaming();
+  });
+
+  test('new bases are made off production where they are declared so', async () => {
+    const off = declaration('5s').replace(
+      'protect: continuous\n',
+      'protect: continuous\n    base: {from: copy, every: 1s}\n',
+    );
+    await server.sql("alter system set log_replication_commands = 'on'", 'select pg_reload_conf()');
+    const basesSent = async () => (await server.log()).match(/command: BASE_BACKUP/g)?.length ?? 0;
+    const { captures } = await numbers();
+    await fs.writeFile(path.join(folder, 'holdfast.yaml'), off);
+    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    await streaming();
+    const sent = await basesSent();
+    await server.sql('insert into numbers values (4000)', 'checkpoint');
+    await untilNumbers('a new base', (store) => store.captures > captures);
+    await server.sql('insert into numbers values (4001)');
+    expect((await numbersAt('latest')).slice(-2)).toEqual([4000, 4001]);
+    expect(await basesSent()).toBe(sent);
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('5s'));
     expect(await holdfast('apply')).toMatchObject({ code: 0 });
     await streaming();

@@ -16,6 +16,7 @@ import type { Environments } from '../protection/environments.ts';
 import type { StateFolder } from '../state/folder.ts';
 import { captureOperations } from './captures.ts';
 import { makeMark } from './marks.ts';
+import { partOperations } from './parts.ts';
 import { proofOperations, proofsOfPoints } from './proofs.ts';
 import { recoveryOperations } from './recoveries.ts';
 import { statusOf } from './status.ts';
@@ -42,6 +43,7 @@ export function createOperations(options: OperationsOptions): Operations {
     ...captureOperations(options),
     ...recoveryOperations(options),
     ...proofOperations(options),
+    ...partOperations(options),
     server: async () => ({
       version: options.version,
       pid: process.pid,

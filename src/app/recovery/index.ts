@@ -3,6 +3,7 @@
  * the scheduler or the API. The command line and the control plane both come through here.
  */
 export { capturedEnvironment } from './captured-environment.ts';
+export * from './last-held.ts';
 export { mountsOf } from './mounting.ts';
 export * from './parts.ts';
 export { proofView } from './proof-view.ts';

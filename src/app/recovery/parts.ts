@@ -1,20 +1,16 @@
 /** Parts of the declared environment's stores: what the command line asks, joined to the data plane. */
-import { isHoldfastError, type Logger, type ProgressListener } from '#base';
+import type { Logger, ProgressListener } from '#base';
 import { type Environment, storeSettings } from '#environment';
 import {
   type Choice,
   type ChosenStore,
   type FilesRequest,
-  findLastHeld,
-  type LastHeld,
-  type Moment,
   type PassingOptions,
   recoveryErrors,
-  recoveryWindows,
   type When,
   withPassingCopy,
 } from '#recovery';
-import { openJournalReader, type Repository } from '#repository';
+import type { Repository } from '#repository';
 import {
   findSource,
   type ProductionPlace,
@@ -72,7 +68,11 @@ export async function passingOptions(options: PartsOptions): Promise<PassingOpti
 
 type WithParts = { parts: TableParts; production: ProductionPlace };
 
-function tablesOf(environment: Environment, name: string, url: string | undefined): WithParts {
+export function tablesOf(
+  environment: Environment,
+  name: string,
+  url: string | undefined,
+): WithParts {
   const store = storeNamed(environment, name);
   const source = findSource(store.type);
   const settings = storeSettings(environment, store);
@@ -133,100 +133,6 @@ export async function undoTables(
     if (undone) return undone;
   }
   return undefined;
-}
-
-export type ConditionRequest = {
-  store: string;
-  sql: string;
-  database?: string;
-  from?: When;
-  to: When;
-  precisionMs: number;
-  onStep(step: { heldMs: number; failedMs: number; copies: number }): void;
-};
-
-/** Throws what `findLastHeld` and `chooseRecovery` throw, and what the condition is refused for. */
-export async function whenLastHeld(
-  options: PartsOptions,
-  request: ConditionRequest,
-): Promise<LastHeld> {
-  const { store, sql, database } = request;
-  const { parts } = tablesOf(options.environment, store, undefined);
-  const passing = await passingOptions(options);
-  const chooseAt = (atMs: number) => choosePart(options, { kind: 'time', atMs }, [store]);
-  const last = await choosePart(options, request.to, [store]);
-  const from = request.from && (await choosePart(options, request.from, [store])).instantMs;
-  const ask = async (atMs: number) =>
-    await withPassingCopy(await chooseAt(atMs), passing, (copy) =>
-      parts.holds(
-        copy.store(store),
-        { sql, ...(database === undefined ? {} : { database }) },
-        copy.context(store),
-      ),
-    );
-  const begin = from ?? (await windowBegin(options, store, last.instantMs));
-  return await withoutTables(ask, (holds) =>
-    findLastHeld({
-      fromMs: begin,
-      toMs: last.instantMs,
-      precisionMs: request.precisionMs,
-      momentAt: async (atMs) => momentOf(await chooseAt(atMs)),
-      holds: ({ atMs }) => holds(atMs),
-      onStep: request.onStep,
-    }),
-  );
-}
-
-/**
- * Where there is no such table, yet or any more, a condition doesn't hold. What can be asked neither now nor then is
- * refused as it stands.
- */
-async function withoutTables<T>(
-  ask: (atMs: number) => Promise<boolean>,
-  search: (holds: (atMs: number) => Promise<boolean>) => Promise<T>,
-): Promise<T> {
-  let asked = 0;
-  let refusedAtEnd: unknown;
-  try {
-    return await search(async (atMs) => {
-      asked += 1;
-      const isEnd = asked === 1;
-      return await ask(atMs).catch((error: unknown) => {
-        if (!isHoldfastError(error, 'postgres/condition-invalid')) throw error;
-        if (isEnd) refusedAtEnd = error;
-        return false;
-      });
-    });
-  } catch (error) {
-    throw isHoldfastError(error, 'recovery/never-held') ? (refusedAtEnd ?? error) : error;
-  }
-}
-
-function momentOf({ instantMs, stores }: Choice): Moment {
-  const { capture, resolved } = stores[0] as ChosenStore;
-  if (!resolved) return { atMs: instantMs, state: capture.id };
-  const { position, lastCommitMs, firstLeftBehindMs } = resolved;
-  const { offsetMs } = capture.clock;
-  return {
-    atMs: instantMs,
-    state: `${position.line}/${position.offset}`,
-    ...(lastCommitMs === undefined ? {} : { lastCommitMs: lastCommitMs - offsetMs }),
-    ...(firstLeftBehindMs === undefined ? {} : { nextCommitMs: firstLeftBehindMs - offsetMs }),
-  };
-}
-
-/** Of the window that holds the instant, or of the newest one before it. */
-async function windowBegin(
-  { environment, repository }: PartsOptions,
-  store: string,
-  atMs: number,
-): Promise<number> {
-  const address = { environment: environment.name, stage: environment.stage, store };
-  const spoolFolder = spoolFolderOf(environment, store);
-  const journal = openJournalReader(repository, address, { spoolFolder });
-  const windows = await recoveryWindows(repository, address, journal);
-  const begun = windows.filter(({ fromMs }) => fromMs <= atMs);
-  return begun.at(-1)?.fromMs ?? atMs;
 }
 
 /** What a folder store's part is asked with, but for what a person says of it. */

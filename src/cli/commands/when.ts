@@ -6,7 +6,11 @@ export const command: CommandSpec = {
   summary: 'find the last instant at which a condition held',
   options: [
     ['--sql <query>', 'answers true, or a row, as long as all was well'],
-    ['--store <name>', 'the database that is asked'],
+    [
+      '--command <line>',
+      'instead, of any store: a line for sh that exits with 0; it finds the copy in HOLDFAST_STORE_NAME, and is run by this command, never by a server',
+    ],
+    ['--store <name>', 'the store that is asked'],
     ['--database <name>', "where the store's address names another"],
     ['--from <when>', 'it held then; by default where the recovery window begins'],
     ['--to <when>', 'it holds no more; by default now'],
@@ -16,6 +20,7 @@ export const command: CommandSpec = {
   examples: [
     'holdfast when --store orders --sql "select count(*) > 1000 from customers"',
     'holdfast when --sql "select 1 from customers where id = 42" --from "2h ago"',
+    'holdfast when --store uploads --command \'test -e "$HOLDFAST_STORE_UPLOADS/index.html"\'',
   ],
   exits: {
     1: 'a copy could not be made or asked',

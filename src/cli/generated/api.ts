@@ -293,6 +293,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look a part of a store up in a copy; what would change production only shows it */
+        post: operations["beginPart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/parts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it is getting on; waits for its preview or end as long as asked */
+        get: operations["getPart"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/parts/{id}/differences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What differs, as far as it was found, in the order in which it was */
+        get: operations["listDifferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/parts/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change production as the preview showed it */
+        post: operations["applyPart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/parts/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give it up and take its copy away */
+        post: operations["discardPart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/merges/{id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back the rows that a merge brought, but for what was changed since */
+        post: operations["undoMerge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/server": {
         parameters: {
             query?: never;
@@ -499,6 +601,117 @@ export interface components {
                     [key: string]: unknown;
                 };
             };
+        };
+        /** @description A part of a store, looked up in a copy that passes. */
+        Part: {
+            id: string;
+            environment: string;
+            stage: string;
+            /** @enum {string} */
+            kind: "tables" | "files" | "difference" | "condition";
+            /**
+             * @description previewed: what would change is shown, and nothing does before it is applied
+             * @enum {string}
+             */
+            state: "working" | "previewed" | "applying" | "done" | "failed" | "discarded";
+            store?: string;
+            /** @description What the store is as of; of two instants the earlier */
+            atMs?: number;
+            /** @description The later of two instants */
+            untilMs?: number;
+            title?: string;
+            notes: string[];
+            tables?: {
+                table: string;
+                target: string;
+                rows: number;
+                inserts: number;
+                updates: number;
+                differing: number;
+                first: {
+                    /** @enum {string} */
+                    change: "insert" | "update";
+                    values: {
+                        [key: string]: string | null;
+                    };
+                    becomes?: {
+                        [key: string]: {
+                            now: string | null;
+                            was: string | null;
+                        };
+                    };
+                }[];
+                notes: string[];
+            }[];
+            files?: {
+                from: string;
+                to: string;
+                files: number;
+                bytes: number;
+                added: number;
+                same: number;
+                replaced: number;
+                first: {
+                    path: string;
+                    /** @enum {string} */
+                    change: "added" | "replaced";
+                    sizeBytes: number;
+                }[];
+            };
+            taken?: {
+                tables: {
+                    table: string;
+                    target: string;
+                    inserted: number;
+                    updated: number;
+                }[];
+                /** @description id by which it can be taken back */
+                undo?: string;
+            };
+            /** @description Folder that holds the files that were replaced */
+            kept?: string;
+            problems?: {
+                path: string;
+                what: string;
+            }[];
+            condition?: {
+                heldMs: number;
+                failedMs: number;
+                isExact: boolean;
+                copies: number;
+            };
+            /** @description How many there are to be read; more may have been found */
+            differences?: number;
+            /** @description More differences were found than are kept */
+            hasMore?: boolean;
+            /** @description Discarded then, unless it is applied */
+            expiresAtMs?: number;
+            progress?: {
+                step: string;
+                doneBytes?: number;
+                totalBytes?: number;
+            };
+            failure?: {
+                code: string;
+                /** @enum {string} */
+                kind: "failed" | "invalid" | "partial" | "refused" | "not-found" | "verdict" | "interrupted";
+                message: string;
+                guidance: string;
+                retryable: boolean;
+                where?: string;
+                facts?: {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        UndoneMerge: {
+            id: string;
+            tables: {
+                table: string;
+                removed: number;
+                restored: number;
+                changedSince: number;
+            }[];
         };
         /** @description The record of an instant that was brought up and looked at. */
         Proof: {
@@ -1497,6 +1710,411 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Recovery"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    beginPart: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {string} */
+                    kind: "tables";
+                    to: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    store?: string;
+                    tables: string[];
+                    where?: string;
+                    /**
+                     * @description new tables, or merged into those that are there
+                     * @enum {string}
+                     */
+                    into: "new" | "existing";
+                    as?: string;
+                    /** @default false */
+                    update?: boolean;
+                    /** @default true */
+                    undo?: boolean;
+                    timeline?: number;
+                    database?: string;
+                    /** @description Address of a role that may write there, where the store's own may only read */
+                    productionUrl?: string;
+                    owner?: string;
+                } | {
+                    /** @enum {string} */
+                    kind: "files";
+                    to: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    store: string;
+                    /** @description a file or folder below that of the store */
+                    from: string;
+                    as?: string;
+                    /** @default false */
+                    overwrite?: boolean;
+                } | {
+                    /** @enum {string} */
+                    kind: "difference";
+                    before: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    after: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    stores?: string[];
+                    tables?: string[];
+                    database?: string;
+                    owner?: string;
+                } | {
+                    /** @enum {string} */
+                    kind: "condition";
+                    store?: string;
+                    sql: string;
+                    from?: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    to: {
+                        /** @enum {string} */
+                        kind: "latest";
+                    } | {
+                        /** @enum {string} */
+                        kind: "time";
+                        atMs: number;
+                    } | {
+                        /** @enum {string} */
+                        kind: "lsn";
+                        lsn: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "before-mark";
+                        markKind: string;
+                        name?: string;
+                    } | {
+                        /** @enum {string} */
+                        kind: "restore-point";
+                        name: string;
+                    };
+                    /** @default 1000 */
+                    precisionMs?: number;
+                    database?: string;
+                    owner?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Part"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getPart: {
+        parameters: {
+            query?: {
+                waitMs?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Part"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listDifferences: {
+        parameters: {
+            query?: {
+                from?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": ({
+                        /** @enum {string} */
+                        kind: "table";
+                        store: string;
+                        database: string;
+                        table: string;
+                        /** @enum {string} */
+                        change: "same" | "changed" | "added" | "removed";
+                        inserted: number;
+                        updated: number;
+                        deleted: number;
+                        byRow: boolean;
+                        byFiles: boolean;
+                        schema: string[];
+                    } | {
+                        /** @enum {string} */
+                        kind: "file";
+                        store: string;
+                        path: string;
+                        /** @enum {string} */
+                        change: "added" | "changed" | "removed";
+                    } | {
+                        /** @enum {string} */
+                        kind: "same";
+                        store: string;
+                    })[];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    applyPart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Part"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    discardPart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Part"];
+                };
+            };
+            /** @description Default Response */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    undoMerge: {
+        parameters: {
+            query?: {
+                environment?: string;
+                stage?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    store?: string;
+                    database?: string;
+                    /** @description Address of a role that may write there, where the store's own may only read */
+                    productionUrl?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Default Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndoneMerge"];
                 };
             };
             /** @description Default Response */

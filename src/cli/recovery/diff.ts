@@ -1,11 +1,13 @@
 /** `holdfast diff`: what differs between two instants, table by table and file by file. */
 import { formatCount, systemClock } from '#base';
-import type { StoreDifference } from '#recovery';
+import type { StoreDifference, When } from '#recovery';
 import type { ExitCode, Io } from '../command.ts';
 import { parseWhen } from '../frame/when.ts';
 import { listOf } from '../repository/session.ts';
 import type { Options } from './access.ts';
+import { type PartRequest, withServedPart } from './parts-served.ts';
 import { oneStore, textOf, withParts } from './parts-session.ts';
+import { wantedInstant } from './served.ts';
 
 const USAGE = 'holdfast diff';
 
@@ -19,6 +21,8 @@ export async function diff(
   const [before, after] = [parseWhen(beforeText, nowMs), parseWhen(afterText, nowMs)];
   const tables = options.table === undefined ? undefined : listOf(options.table);
   const database = textOf(options.database);
+  const served = await diffServed({ before, after, tables, database }, options, io);
+  if (served !== undefined) return served;
   return await withParts<ExitCode>(options, io, async (parts) => {
     const { choosePart, passingOptions, storeWithTables } = await import('#app/recovery');
     const { compareInstants, recoveryErrors } = await import('#recovery');
@@ -34,26 +38,67 @@ export async function diff(
     if (one.instantMs > two.instantMs) {
       throw recoveryErrors.spanEmpty([iso(one.instantMs), iso(two.instantMs)]);
     }
-    io.say(`from ${iso(one.instantMs)} to ${iso(two.instantMs)}`);
-    const totals = { tables: 0, files: 0, inserted: 0, updated: 0, deleted: 0 };
+    const telling = tellDifferences(one.instantMs, two.instantMs, options, io);
     await compareInstants(
       {
         ...{ before: one, after: two },
         ...(tables && { tables }),
         ...(database === undefined ? {} : { database }),
-        onDifference: (found) => {
-          count(totals, found);
-          for (const line of linesOf(found, options.all === true)) io.say(line);
-          io.result(found);
-        },
+        onDifference: telling.found,
       },
       await passingOptions(parts),
     );
-    io.say();
-    io.say(totalsText(totals));
-    io.result({ kind: 'totals', fromMs: one.instantMs, toMs: two.instantMs, ...totals });
+    telling.end();
     return 0;
   });
+}
+
+type Asked = {
+  before: When;
+  after: When;
+  tables: string[] | undefined;
+  database: string | undefined;
+};
+
+/** Undefined where no control plane is to do it. */
+async function diffServed(
+  { before, after, tables, database }: Asked,
+  options: Options,
+  io: Io,
+): Promise<ExitCode | undefined> {
+  const owner = textOf(options.owner);
+  const body: PartRequest = {
+    ...{ kind: 'difference', before: wantedInstant(before), after: wantedInstant(after) },
+    ...(options.store === undefined ? {} : { stores: listOf(options.store) }),
+    ...(tables && { tables }),
+    ...(database === undefined ? {} : { database }),
+    ...(owner === undefined ? {} : { owner }),
+  };
+  return await withServedPart(body, options, io, async ({ part, differences }) => {
+    const { atMs = 0, untilMs = 0, hasMore } = part;
+    const telling = tellDifferences(atMs, untilMs, options, io);
+    for await (const found of differences()) telling.found(found);
+    telling.end();
+    if (hasMore) io.warn('More differs than a control plane names: --repo names all of it.');
+    return 0;
+  });
+}
+
+function tellDifferences(fromMs: number, toMs: number, options: Options, io: Io) {
+  io.say(`from ${iso(fromMs)} to ${iso(toMs)}`);
+  const totals = { tables: 0, files: 0, inserted: 0, updated: 0, deleted: 0 };
+  return {
+    found(difference: StoreDifference) {
+      count(totals, difference);
+      for (const line of linesOf(difference, options.all === true)) io.say(line);
+      io.result(difference);
+    },
+    end() {
+      io.say();
+      io.say(totalsText(totals));
+      io.result({ kind: 'totals', fromMs, toMs, ...totals });
+    },
+  };
 }
 
 const iso = (ms: number) => new Date(ms).toISOString();

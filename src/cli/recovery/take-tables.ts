@@ -1,6 +1,7 @@
 /** `holdfast recover --table`: rows or tables of an instant into production, after a look at what would change. */
 import fs from 'node:fs/promises';
 import { systemClock } from '#base';
+import type { When } from '#recovery';
 import type { TablePreview, TableRequest, TablesResult, TablesWork } from '#sources';
 import type { ExitCode, Io } from '../command.ts';
 import { errors } from '../errors.ts';
@@ -8,7 +9,9 @@ import { systemReason } from '../frame/failure.ts';
 import { parseWhen } from '../frame/when.ts';
 import { listOf } from '../repository/session.ts';
 import type { Options } from './access.ts';
+import { type PartRequest, withServedPart } from './parts-served.ts';
 import { agreeTo, oneStore, textOf, withParts } from './parts-session.ts';
+import { wantedInstant } from './served.ts';
 import { previewLines, takenLines } from './show-tables.ts';
 
 const USAGE = 'holdfast recover';
@@ -66,6 +69,8 @@ export async function takeTables(options: Options, io: Io): Promise<ExitCode> {
   const when = parseWhen(options.to, systemClock.nowMs());
   const url = await productionUrl(options);
   const line = options.timeline === undefined ? undefined : Number(options.timeline);
+  const served = await takeServed({ asked, when, url: url.url, line }, options, io);
+  if (served !== undefined) return served;
   return await withParts(options, io, async (parts) => {
     const { choosePart, storeWithTables, withTables } = await import('#app/recovery');
     const store = oneStore(listOf(options.store), storeWithTables(parts.environment), USAGE);
@@ -84,8 +89,40 @@ export async function takeTables(options: Options, io: Io): Promise<ExitCode> {
   });
 }
 
+type Wanted = { asked: Asked; when: When; url: string | undefined; line: number | undefined };
+
+/** Undefined where no control plane is to do it. */
+async function takeServed(
+  { asked, when, url, line }: Wanted,
+  options: Options,
+  io: Io,
+): Promise<ExitCode | undefined> {
+  const [store, ...others] = listOf(options.store);
+  if (others.length > 0) throw errors.usage(['--store names the one store that is meant', USAGE]);
+  const owner = textOf(options.owner);
+  const request: PartRequest = {
+    ...asked,
+    tables: [...asked.tables],
+    kind: 'tables',
+    to: wantedInstant(when),
+    update: options.update === true,
+    undo: options.undo !== false,
+    ...(store === undefined ? {} : { store }),
+    ...(url === undefined ? {} : { productionUrl: url }),
+    ...(line === undefined ? {} : { timeline: line }),
+    ...(owner === undefined ? {} : { owner }),
+  };
+  return await withServedPart(request, options, io, async ({ part, apply }) => {
+    const { store: named = '', atMs = 0, title = '', notes, tables = [] } = part;
+    io.say(`${named} as of ${new Date(atMs).toISOString()}, ${title}`);
+    for (const note of notes) io.say(`! ${named}: ${note}`);
+    const work = { preview: tables, apply: async () => (await apply()).taken ?? { tables: [] } };
+    return await decide(work, { ...asked, store: named }, options, io);
+  });
+}
+
 async function decide(
-  work: TablesWork,
+  work: Pick<TablesWork, 'preview' | 'apply'>,
   asked: Asked & { store: string },
   options: Options,
   io: Io,

@@ -8,8 +8,9 @@ import type { CopyPlace, SourceContext } from '#sources';
 import type { Choice, ChosenStore } from '../choose/request.ts';
 import { openPassingPlace, removePassingPlace, sweepPassingPlaces } from '../life/passing-place.ts';
 import { recoverBeside } from '../life/recover.ts';
+import { bindingsOf } from '../life/services.ts';
 import { type LeftFolder, type MountClient, mountControl, openLeftFolder } from '../mount/index.ts';
-import type { RecoveryState } from '../request.ts';
+import type { Bindings, RecoveryState } from '../request.ts';
 import type { Site } from '../site.ts';
 
 export type PassingOptions = {
@@ -33,6 +34,8 @@ export type PassingCopy = {
   begunMs: number;
   store(name: string): CopyPlace & { chosen: ChosenStore };
   context(store: string): SourceContext;
+  /** Where its stores are found, for checks. */
+  bindings: Bindings;
   /**
    * Unmounts a store on which nothing runs any more, and opens what it left on this host; to be closed by the caller.
    * Undefined where it wasn't mounted.
@@ -72,6 +75,7 @@ function copyOf(state: RecoveryState, choice: Choice, options: PassingOptions): 
   return {
     choice,
     begunMs: state.createdAtMs,
+    bindings: bindingsOf(state),
     store(name) {
       const chosen = choice.stores.find(({ store }) => store.name === name);
       const directory = state.stores[name]?.directory;
