@@ -13,7 +13,7 @@ import {
   type Repository,
 } from '#repository';
 import { findSource } from '#sources';
-import type { Job, Jobs, Schedule } from '../durable/jobs.ts';
+import type { Jobs, Schedule } from '../durable/jobs.ts';
 import { errors } from '../errors.ts';
 import { environmentFolder } from '../state/folder.ts';
 import type { Activity } from './activity.ts';
@@ -32,6 +32,7 @@ import {
   type RepositoryOwner,
 } from './repository-owner.ts';
 import { applyRetention } from './retention.ts';
+import { schedulesOf } from './schedules.ts';
 import { createSlots, type Slots } from './slots.ts';
 import { type CaptureCause, type ProtectedStore, StoreProtection } from './store-protection.ts';
 
@@ -50,11 +51,8 @@ export type EnvironmentProtectionOptions = {
   log: Logger;
 };
 
-const CATALOG_EVERY_MS = 5 * 60_000;
 /** Of a watched store: its captures are found by their own records, with or without a point. */
 const POINT_EVERY_MS = 60_000;
-const RETENTION_EVERY_MS = 86_400_000;
-const LOOK_FOR_BASES_EVERY_MS = 60_000;
 
 export class EnvironmentProtection {
   readonly environment: Environment;
@@ -131,39 +129,8 @@ export class EnvironmentProtection {
 
   /** What is to be started by the clock. */
   schedules(): Schedule[] {
-    const { name, stage } = this.environment;
-    const scope = { environment: name, stage };
-    const named = environmentName(this.environment);
-    const captures = [...this.stores.values()].flatMap((store): Schedule[] => {
-      const everyMs = scheduledEveryMs(store);
-      if (everyMs === undefined) return [];
-      const of = { ...scope, store: store.store.name };
-      if (isMadeOfCopies(store)) {
-        const job: Job = { task: 'next-base', ...of };
-        const lookEveryMs = Math.min(everyMs, LOOK_FOR_BASES_EVERY_MS);
-        return [{ name: `next-base:${named}/${of.store}`, everyMs: lookEveryMs, job }];
-      }
-      const job: Job = { task: 'capture', ...of };
-      return [{ name: `capture:${named}/${of.store}`, everyMs, job }];
-    });
-    const every = (task: 'catalog' | 'retention' | 'check' | 'prune', everyMs: number) => ({
-      ...{ name: `${task}:${named}`, everyMs },
-      job: { task, ...scope },
-    });
-    const { check, prune } = this.environment.repository;
-    const proving: Schedule = {
-      name: `prove:${named}`,
-      everyMs: this.proofs.lookEveryMs,
-      job: { task: 'prove', ...scope },
-    };
-    return [
-      ...captures,
-      every('catalog', CATALOG_EVERY_MS),
-      every('retention', RETENTION_EVERY_MS),
-      every('check', check.everyMs),
-      every('prune', prune.everyMs),
-      ...(this.environment.proofs ? [proving] : []),
-    ];
+    const stores = [...this.stores.values()];
+    return schedulesOf(this.environment, stores, this.proofs.lookEveryMs);
   }
 
   /** Those of which a period must not pass without them, though nothing may run when it begins. */
@@ -275,17 +242,6 @@ export class EnvironmentProtection {
 
 export function protectedStores(environment: Environment): ProtectedStore[] {
   return environment.stores.filter((store): store is ProtectedStore => 'own' in store);
-}
-
-const isMadeOfCopies = ({ journal, bases, source }: StoreProtection) =>
-  journal !== undefined && bases.from === 'copy' && source.advance !== undefined;
-
-/** Undefined where the store's own watcher says when. */
-function scheduledEveryMs(store: StoreProtection): number | undefined {
-  const { protect, rpoMs } = store.store;
-  if (protect.kind === 'every') return protect.everyMs;
-  if (store.journal) return store.bases.everyMs;
-  return store.watched ? undefined : Math.max(1_000, rpoMs);
 }
 
 async function openOrCreate(environment: Environment): Promise<Repository> {
