@@ -1,11 +1,11 @@
-import type { Dirent } from 'node:fs';
-import fs from 'node:fs/promises';
+import fs from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { systemCode } from '#base';
 import { errors } from '../errors.ts';
 import type { OsUser } from './os-user.ts';
 
-/** Entries of a folder: each look waits for a thread, and for the mount where there is one. */
+/** Entries of a folder: microseconds each, and whatever else this process does waits meanwhile. */
 const LOOKED_AT_ONCE = 64;
 
 /** Tablespaces of a copy lie in its own data directory, under this. */
@@ -40,16 +40,16 @@ export async function prepareTree(
   user: OsUser,
 ): Promise<void> {
   await checkVersion(directory, majorVersion);
-  for (const name of LEFTOVERS) await fs.rm(path.join(directory, name), { force: true });
+  for (const name of LEFTOVERS) await fs.promises.rm(path.join(directory, name), { force: true });
   await moveIfThere(
     path.join(directory, AUTOMATIC_CONFIG),
     path.join(directory, AUTOMATIC_CONFIG_ASIDE),
   );
   await linkTablespaces(directory, directory);
   await moveWal(path.join(directory, 'pg_wal'), path.join(directory, BASE_WAL));
-  await fs.writeFile(path.join(directory, 'recovery.signal'), '', { mode: 0o600 });
-  await fs.chmod(directory, 0o700);
-  await own(directory, user);
+  await fs.promises.writeFile(path.join(directory, 'recovery.signal'), '', { mode: 0o600 });
+  await fs.promises.chmod(directory, 0o700);
+  own(directory, user);
 }
 
 /** Gives all of a tree to the user that its server runs as. @throws postgres/points-outside */
@@ -68,10 +68,12 @@ export async function settleTree(directory: string, home: string, user: OsUser):
 }
 
 async function checkVersion(directory: string, majorVersion: number): Promise<void> {
-  const text = await fs.readFile(path.join(directory, 'PG_VERSION'), 'utf8').catch((error) => {
-    if (systemCode(error) === 'ENOENT') throw errors.notAPostgresTree(['PG_VERSION is missing']);
-    throw error;
-  });
+  const text = await fs.promises
+    .readFile(path.join(directory, 'PG_VERSION'), 'utf8')
+    .catch((error) => {
+      if (systemCode(error) === 'ENOENT') throw errors.notAPostgresTree(['PG_VERSION is missing']);
+      throw error;
+    });
   if (Number.parseInt(text, 10) === majorVersion) return;
   throw errors.notAPostgresTree([`PG_VERSION says ${text.trim()} instead of ${majorVersion}`]);
 }
@@ -82,13 +84,13 @@ async function checkVersion(directory: string, majorVersion: number): Promise<vo
  */
 async function linkTablespaces(directory: string, home: string): Promise<void> {
   const links = path.join(directory, 'pg_tblspc');
-  for (const oid of await fs.readdir(links)) {
+  for (const oid of await fs.promises.readdir(links)) {
     const link = path.join(links, oid);
     const folder = path.join(directory, TABLESPACES, oid);
-    await fs.mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
-    if ((await fs.lstat(link)).isSymbolicLink()) await fs.unlink(link);
-    else await fs.rename(link, folder);
-    await fs.symlink(path.join(home, TABLESPACES, oid), link);
+    await fs.promises.mkdir(path.dirname(folder), { recursive: true, mode: 0o700 });
+    if ((await fs.promises.lstat(link)).isSymbolicLink()) await fs.promises.unlink(link);
+    else await fs.promises.rename(link, folder);
+    await fs.promises.symlink(path.join(home, TABLESPACES, oid), link);
   }
 }
 
@@ -97,56 +99,51 @@ async function linkTablespaces(directory: string, home: string): Promise<void> {
  * recovery that was cut short was given, and not the base's.
  */
 async function moveWal(from: string, to: string): Promise<void> {
-  await fs.mkdir(to, { recursive: true, mode: 0o700 });
-  for (const entry of await fs.readdir(from, { withFileTypes: true })) {
+  await fs.promises.mkdir(to, { recursive: true, mode: 0o700 });
+  for (const entry of await fs.promises.readdir(from, { withFileTypes: true })) {
     const { name } = entry;
-    if (entry.isSymbolicLink()) await fs.unlink(path.join(from, name));
+    if (entry.isSymbolicLink()) await fs.promises.unlink(path.join(from, name));
     else if (WAL_FILE.test(name)) await move(path.join(from, name), path.join(to, name));
   }
-  await fs.rm(path.join(from, 'archive_status'), { recursive: true, force: true });
-  await fs.mkdir(path.join(from, 'archive_status'), { mode: 0o700 });
+  await fs.promises.rm(path.join(from, 'archive_status'), { recursive: true, force: true });
+  await fs.promises.mkdir(path.join(from, 'archive_status'), { mode: 0o700 });
 }
 
-/** Owner of every entry, and no link that leads out of the tree, wherever it came from. */
+/**
+ * Owner of every entry, and no link that leads out of the tree, wherever it came from. Looked at in place, a few at a
+ * time: of thousands of entries each would wait for a thread, which takes longer than all that is done with them.
+ */
 async function ownAndInspect(directory: string, home: string, user: OsUser): Promise<void> {
   const folders = [directory];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    await own(folder, user);
-    const entries = await fs.readdir(folder, { withFileTypes: true });
+    own(folder, user);
+    const entries = fs.readdirSync(folder, { withFileTypes: true });
     for (let first = 0; first < entries.length; first += LOOKED_AT_ONCE) {
-      const some = entries.slice(first, first + LOOKED_AT_ONCE);
-      const below = await Promise.all(some.map((entry) => inspect(entry, directory, home, user)));
-      folders.push(...below.filter((found) => found !== undefined));
+      await setImmediate();
+      for (const entry of entries.slice(first, first + LOOKED_AT_ONCE)) {
+        const file = path.join(entry.parentPath, entry.name);
+        if (entry.isDirectory()) folders.push(file);
+        else own(file, user);
+        if (entry.isSymbolicLink()) refuseLeadingOut(file, directory, home);
+      }
     }
   }
 }
 
-/** Resolves to its path where it is a folder, which is to be looked into. */
-async function inspect(
-  entry: Dirent,
-  directory: string,
-  home: string,
-  user: OsUser,
-): Promise<string | undefined> {
-  const file = path.join(entry.parentPath, entry.name);
-  if (entry.isDirectory()) return file;
-  await own(file, user);
-  if (!entry.isSymbolicLink()) return undefined;
-  const target = path.resolve(path.dirname(file), await fs.readlink(file));
-  if (!target.startsWith(`${home}/`)) {
-    throw errors.pointsOutside([`the link ${path.relative(directory, file)}`, target]);
-  }
-  return undefined;
+function refuseLeadingOut(link: string, directory: string, home: string): void {
+  const target = path.resolve(path.dirname(link), fs.readlinkSync(link));
+  if (target.startsWith(`${home}/`)) return;
+  throw errors.pointsOutside([`the link ${path.relative(directory, link)}`, target]);
 }
 
-async function own(file: string, user: OsUser): Promise<void> {
-  const { uid, gid } = await fs.lstat(file);
-  if (uid !== user.uid || gid !== user.gid) await fs.lchown(file, user.uid, user.gid);
+function own(file: string, user: OsUser): void {
+  const { uid, gid } = fs.lstatSync(file);
+  if (uid !== user.uid || gid !== user.gid) fs.lchownSync(file, user.uid, user.gid);
 }
 
 async function moveIfThere(from: string, to: string): Promise<void> {
   try {
-    await fs.rename(from, to);
+    await fs.promises.rename(from, to);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
@@ -155,10 +152,10 @@ async function moveIfThere(from: string, to: string): Promise<void> {
 /** Over file systems too. */
 async function move(from: string, to: string): Promise<void> {
   try {
-    await fs.rename(from, to);
+    await fs.promises.rename(from, to);
   } catch (error) {
     if (systemCode(error) !== 'EXDEV') throw error;
-    await fs.copyFile(from, to);
-    await fs.unlink(from);
+    await fs.promises.copyFile(from, to);
+    await fs.promises.unlink(from);
   }
 }
