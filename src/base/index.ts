@@ -14,6 +14,7 @@ export * from './memory.ts';
 export * from './posix/accounts.ts';
 export * from './posix/allocate.ts';
 export * from './posix/beneath.ts';
+export * from './posix/descriptor-passing.ts';
 export * from './posix/entry-table.ts';
 export * from './posix/file-lock.ts';
 export * from './posix/inode-flags.ts';

@@ -206,6 +206,11 @@ export const errors = errorCatalogue('recovery', {
     guidance:
       'The kernel needs FUSE: `modprobe fuse`; in a container, hand the device in. `holdfast repo restore` needs none.',
   },
+  runFolderTaken: {
+    kind: 'refused',
+    message: (folder: string) => `${folder} is not a folder of this user alone`,
+    guidance: 'Remove it, or name another place in XDG_RUNTIME_DIR.',
+  },
   fuseRefused: {
     kind: 'refused',
     message: (device: string) => `this user may not open ${device}`,

@@ -1,8 +1,6 @@
 /** Stores of a recovery whose content comes as it is touched: mounted, made to stand on their own, unmounted. */
-import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { type ProgressListener, syncDirectory, syncFileSystem } from '#base';
 import { errors } from '../errors.ts';
 import {
@@ -14,6 +12,7 @@ import {
   type MountShown,
   mountControl,
   mountPointsBelow,
+  unmountIdle,
 } from '../mount/index.ts';
 import type { MountedStore, RecoveryState } from '../request.ts';
 import type { RestoreProblem } from '../restore/index.ts';
@@ -171,13 +170,7 @@ export async function leaveMounts(
 
 /** False where a program has something in it open. */
 async function unmountUnused(directory: string): Promise<boolean> {
-  if (!(await isMounted(directory))) return true;
-  try {
-    await promisify(execFile)('umount', ['--', directory]);
-    return true;
-  } catch {
-    return !(await isMounted(directory));
-  }
+  return !(await isMounted(directory)) || (await unmountIdle(directory));
 }
 
 /** What is mounted is unmounted; nothing of it is kept alive. Idempotent. */

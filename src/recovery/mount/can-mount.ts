@@ -1,7 +1,6 @@
-/** Whether this process can mount: it may open the device, and is allowed to mount. */
+/** Whether this process can mount: it may open the device, and is allowed to mount, or helped to. */
 import fs from 'node:fs/promises';
-
-const CAP_SYS_ADMIN = 21n;
+import { HELPER, hasHelper, mayMount } from './fuse/mount-way.ts';
 
 /** Why not, in words; undefined where it can. Nothing is tried. */
 export async function whyNoMount(): Promise<string | undefined> {
@@ -10,8 +9,6 @@ export async function whyNoMount(): Promise<string | undefined> {
   } catch {
     return '/dev/fuse is not there, or not for this user';
   }
-  const status = await fs.readFile('/proc/self/status', 'utf8');
-  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0';
-  const maySetUp = ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
-  return maySetUp ? undefined : 'only root can mount here';
+  if ((await mayMount()) || (await hasHelper())) return undefined;
+  return `only root can mount here; ${HELPER} lets others do so (Debian: apt-get install fuse3)`;
 }

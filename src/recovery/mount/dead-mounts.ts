@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { systemCode } from '#base';
+import { unmountLines } from './fuse/mount-way.ts';
 
 const OURS = 'fuse.holdfast';
 
@@ -40,12 +41,27 @@ export async function detachAll(folder: string): Promise<void> {
 /** Nothing where it isn't mounted any more. */
 export async function detach(place: string): Promise<void> {
   try {
-    await promisify(execFile)('umount', ['-f', '-l', '--', place]);
+    const { anyhow } = await unmountLines();
+    await runLine(anyhow, place);
   } catch (error) {
     // Somebody else may have been quicker.
     if ((await mountPointsBelow(place)).includes(place)) throw error;
   }
 }
+
+/** False where a program has something in it open: then it stays. */
+export async function unmountIdle(place: string): Promise<boolean> {
+  const { idle } = await unmountLines();
+  try {
+    await runLine(idle, place);
+    return true;
+  } catch {
+    return !(await mountPointsBelow(place)).includes(place);
+  }
+}
+
+const runLine = (line: string, place: string) =>
+  promisify(execFile)('sh', ['-c', line, 'holdfast-unmount', place]);
 
 /** The kernel knows by itself that nobody holds the device any more: it asks nobody, and nothing hangs. */
 async function isDead(place: string): Promise<boolean> {

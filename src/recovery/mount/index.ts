@@ -5,7 +5,13 @@
 
 export { type MountSnapshotsOptions, mountSnapshots } from './browse/mount-snapshots.ts';
 export { whyNoMount } from './can-mount.ts';
-export { detach, detachAll, detachDeadMounts, mountPointsBelow } from './dead-mounts.ts';
+export {
+  detach,
+  detachAll,
+  detachDeadMounts,
+  mountPointsBelow,
+  unmountIdle,
+} from './dead-mounts.ts';
 export type { FuseSession } from './fuse/session.ts';
 export { isLaidOut } from './lazy/lay-out.ts';
 export { type LeftFolder, openLeftFolder } from './lazy/left-folder.ts';

@@ -1,14 +1,17 @@
-/** Mount points: made by the system's mount command, which is handed the open device; no library stands between. */
+/**
+ * Mount points: made by the system's mount command, which is handed the open device, or for who isn't root by its helper;
+ * no library stands between.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { errors } from '../../errors.ts';
+import { endOf, mayMount, mountByHelper, unmountLines } from './mount-way.ts';
 
 const DEVICE = '/dev/fuse';
-const SHOWN_BYTES = 2000;
 
 export type KernelMountOptions = {
-  /** Lets other users in than the one who mounts; permissions are kept either way. */
+  /** Lets other users in than the one who mounts, where that is root; permissions are kept either way. */
   allowOthers: boolean;
   readOnly: boolean;
 };
@@ -30,14 +33,10 @@ export async function mountDevice(
   folder: string,
   options: KernelMountOptions,
 ): Promise<KernelMount> {
-  const descriptor = openDevice();
-  try {
-    await runMount(descriptor, folder, options);
-  } catch (error) {
-    fs.closeSync(descriptor);
-    throw error;
-  }
-  const guard = startGuard(folder);
+  const descriptor = (await mayMount())
+    ? await mountDirectly(folder, options)
+    : await mountByHelper(folder, options.readOnly);
+  const guard = await startGuard(folder);
   let unmounted: Promise<void> | undefined;
   return {
     descriptor,
@@ -47,6 +46,17 @@ export async function mountDevice(
     },
     close: () => fs.closeSync(descriptor),
   };
+}
+
+async function mountDirectly(folder: string, options: KernelMountOptions): Promise<number> {
+  const descriptor = openDevice();
+  try {
+    await runMount(descriptor, folder, options);
+    return descriptor;
+  } catch (error) {
+    fs.closeSync(descriptor);
+    throw error;
+  }
 }
 
 function openDevice(): number {
@@ -72,24 +82,18 @@ async function runMount(
   ].join(',');
   const words = ['-i', '-t', 'fuse.holdfast', '-o', options, 'holdfast', folder];
   const child = spawn('mount', words, { stdio: ['ignore', 'ignore', 'pipe', descriptor] });
-  let said = '';
-  child.stderr?.on('data', (bytes: Buffer) => {
-    if (said.length < SHOWN_BYTES) said += bytes.toString('utf8');
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject).once('close', resolve);
-  });
-  if (code !== 0) throw errors.mountFailed([folder, said.trim() || `mount ended with ${code}`]);
+  const failure = await endOf(child);
+  if (failure !== '') throw errors.mountFailed([folder, failure]);
 }
 
 /**
  * A shell that outlives this process by one command: when its input ends, because we say so or because we are gone, it
  * unmounts. A dead mount would hang or fail everybody who looks at the folder.
  */
-const GUARD = 'cat >/dev/null; umount "$1" 2>/dev/null || umount -f -l "$1" 2>/dev/null; exit 0';
-
-function startGuard(folder: string): ChildProcess {
-  const guard = spawn('sh', ['-c', GUARD, 'holdfast-unmount', folder], {
+async function startGuard(folder: string): Promise<ChildProcess> {
+  const { idle, anyhow } = await unmountLines();
+  const lines = `cat >/dev/null; ${idle} 2>/dev/null || ${anyhow} 2>/dev/null; exit 0`;
+  const guard = spawn('sh', ['-c', lines, 'holdfast-unmount', folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
     // A Ctrl-C in the terminal is for us to answer: it must not end the guard.
     detached: true,
