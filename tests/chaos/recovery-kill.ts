@@ -46,7 +46,7 @@ export async function runRecoveryKill(options: CampaignOptions): Promise<Campaig
     const trials: Trials = { site, root, rows: ROWS, uploaded, chance, figures, fail };
     for (let number = 0; number < count; number += 1) {
       if (only !== 'merge') await new RecoveryLife(trials, `life ${number}`).run();
-      if (only === 'merge' || number % LIVES_PER_MERGE === 0)
+      if (only === 'merge' || (only === undefined && number % LIVES_PER_MERGE === 0))
         await killMerges(trials, `merge ${number}`);
       note(`${number + 1} of ${count}, ${figures.get('kills')} kills, ${failures.length} failures`);
     }

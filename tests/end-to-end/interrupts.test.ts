@@ -16,6 +16,7 @@ import {
   runHoldfast,
   startHoldfast,
 } from './site/command.ts';
+import { crashAt } from './site/crash-at.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 type RecoveryFile = { id: string; status: string; phases: { phase: string }[] };
@@ -208,6 +209,38 @@ stores:
     if (process.getuid?.() === 0) await comesBackByItself(id);
     expect(await holdfast('recovery', 'remove', id, '--yes')).toMatchObject({ code: 0 });
     expect(await processesIn(state('recoveries'))).toEqual([]);
+  });
+
+  test('what its end cut in recoveries is given up, or goes on, when it runs again', async () => {
+    const made = await askHoldfast<{ id: string }>(place, ['recover', '--to', 'latest']);
+    const asking = startHoldfast(place, ['recover', '--to', 'latest']);
+    const cut = await eventually(
+      'another to be under way',
+      async () => {
+        const ids = await fs.readdir(state('recoveries'));
+        const id = ids.find((name) => name.startsWith('r') && name !== made.id);
+        if (id === undefined) return undefined;
+        return (await isThere(state('recoveries', id, 'numbers'))) ? id : undefined;
+      },
+      5,
+    );
+    const { pid } = JSON.parse(await fs.readFile(state('server.json'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    expect((await asking.ended).code).not.toBe(0);
+    const root = state('recoveries');
+    expect(await crashAt(place, root, made.id, 'remove', 'remove/unmounted')).toBe(true);
+    expect(await holdfast('up', '--detach', '--wait')).toMatchObject({ code: 0, errors: '' });
+    await eventually('both to be settled', async () => {
+      const { output } = await holdfast('recovery', 'list', '--json');
+      const all = (JSON.parse(output) as { recoveries: RecoveryFile[] }).recoveries;
+      const [first] = all;
+      return all.length === 1 && first?.id === cut && first.status === 'failed' ? true : undefined;
+    });
+    await eventually('nothing to be left of it', async () =>
+      (await processesIn(root)).length + (await mountsIn(root)).length === 0 ? true : undefined,
+    );
+    expect(await holdfast('recovery', 'remove', cut, '--yes')).toMatchObject({ code: 0 });
+    expect(await fs.readdir(root)).toEqual([]);
   });
 
   const serving = async () =>

@@ -115,18 +115,22 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
 
   test('waits while its repository is away, and goes on when it is back', async () => {
     const repository = path.join(site.folder, 'repository');
-    const asksFrom = 'select wait_event from pg_stat_activity where query like';
-    const waits = `${asksFrom} 'select count(*)%' and wait_event = 'DataFileRead'
-      and clock_timestamp() - query_start > interval '1.5s'`;
+    // What is asked for lies in the base, and nothing has read it yet.
+    const question = 'select count(prosrc)::int as n from pg_proc';
+    const waits = `select from pg_stat_activity where query like 'select count(prosrc)%'
+      and wait_event = 'DataFileRead' and clock_timestamp() - query_start > interval '1.5s'`;
     await query(waits);
     await fs.rename(repository, `${repository}.away`);
-    const asking = expectWhole();
-    await eventually('it to wait', async () =>
-      (await query(waits)).length > 0 ? true : undefined,
-    );
-    await query('insert into numbers values (-2)');
-    await fs.rename(`${repository}.away`, repository);
-    await asking;
+    const asked = query<{ n: number }>(question);
+    try {
+      await eventually('it to wait', async () =>
+        (await query(waits)).length > 0 ? true : undefined,
+      );
+      await query('insert into numbers values (-2)');
+    } finally {
+      await fs.rename(`${repository}.away`, repository);
+    }
+    expect((await asked)[0]?.n).toBeGreaterThan(1000);
     await query('delete from numbers where n = -2');
     await expectWhole();
   });

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { randomBytes } from '#base';
+import { runRecoveryKill } from './recovery-kill.ts';
+
+test.runIf(process.getuid?.() === 0)(
+  'whatever is killed in the life of a recovery, the next command goes on or clears away, and production is whole',
+  async () => {
+    const seed = randomBytes(4).readUInt32LE();
+    const { failures } = await runRecoveryKill({ count: 1, seed, only: 'life', note: () => {} });
+    expect({ seed, failures }).toEqual({ seed, failures: [] });
+  },
+  240_000,
+);
