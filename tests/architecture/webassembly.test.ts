@@ -15,7 +15,9 @@ test.each(sources)('the compiled form of %s has not drifted', async (name) => {
   const source = path.join(root, name);
   let compiled: Uint8Array | undefined;
   const { error } = await asc.main(
-    ['x.ts', '-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--outFile', 'x.wasm'],
+    ['x.ts', '-O3', '--runtime', 'stub', '--noAssert', '--outFile', 'x.wasm'].concat(
+      ['simd', 'relaxed-simd'].flatMap((feature) => ['--enable', feature]),
+    ),
     {
       readFile: (wanted) => (wanted === 'x.ts' ? fs.readFileSync(source, 'utf8') : null),
       writeFile: (written, contents) => {
