@@ -29,8 +29,10 @@ export function shareText({ presentBytes, totalBytes, state }: Hydration): strin
 
 /** What a person may want to know or do next. */
 export function lifeLines(recovery: ShownRecovery): string[] {
-  const { id, status, unserved, hydration, troubles = [], isCut } = recovery;
-  if (isCut) return ['', `! Nobody is at it any more: ${CUT_ADVICE[status]?.(id) ?? 'try again'}`];
+  const { id, status, error, unserved, hydration, troubles = [], isCut } = recovery;
+  const advice = CUT_ADVICE[status]?.(id);
+  if (error !== undefined) return ['', `! ${error}`, ...(advice ? [`  ${advice}`] : [])];
+  if (isCut && advice) return ['', `! Nobody is at it any more: ${advice}`];
   if (unserved) {
     const which = unserved.join(', ');
     return ['', `! The mount of ${which} lost its process: holdfast recovery resume ${id}`];
