@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { madeMetadata, Secret } from '#base';
 import { createRepository, encodeTree, openStorage, openWriter, type TreeNode } from '#repository';
 import { outcome, randomChange, randomNumbers } from './random-changes.fixture.ts';
+import { deviceOf } from './writing-behind.ts';
 
 const FILES: Record<string, Buffer> = {
   empty: Buffer.alloc(0),
@@ -148,6 +149,20 @@ function applySame(random: (below: number) => number, lazy: string, plain: strin
 }
 
 describe('a lazy folder', () => {
+  it.runIf(process.getuid?.() === 0)(
+    'lets the kernel hold back more than it would by itself',
+    async () => {
+      const { folder, lazy } = newPlaces();
+      await mount(folder);
+      const device = deviceOf(lazy);
+      expect(device).toMatch(/^\d+:\d+$/);
+      const share = `/sys/class/bdi/${device}/max_ratio`;
+      const isOurs = fs.statSync(share, { throwIfNoEntry: false })?.isFile() ?? false;
+      if (isOurs) expect(Number(fs.readFileSync(share, 'utf8'))).toBeGreaterThan(1);
+      expect(deviceOf(folder)).toBeUndefined();
+    },
+  );
+
   it('is complete at once and costs no room until it is written to', async () => {
     const { folder, lazy, plain } = newPlaces();
     await mount(folder);

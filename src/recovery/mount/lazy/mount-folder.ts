@@ -14,6 +14,7 @@ import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { PAGE_BYTES } from './page-map.ts';
 import { isLostWithHost, loadPageMap, noteSettled, PageStore } from './page-store.ts';
 import { tellingFull } from './telling-full.ts';
+import { allowWritingBehind } from './writing-behind.ts';
 
 export type MountFolderOptions = LazyPlaces & {
   mountPoint: string;
@@ -63,6 +64,7 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   const pages = new PageStore(map, state);
   const blocks = new BlockList(state, files);
   const mount = await mountDevice(mountPoint, { allowOthers: true, readOnly: false });
+  allowWritingBehind(mountPoint);
   const { descriptor } = mount;
   const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
   const threadData: FolderThreadData = { descriptor, folder, state, pages: map.shared, hasXattrs };
