@@ -126,6 +126,8 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
         'insert into orders select n, n::text from generate_series(30001, 31000) n',
         'truncate items',
         'vacuum full later',
+        "alter system set work_mem = '9MB'",
+        'select pg_reload_conf()',
         'checkpoint',
         'insert into items values (7)',
       );
@@ -145,6 +147,8 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
       expect(await ask(latest, SUM)).toEqual(await production(SUM));
       expect(await ask(latest, 'select * from items')).toEqual([{ id: 7 }]);
       expect(await ask(latest, 'select count(*)::int as n from later')).toEqual([{ n: 5000 }]);
+      // No WAL tells of it.
+      expect(await ask(latest, 'show work_mem')).toEqual([{ work_mem: '9MB' }]);
       if (major === 15) await expectSound(latest);
       await remove(latest);
     });

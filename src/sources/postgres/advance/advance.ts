@@ -1,5 +1,5 @@
 /**
- * The next base, made of the one before and the WAL since, on a mounted copy: production is asked for nothing. The copy
+ * The next base, made of the one before and the WAL since, on a mounted copy: production sends nothing but its configuration. The copy
  * replays as a standby does, is never promoted, and is stopped cleanly. What a standby that was shut down leaves is, with
  * the WAL from its last restartpoint on, what a base backup of that standby would be (PostgreSQL: xlogrecovery.c,
  * `BACKUP FROM: standby`).
@@ -15,6 +15,7 @@ import { type PreparedCopy, prepareCopy, whileFed } from '../recover/prepare.ts'
 import { IN_VAIN } from '../recover/restore-script.ts';
 import { writeSegments } from '../recover/wal-feed.ts';
 import { AdvancedCapture } from './advanced-capture.ts';
+import { askProduction } from './ask-production.ts';
 import { type ControlFile, readControlFile } from './control-file.ts';
 
 const POLL_MS = 20;
@@ -52,9 +53,10 @@ export async function advanceBase(
   await writeSegments({ ...feed, folder: segments }, first, end);
   await fs.rm(folders.wal, { recursive: true, force: true });
   const { capture } = request;
+  const now = await askProduction(request.own, context);
   const made = { control, end, segments, owner: { uid, gid } };
   return {
-    capture: (store, left) => new AdvancedCapture({ store, before: capture, made, left }),
+    capture: (store, left) => new AdvancedCapture({ store, before: capture, made, left, now }),
   };
 }
 

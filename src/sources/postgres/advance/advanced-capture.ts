@@ -3,7 +3,8 @@ import path from 'node:path';
 import { type FileMetadata, systemClock } from '#base';
 import type { Capture, CaptureEvent, CaptureOutcome, LeftTree } from '../../source.ts';
 import { ContentWindow } from '../base/content-window.ts';
-import { type BaseFacts, baseFactsOf } from '../facts.ts';
+import { type BaseFacts, baseFactsOf, CONFIG_FOLDER } from '../facts.ts';
+import type { ProductionConfig, ProductionNow } from './ask-production.ts';
 import { backupLabelText } from './backup-label.ts';
 import { BlocksCheck } from './blocks-check.ts';
 import type { ControlFile } from './control-file.ts';
@@ -22,6 +23,8 @@ export type AdvancedCaptureParts = {
     owner: Owner;
   };
   left: LeftTree;
+  /** Undefined: the base before says it. */
+  now: ProductionNow | undefined;
 };
 
 type Owner = { uid: number; gid: number };
@@ -35,6 +38,7 @@ export class AdvancedCapture implements Capture {
   readonly #facts: BaseFacts;
   readonly #window = new ContentWindow();
   readonly #tablespaces = new Set<string>();
+  readonly #folders = new Set<string>();
 
   constructor(parts: AdvancedCaptureParts) {
     this.#parts = parts;
@@ -43,20 +47,28 @@ export class AdvancedCapture implements Capture {
   }
 
   async *events(): AsyncGenerator<CaptureEvent> {
-    const { left } = this.#parts;
+    const { left, now } = this.#parts;
+    const config = now?.config;
     yield this.#folder('', 0o700);
     for await (const entry of leftEntries(left.directory)) {
+      // In their place come those that production has now.
+      if (config && entry.stat.isFile() && isConfig(entry.path, config)) continue;
+      if (entry.stat.isDirectory()) this.#folders.add(entry.path);
       const tablespace = /^pg_tblspc\/(\d+)$/.exec(entry.path)?.[1];
       if (tablespace !== undefined) this.#tablespaces.add(tablespace);
       if (entry.stat.isFile()) yield* this.#file(entry);
       else yield this.#other(entry);
+    }
+    for (const [name, content] of config?.files ?? []) {
+      yield* this.#missingFolders(name);
+      yield this.#made(name, content);
     }
     yield* this.#segments();
     yield this.#label();
   }
 
   async outcome(): Promise<CaptureOutcome> {
-    const { before, made } = this.#parts;
+    const { before, made, now } = this.#parts;
     const { line } = before.end;
     const known = new Map(this.#facts.tablespaces.map(({ oid, location }) => [oid, location]));
     const tablespaces = [...this.#tablespaces].map((oid) => ({
@@ -67,8 +79,13 @@ export class AdvancedCapture implements Capture {
     return {
       start: { line, offset: made.control.redo },
       end: { line, offset: made.end },
-      clock: before.clock,
-      facts: { ...before.facts, tablespaces },
+      clock: now?.clock ?? before.clock,
+      facts: {
+        ...before.facts,
+        tablespaces,
+        ...(now && { needs: now.needs }),
+        ...(now?.config && { configFiles: now.config.outside }),
+      },
     };
   }
 
@@ -123,11 +140,22 @@ export class AdvancedCapture implements Capture {
       startedAtMs: systemClock.nowMs(),
       label: 'holdfast, made off production',
     });
-    const bytes = Buffer.from(text);
-    return this.#stream('backup_label', once(bytes), {
-      sizeBytes: BigInt(bytes.length),
-      mtimeNs: nowNs(),
-    });
+    return this.#made('backup_label', Buffer.from(text));
+  }
+
+  #made(name: string, bytes: Buffer): CaptureEvent {
+    const sizeBytes = BigInt(bytes.length);
+    return this.#stream(name, once(bytes), { sizeBytes, mtimeNs: nowNs() });
+  }
+
+  /** Above a file of configuration that is new since the base before. */
+  *#missingFolders(name: string): Generator<CaptureEvent> {
+    for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
+      const folder = name.slice(0, slash);
+      if (this.#folders.has(folder)) continue;
+      this.#folders.add(folder);
+      yield this.#folder(folder, 0o700);
+    }
   }
 
   #stream(
@@ -174,6 +202,10 @@ export class AdvancedCapture implements Capture {
     };
   }
 }
+
+/** Also one that production hasn't got any more. */
+const isConfig = (name: string, { files }: ProductionConfig): boolean =>
+  files.has(name) || name.startsWith(`${CONFIG_FOLDER}/`);
 
 const nowNs = () => BigInt(systemClock.nowMs()) * 1_000_000n;
 
