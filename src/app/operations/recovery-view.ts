@@ -22,7 +22,7 @@ export async function recoveryView(
   state: RecoveryState,
   run: ShownRun | undefined,
 ): Promise<Recovery> {
-  const { hydration, unserved } = await lifeOf(state);
+  const { hydration, unserved, troubles } = await lifeOf(state);
   const { id, environment, stage, inPlace, createdAtMs, instantMs, folder, title } = state;
   // It is up, and the switch that was asked for comes next: whoever waits for that must not take it for the end.
   const switches = inPlace && state.status === 'ready' && run?.isOver === false;
@@ -48,6 +48,7 @@ export async function recoveryView(
     ...(state.notMounted === undefined ? {} : { notMounted: state.notMounted }),
     ...(hydration && { hydration }),
     ...(unserved.length > 0 && { unserved }),
+    ...(troubles && { troubles }),
     ...(run?.progress && { progress: progressView(run.progress) }),
     ...(failure && { failure }),
   };

@@ -584,6 +584,8 @@ export interface components {
             };
             /** @description Stores whose mount lost the process that served it */
             unserved?: string[];
+            /** @description What went wrong where its mounts were read or kept, in words */
+            troubles?: string[];
             progress?: {
                 step: string;
                 doneBytes?: number;

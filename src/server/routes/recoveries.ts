@@ -119,6 +119,10 @@ export const recoverySchema = z
       .array(nameSchema)
       .optional()
       .describe('Stores whose mount lost the process that served it'),
+    troubles: z
+      .array(z.string())
+      .optional()
+      .describe('What went wrong where its mounts were read or kept, in words'),
     progress: progressSchema.optional(),
     failure: failureSchema.shape.error.optional(),
   })
