@@ -7,7 +7,15 @@ import readline from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { madeMetadata, Secret } from '#base';
-import { createRepository, encodeTree, openStorage, openWriter, type TreeNode } from '#repository';
+import {
+  createRepository,
+  encodeTree,
+  openRepository,
+  openStorage,
+  openWriter,
+  type TreeNode,
+} from '#repository';
+import { openLeftFolder } from './left-folder.ts';
 import { outcome, randomChange, randomNumbers } from './random-changes.fixture.ts';
 import { deviceOf } from './writing-behind.ts';
 
@@ -141,6 +149,31 @@ function describeFolder(root: string): Record<string, string> {
   return described;
 }
 
+/** Without the mount, put together of what is on disk and of blobs; `takenOver`: bytes of which nothing was read here. */
+async function leftOf(folder: string) {
+  const storage = await openStorage(repository);
+  const opened = await openRepository({ storage, password: new Secret('lazy') });
+  await opened.loadIndex();
+  const places = { files: path.join(folder, 'files'), state: path.join(folder, 'state') };
+  const left = openLeftFolder(places, opened);
+  return {
+    async contentOf(name: string) {
+      const parts: Buffer[] = [];
+      let takenOver = 0;
+      for await (const block of left.blocks(name, 65_536)) {
+        const isHere = block.from === 'here';
+        parts.push(isHere ? block.bytes : await opened.readBlob('data', block.id));
+        if (!isHere) takenOver += block.sizeBytes;
+      }
+      return { bytes: Buffer.concat(parts), takenOver };
+    },
+    async close() {
+      left.close();
+      await opened.close();
+    },
+  };
+}
+
 function applySame(random: (below: number) => number, lazy: string, plain: string): string {
   const names = [...Object.keys(FILES), 'new-1', 'new-2', 'folder-0/moved-0'];
   const change = randomChange(random, names);
@@ -173,6 +206,33 @@ describe('a lazy folder', () => {
         .split('\t')[0],
     );
     expect(taken).toBeLessThan(20_000);
+  });
+
+  it('tells of what it left which blocks are as they were, and the bytes of the others', async () => {
+    const seed = randomInt(2 ** 31);
+    const random = randomNumbers(seed);
+    const { folder, lazy, plain } = newPlaces();
+    await mount(folder);
+    for (let step = 0; step < 60; step += 1) applySame(random, lazy, plain);
+    fs.readFileSync(path.join(lazy, 'tiny'));
+    await unmount();
+    const left = await leftOf(folder);
+    for (const name of fs.readdirSync(plain, { recursive: true }) as string[]) {
+      const file = path.join(plain, name);
+      if (!fs.lstatSync(file).isFile()) continue;
+      const { bytes } = await left.contentOf(name);
+      expect(bytes.equals(fs.readFileSync(file)), `seed ${seed}: ${name}`).toBe(true);
+    }
+    await left.close();
+
+    const untouched = newPlaces();
+    await mount(untouched.folder);
+    await unmount();
+    const whole = await leftOf(untouched.folder);
+    const { bytes, takenOver } = await whole.contentOf('large');
+    expect(bytes.equals(FILES.large as Buffer)).toBe(true);
+    expect(takenOver).toBe(bytes.length);
+    await whole.close();
   });
 
   it('answers random changes as ordinary files do, over remounts, kills and hydration', async () => {
