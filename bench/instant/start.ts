@@ -1,7 +1,11 @@
 /** From the request to the first answered query, by the size of the database: it must not matter. */
+
+import { mountsOf } from '../../src/app/recovery/index.ts';
 import { median } from '../measure.ts';
+import { ADDRESS } from '../protected.ts';
 import type { BenchRow, BenchTable } from '../table.ts';
-import { type Answered, commandCopy, removeCopies, requestCopy } from './requests.ts';
+import type { Expected } from './expected.ts';
+import { type Answered, commandCopy, type Place, removeCopies, requestCopy } from './requests.ts';
 import { serveSlowly } from './slow-bucket.ts';
 import { grown, openPlace, type Subject } from './subject.ts';
 
@@ -18,6 +22,8 @@ export type StartOptions = {
 
 type Times = {
   first: Answered;
+  /** The first one of a service that was at hand, as a control plane has one. */
+  held: Answered;
   warm: Answered[];
   command: Answered;
   /** Bytes of objects that the first request had sent; undefined where nobody counts. */
@@ -61,17 +67,30 @@ async function measureSize(
   const place = await openPlace(folder, bucket?.url ?? location, subject);
   const lsn = subject.made.base.end.offset;
   const other = { ...place, root: `${place.root}-command` };
+  const third = { ...place, root: `${place.root}-held` };
   try {
     const first = await requestCopy(place, lsn, expected);
     const sentBytes = bucket?.sentBytes();
     const warm: Answered[] = [];
     for (let run = 0; run < runs; run += 1) warm.push(await requestCopy(place, lsn, expected));
     const command = await commandCopy(other, lsn, expected);
-    return { first, warm, command, sentBytes };
+    const held = await heldCopy(third, lsn, expected);
+    return { first, held, warm, command, sentBytes };
   } finally {
-    for (const each of [place, other]) await removeCopies(each);
+    for (const each of [place, other, third]) await removeCopies(each);
     await place.repository.close();
     await bucket?.close();
+  }
+}
+
+async function heldCopy(place: Place, lsn: bigint, expected: Expected): Promise<Answered> {
+  const { environment, repository, root } = place;
+  const service = await mountsOf(environment, repository, root).hold([ADDRESS]);
+  try {
+    if (!(await service.ready)) throw new Error('the mount service was not made ready');
+    return await requestCopy(place, lsn, expected);
+  } finally {
+    await service.letGo();
   }
 }
 
@@ -88,6 +107,7 @@ function rowsOf(storage: StorageKind, times: readonly Times[], sizes: readonly n
   };
   const rows = [
     row('key and mount service at hand', 's', ({ warm }) => seconds(warm)),
+    row('the same, the first of its point', 's', ({ held }) => held.wallMs / 1000),
     row('key at hand', 's', ({ first }) => first.wallMs / 1000),
     row('cold command', 's', ({ command }) => command.wallMs / 1000),
   ];

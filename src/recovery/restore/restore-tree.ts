@@ -15,13 +15,16 @@ import { rootAsEntry } from './root-metadata.ts';
 import { SharedNames } from './shared-names.ts';
 import { graveError, isGrave, prepareTarget } from './target.ts';
 import { TargetFolder, withoutDescriptors } from './target-folder.ts';
-import { findInTree, readNodes, readTrees, takeBatch } from './tree-reader.ts';
+import {
+  findInTree,
+  type ReadTree,
+  readUnknownTrees,
+  takeBatch,
+  takenNodes,
+} from './tree-reader.ts';
 
 /** Where contents don't simply go to disk. */
 export type MakeContents = (options: ContentsOptions) => RestoredContents;
-
-/** Its bytes, its nodes where they are known, or why it can't be read. */
-type ReadTree = Buffer | readonly TreeNode[] | Error | undefined;
 
 type Directory = {
   path: Buffer;
@@ -147,30 +150,22 @@ class TreeRestore {
     const { repository, signal, knownTrees, removeOthers } = this.#request;
     const batch = takeBatch(this.#pending, repository);
     const ids = batch.map(({ tree }) => tree);
-    const known = new Map(ids.map((id) => [id, removeOthers ? undefined : knownTrees?.get(id)]));
-    const trees = await readTrees(
-      repository,
-      ids.filter((id) => !known.get(id)),
-      signal,
-    );
+    // What is removed is told by the bytes of a tree.
+    const known = removeOthers ? undefined : knownTrees;
+    const trees = await readUnknownTrees(repository, ids, known, signal);
     for (const directory of batch) {
-      const tree = known.get(directory.tree) ?? trees.get(directory.tree);
+      const tree = trees.get(directory.tree);
       if (removeOthers) this.#removeOthers(directory, tree);
       for (const node of this.#nodesOf(directory, tree)) await this.#restoreNode(directory, node);
     }
   }
 
   /** As many as can be read: a damaged tree ends early and is named. Without its root, a restore has nothing to do. */
-  *#nodesOf(directory: Directory, tree: ReadTree): Generator<TreeNode> {
+  *#nodesOf(directory: Directory, tree: ReadTree | undefined): Generator<TreeNode> {
     try {
-      if (Array.isArray(tree)) return yield* tree as readonly TreeNode[];
-      if (!(tree instanceof Buffer)) throw tree;
-      const taking = this.#request.knownTrees?.taking(directory.tree);
-      for (const node of readNodes(tree)) {
-        taking?.take(node);
-        yield node;
-      }
-      taking?.end();
+      if (tree === undefined || tree instanceof Error) throw tree;
+      if (!(tree instanceof Buffer)) yield* tree as readonly TreeNode[];
+      else yield* takenNodes(tree, this.#request.knownTrees?.taking(directory.tree));
     } catch (error) {
       if (!directory.parent) throw error;
       const what = `this folder can't be read in the repository, what is missing in it is lost: ${messageOf(error)}`;
@@ -178,7 +173,7 @@ class TreeRestore {
     }
   }
 
-  #removeOthers(directory: Directory, tree: ReadTree): void {
+  #removeOthers(directory: Directory, tree: ReadTree | undefined): void {
     if (directory.state !== 'there' || !(tree instanceof Buffer)) return;
     const isMeant: IsMeant = (relative, isDirectory) =>
       !this.#exclude?.(relative, isDirectory) &&

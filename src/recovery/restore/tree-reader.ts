@@ -3,6 +3,7 @@ import type { FileMetadata } from '#base';
 import { decodeTree, type Repository, type TreeNode } from '#repository';
 import { errors } from '../errors.ts';
 import { isEntryName, showName } from './paths.ts';
+import type { KnownTrees } from './request.ts';
 
 export type TreeReader = Pick<Repository, 'index' | 'readBlobs'>;
 
@@ -53,6 +54,38 @@ export async function readTrees(
     },
   );
   return trees;
+}
+
+/** Its bytes, its nodes where they are known, or why it can't be read. */
+export type ReadTree = Buffer | Error | readonly TreeNode[];
+
+/** As `readTrees`, of those that aren't known. */
+export async function readUnknownTrees(
+  reader: TreeReader,
+  ids: readonly string[],
+  knownTrees: KnownTrees | undefined,
+  signal?: AbortSignal,
+): Promise<Map<string, ReadTree>> {
+  const trees = new Map<string, ReadTree>();
+  for (const id of ids) {
+    const nodes = knownTrees?.get(id);
+    if (nodes) trees.set(id, nodes);
+  }
+  const unknown = ids.filter((id) => !trees.has(id));
+  for (const [id, read] of await readTrees(reader, unknown, signal)) trees.set(id, read);
+  return trees;
+}
+
+/** As `readNodes`; `taking` is told of them. */
+export function* takenNodes(
+  bytes: Buffer,
+  taking: ReturnType<KnownTrees['taking']> | undefined,
+): Generator<TreeNode> {
+  for (const node of readNodes(bytes)) {
+    taking?.take(node);
+    yield node;
+  }
+  taking?.end();
 }
 
 export type Found =

@@ -1,7 +1,7 @@
 /** Trees that were laid out lately, decoded: a second mount of the same point reads none of them. */
 import { ID_BYTES, type TreeNode } from '#repository';
 import type { KnownTrees } from '../../restore/request.ts';
-import { readNodes, readTrees, type TreeReader } from '../../restore/tree-reader.ts';
+import { readTrees, type TreeReader, takenNodes } from '../../restore/tree-reader.ts';
 
 /** With the ids of 40 GiB in blocks of 128 KiB in a third of it. */
 const MOST_BYTES = 32 * 2 ** 20;
@@ -68,9 +68,7 @@ export class RecentTrees implements KnownTrees {
   ): Promise<readonly TreeNode[]> {
     const bytes = (await readTrees(repository, [tree], signal)).get(tree);
     if (!(bytes instanceof Buffer)) return [];
-    const taking = this.taking(tree);
-    for (const node of readNodes(bytes)) taking.take(node);
-    taking.end();
+    for (const _ of takenNodes(bytes, this.taking(tree)));
     return this.get(tree) ?? [];
   }
 
