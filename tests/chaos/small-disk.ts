@@ -45,7 +45,8 @@ export class SmallDisk {
   }
 
   close(): void {
-    execFileSync('umount', [this.folder]);
+    // A trial that failed may have files open here still: its failure is what is to be told.
+    execFileSync('umount', ['--lazy', this.folder]);
     fs.rmdirSync(this.folder);
   }
 }

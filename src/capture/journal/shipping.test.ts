@@ -90,7 +90,7 @@ async function until(condition: () => boolean): Promise<void> {
 async function readAll(line: number, from: bigint, to: bigint, spool = false): Promise<Buffer> {
   const reader = openJournalReader(repository, address(), spool ? { spoolFolder } : {});
   const parts: Buffer[] = [];
-  for await (const part of reader.read(line, from, to)) parts.push(part);
+  for await (const part of reader.read(line, from, to)) parts.push(Buffer.from(part));
   return Buffer.concat(parts);
 }
 

@@ -116,7 +116,7 @@ class FullSpool {
     const spool = this.#flush === 'spooled' ? { spoolFolder: this.#spoolFolder } : {};
     const reader = openJournalReader(this.#repository, this.#address, spool);
     const parts: Buffer[] = [];
-    for await (const part of reader.read(LINE, 0n, to)) parts.push(part);
+    for await (const part of reader.read(LINE, 0n, to)) parts.push(Buffer.from(part));
     if (!Buffer.concat(parts).equals(journalBytes(LINE, 0n, to))) {
       this.#trials.fail(`spool: not all up to ${to} is as it was`);
     }

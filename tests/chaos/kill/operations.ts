@@ -55,7 +55,7 @@ const journal: Operation = {
       const end = (await reader.contiguousEnd({ line: 1, offset: 0n })) ?? 0n;
       if (end < acknowledged) world.failures.push(`journal to ${end}, told ${acknowledged}`);
       const parts: Buffer[] = [];
-      for await (const part of reader.read(1, 0n, acknowledged)) parts.push(part);
+      for await (const part of reader.read(1, 0n, acknowledged)) parts.push(Buffer.from(part));
       if (!Buffer.concat(parts).equals(journalBytes(1, 0n, acknowledged))) {
         world.failures.push(`the journal to ${acknowledged} holds other bytes`);
       }
