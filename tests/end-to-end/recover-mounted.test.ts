@@ -88,7 +88,9 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     place = site.place;
   }, 120_000);
   afterAll(async () => {
-    await eventually('the service to have ended by itself', async () =>
+    // Told to; by itself it would wait a while for more to mount.
+    for (const id of await services()) process.kill(id, 'SIGTERM');
+    await eventually('the service to have ended', async () =>
       (await services()).length === 0 ? true : undefined,
     );
     await site?.remove();

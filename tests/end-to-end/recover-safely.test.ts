@@ -6,12 +6,11 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CRASH_POINTS } from '#recovery';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { addressOf } from './site/address.ts';
+import { ask } from './site/ask.ts';
 import {
   type Ended,
   eventually,
@@ -53,15 +52,6 @@ const numbersOf = ({ stores }: Recovered) => {
   if (!found) throw new Error('numbers was not recovered');
   return found;
 };
-
-async function ask(url: string, ...statements: string[]): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  let rows: Record<string, unknown>[] = [];
-  for (const statement of statements) rows = (await client.query(statement)).rows;
-  await client.end();
-  return rows;
-}
 
 /** Two databases, of which one subscribes to the other; a tablespace, an archive and logs outside of the data. */
 async function reachOut({ server, folder }: { server: TestServer; folder: string }): Promise<void> {
@@ -205,6 +195,13 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
   });
 });
 
+/** Where most is at stake, with a real database; all of them are passed beside the code and in a campaign. */
+const SWITCH_POINTS = {
+  promote: ['switch/copy-stopped', 'switch/production-aside', 'switch/copy-in-place'],
+  undo: ['undo/copy-back', 'undo/started'],
+} as const;
+const MOVE_POINTS = ['move/left', 'move/arrived'] as const;
+
 /** Two places for copies: on the file system of production, and on another one. */
 describe.each(['same', 'other'])(
   'a switch on the %s file system',
@@ -230,10 +227,9 @@ describe.each(['same', 'other'])(
       const { recoveries: all } = JSON.parse(output) as { recoveries: Recovered[] };
       return all.find(({ id }) => id === copy.id)?.status;
     };
-    /** Over two file systems, what moves is copied: the steps of that, instead of those around it. */
+    /** Over two file systems, what moves is copied: steps of that, instead of those around it. */
     const cutAtEach = async (change: 'promote' | 'undo', meanwhile: string) => {
-      const points = where === 'same' ? CRASH_POINTS[change] : CRASH_POINTS.move;
-      for (const point of points) {
+      for (const point of where === 'same' ? SWITCH_POINTS[change] : MOVE_POINTS) {
         expect(await crashAt(place, root, copy.id, change, point), point).toBe(true);
         expect(await status()).toBe(meanwhile);
       }
@@ -328,7 +324,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
     await expectToldAndCleared(await recoverThere());
   });
 
-  test('leaves a copy as it is when not all of it can be brought here', async () => {
+  test('leaves a copy as it is when not all of it can be brought here or written', async () => {
     await mounted((await neededBytes()) + 200 * 2 ** 20);
     const copy = await recover(['--to', 'latest', '--store', 'numbers'], disk);
     const ballast = path.join(disk, 'ballast');
@@ -338,10 +334,18 @@ describe('a full disk', { timeout: 240_000 }, () => {
     expect(promoted).toMatchObject({ code: 1 });
     expect(promoted.errors).toContain('no space left');
     expect(promoted.errors).toContain('goes on where it stopped');
+    const url = await addressOf(numbersOf(copy));
+    await expect(
+      ask(url, 'create table filler as select generate_series(1, 1000000) as n'),
+    ).rejects.toThrow(/No space left on device|terminating connection|Connection terminated/);
     await fs.rm(ballast);
-    expect(await ask(await addressOf(numbersOf(copy)), 'select max(n) as n from numbers')).toEqual([
-      { n: 500 },
-    ]);
+    // Where it could write no WAL it ends, or starts anew by itself.
+    expect(await holdfast(['recovery', 'resume', copy.id], disk)).toMatchObject({ code: 0 });
+    const answer = await eventually('it to answer', () =>
+      ask(url, 'select max(n) as n from numbers').catch(() => undefined),
+    );
+    expect(answer).toEqual([{ n: 500 }]);
+    await ask(url, 'create table filler as select generate_series(1, 1000) as n');
     expect(await holdfast(['recovery', 'remove', copy.id, '--yes'], disk)).toMatchObject({
       code: 0,
     });

@@ -1,9 +1,9 @@
 /** One recovery from its making to its removal, with a kill in each of the five things that are done with it. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
 import { CRASH_POINTS, type CrashPointName } from '#recovery';
 import { addressOf } from '../../end-to-end/site/address.ts';
+import { ask } from '../../end-to-end/site/ask.ts';
 import { type CrashingChange, crashAt } from '../../end-to-end/site/crash-at.ts';
 import { command, expectNothingRuns, killDuring, mustEnd, type Trials } from './trials.ts';
 
@@ -151,19 +151,6 @@ export class RecoveryLife {
     return found;
   }
 
-  async #query(url: string, text: string): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({ connectionString: url });
-    client.on('error', () => {
-      // The query that is under way tells.
-    });
-    await client.connect();
-    try {
-      return (await client.query(text)).rows;
-    } finally {
-      await client.end();
-    }
-  }
-
   #storeOf(name: string): Store {
     const found = this.#copy?.stores.find(({ store }) => store === name);
     if (!found) throw new Error(`${name} is missing`);
@@ -172,7 +159,7 @@ export class RecoveryLife {
 
   async #write(): Promise<void> {
     const url = await addressOf(this.#storeOf('numbers'));
-    await this.#query(url, `insert into numbers values (${this.#trials.rows + 1})`);
+    await ask(url, `insert into numbers values (${this.#trials.rows + 1})`);
     const file = await fs.open(path.join(this.#storeOf('uploads').directory, 'new'), 'w');
     await file.writeFile(WRITTEN_HERE);
     await file.sync();
@@ -189,7 +176,7 @@ export class RecoveryLife {
 
   async #expectRows(url: string, rows: number, what: string): Promise<void> {
     const question = 'select count(*)::int as n, max(n) as top, sum(n)::text as sum from numbers';
-    const [row] = await this.#query(url, question);
+    const [row] = await ask(url, question);
     const { n, top, sum } = row as { n: number; top: number; sum: string };
     if (n !== rows || top !== rows || BigInt(sum) !== (BigInt(rows) * BigInt(rows + 1)) / 2n) {
       this.#fail(`${what} has ${n} rows up to ${top}, and not ${rows}`);

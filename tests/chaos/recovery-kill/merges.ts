@@ -1,4 +1,5 @@
 /** Rows merged into a production that runs, and the merge taken back, each killed once: all of it is there or nothing. */
+import { eventually } from '../../end-to-end/site/command.ts';
 import { command, expectNothingRuns, killDuring, mustEnd, type Trials } from './trials.ts';
 
 const MERGE = ['recover', '--to', 'latest', '--table', 'numbers', '--merge', '--yes'];
@@ -43,9 +44,9 @@ async function killUndo(trials: Trials, where: string, damaged: number): Promise
 /** A server notices within a second that nobody waits for its answer any more. */
 async function settledCount({ site }: Trials): Promise<number> {
   const others = `select count(*)::int as n from pg_stat_activity where application_name = 'holdfast parts'`;
-  while ((await site.server.sql(others))[0]?.n !== 0) {
-    // Asked again at once: each question is a connection of its own.
-  }
+  await eventually('the server to have noticed', async () =>
+    (await site.server.sql(others))[0]?.n === 0 ? true : undefined,
+  );
   return Number((await site.server.sql('select count(*)::int as n from numbers'))[0]?.n);
 }
 
