@@ -11,6 +11,7 @@ const NEEDED: readonly (readonly [name: string, file: string])[] = [
   ['pgbackrest', '/usr/bin/pgbackrest'],
   ['attr', '/usr/bin/setfattr'],
   ['util-linux', '/usr/bin/setpriv'],
+  ['fuse3', '/usr/bin/fusermount3'],
   ['acl', '/usr/bin/setfacl'],
   ['ceph-mon', '/usr/bin/ceph-mon'],
   ['ceph-osd', '/usr/bin/ceph-osd'],
