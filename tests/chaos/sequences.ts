@@ -232,7 +232,8 @@ class Sequence {
     const reader = openJournalReader(repository, ADDRESS);
     const parts: Buffer[] = [];
     try {
-      for await (const part of reader.read(LINE, 0n, this.#journalEnd)) parts.push(Buffer.from(part));
+      for await (const part of reader.read(LINE, 0n, this.#journalEnd))
+        parts.push(Buffer.from(part));
     } catch (error) {
       return asNamed(error);
     }
