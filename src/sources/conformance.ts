@@ -18,6 +18,8 @@ export type ConformanceSubject<Own> = {
   source: Source<Own>;
   /** A store that can be reached and holds some data, files and folders of several depths. */
   store: StoreSettings<Own>;
+  /** Its own fields as people write them. */
+  declared: Readonly<Record<string, unknown>>;
   /** The same store at an address where nothing is. */
   absent: StoreSettings<Own>;
   /** User that runs and owns recovered copies, where the source needs one. */
@@ -60,8 +62,8 @@ export function describeSourceConformance<Own>(
 
     it('takes its own settings and refuses unknown ones', () => {
       const { schema } = subject.source;
-      expect(schema.safeParse(subject.store.own).success).toBe(true);
-      const misspelt = { ...subject.store.own, exclud: true };
+      expect(schema.safeParse(subject.declared)).toMatchObject({ data: subject.store.own });
+      const misspelt = { ...subject.declared, exclud: true };
       expect(schema.safeParse(misspelt).success).toBe(false);
     });
 

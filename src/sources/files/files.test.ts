@@ -72,6 +72,7 @@ describeSourceConformance('files', async () => {
   return {
     source: filesSource,
     store: storeAt({ path: root }),
+    declared: { path: root },
     absent: storeAt({ path: `${home}/absent` }),
     expectEqual: async ({ url }) => {
       expect(await describeEntries(url)).toEqual(await describeEntries(root));

@@ -11,6 +11,7 @@ describe('the fields of a postgres store', () => {
       method: 'physical',
       acceptUnboundedSlot: false,
       checkpoint: 'fast',
+      base: { from: 'production', every: 86_400_000 },
       verifyPages: true,
       synchronousName: 'holdfast',
     });
@@ -30,6 +31,11 @@ describe('the fields of a postgres store', () => {
     });
   });
 
+  test('take how new bases are made', () => {
+    const own = postgresSchema.parse({ url, base: { from: 'copy', every: '6h' } });
+    expect(own.base).toEqual({ from: 'copy', every: 6 * 3_600_000 });
+  });
+
   test.each([
     [{ method: 'shadow' }, /shadow: not yet/],
     [{ method: 'dump' }, /dump: not yet/],
@@ -38,6 +44,8 @@ describe('the fields of a postgres store', () => {
     [{ chunkSize: '100KiB' }, /multiple of 8KiB/],
     [{ slot: 'Über' }, /lower-case letters/],
     [{ sloLimit: '1GiB' }, /sloLimit/],
+    [{ base: { every: 'often' } }, /a duration such as 6h/],
+    [{ base: { from: 'standby' } }, /production.*copy/],
   ])('%j is refused in words', (field, message) => {
     const result = postgresSchema.safeParse({ url, ...field });
     expect(result.error?.message).toMatch(message);

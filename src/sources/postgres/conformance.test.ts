@@ -14,6 +14,7 @@ for (const major of [15, 18] as const) {
     return {
       source: postgresSource,
       store: storeAt(server),
+      declared: { url: server.url() },
       absent: storeAt(server, { url: 'postgresql://nobody@127.0.0.1:1/nowhere?sslmode=disable' }),
       expectEqual: async (recovered) => {
         const { socketUrl } = recovered.facts as { socketUrl: string };
