@@ -137,6 +137,8 @@ function endless(resolved?: { line: number; offset: number }): Source {
       ...{ position: at ?? base.end, isEnd: at === undefined },
       ...{ leftBehindCommits: 0, leftBehindIsMore: false },
     }),
+    // Its captures are never brought up.
+    hostLacks: async () => [],
   };
 }
 

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quietLogger, silent } from '#base';
 import { type Environment, loadEnvironment } from '#environment';
@@ -15,6 +14,7 @@ import {
   recoverEnvironment,
 } from '../../src/app/recovery/index.ts';
 import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
 import { eventually, mountsIn, processesIn } from './site/command.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
@@ -51,16 +51,8 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
       expect(result.problems).toEqual([]);
       return result.state;
     };
-    const ask = async (state: RecoveryState, text: string): Promise<unknown> => {
-      const url = await addressOf(state.stores.numbers);
-      const client = new pg.Client({ connectionString: url });
-      await client.connect();
-      try {
-        return (await client.query(text)).rows;
-      } finally {
-        await client.end();
-      }
-    };
+    const query = async (state: RecoveryState, text: string): Promise<unknown> =>
+      await askDatabase(await addressOf(state.stores.numbers), text);
     const remove = async (state: RecoveryState) =>
       await changeRecovery('remove', { ...place(), state });
 
@@ -139,31 +131,31 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
 
       const between = await recover({ kind: 'time', atMs: thenMs });
       expect(between.stores.numbers?.selection.capture).toBe(first?.id);
-      expect(await ask(between, SUM)).toEqual([then]);
+      expect(await query(between, SUM)).toEqual([then]);
       await remove(between);
 
       const latest = await recover({ kind: 'latest' });
       expect(latest.stores.numbers?.selection.capture).toBe(second?.id);
-      expect(await ask(latest, SUM)).toEqual(await production(SUM));
-      expect(await ask(latest, 'select * from items')).toEqual([{ id: 7 }]);
-      expect(await ask(latest, 'select count(*)::int as n from later')).toEqual([{ n: 5000 }]);
+      expect(await query(latest, SUM)).toEqual(await production(SUM));
+      expect(await query(latest, 'select * from items')).toEqual([{ id: 7 }]);
+      expect(await query(latest, 'select count(*)::int as n from later')).toEqual([{ n: 5000 }]);
       // No WAL tells of it.
-      expect(await ask(latest, 'show work_mem')).toEqual([{ work_mem: '9MB' }]);
+      expect(await query(latest, 'show work_mem')).toEqual([{ work_mem: '9MB' }]);
       if (major === 15) await expectSound(latest);
       await remove(latest);
     });
 
     /** By the server's own tools: each page by its checksum, then tables and indexes against each other. */
     async function expectSound(state: RecoveryState): Promise<void> {
-      await ask(state, 'create extension amcheck');
-      const checked = await ask(
+      await query(state, 'create extension amcheck');
+      const checked = await query(
         state,
         `select count(*)::int as n from (
            select bt_index_check(c.oid, true) from pg_class c join pg_am a on a.oid = c.relam and a.amname = 'btree'
             where c.relkind = 'i' and c.relpersistence = 'p') indexes`,
       );
       expect(checked).toEqual([{ n: expect.any(Number) }]);
-      const damaged = await ask(
+      const damaged = await query(
         state,
         `select c.relname, v.msg from pg_class c, lateral verify_heapam(c.oid) v
           where c.relkind in ('r', 't', 'm') and c.relpersistence = 'p'`,

@@ -4,12 +4,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort, Secret } from '#base';
 import { openRepository, openStorage } from '#repository';
 import { startTestServer, type TestServer, until } from '../../src/sources/postgres/test-server.ts';
 import { startHoldfast } from './command-line.ts';
+import { askDatabase } from './site/ask-database.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
 const FIXTURE = path.join(checkout, 'src/recovery/mount/lazy/mount.fixture.ts');
@@ -113,18 +113,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres on a lazy mount', { timeout: 
   }
 
   async function sql(...statements: string[]): Promise<Record<string, unknown>[]> {
-    const client = new pg.Client({ connectionString: source.url().replace(/:\d+\//, `:${port}/`) });
-    client.on('error', () => {
-      // The server is killed under it; the query that is under way tells.
-    });
-    await client.connect();
-    try {
-      let rows: Record<string, unknown>[] = [];
-      for (const statement of statements) rows = (await client.query(statement)).rows;
-      return rows;
-    } finally {
-      await client.end();
-    }
+    return await askDatabase(source.url().replace(/:\d+\//, `:${port}/`), ...statements);
   }
 
   function run(program: string, words: readonly string[], at = port): string {

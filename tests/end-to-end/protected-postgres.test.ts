@@ -2,11 +2,11 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBytes, sleepMs } from '#base';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
 import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
 import { askHoldfast, type Ended, eventually, type Place, runHoldfast } from './site/command.ts';
 
 type StoreStatus = {
@@ -79,13 +79,10 @@ async function numbersAt(when: string): Promise<number[]> {
   const recovered = await askHoldfast<Recovered & Partial<Refused>>(place, words);
   expect(recovered.error).toBe(undefined);
   const [store] = recovered.stores;
-  const client = new pg.Client({ connectionString: await addressOf(store) });
-  await client.connect();
-  const { rows } = await client.query('select n from numbers order by n');
-  await client.end();
+  const rows = await askDatabase(await addressOf(store), 'select n from numbers order by n');
   const removed = await holdfast('recovery', 'remove', recovered.id, '--yes');
   expect(removed, removed.errors).toMatchObject({ code: 0 });
-  return rows.map(({ n }) => n);
+  return rows.map(({ n }) => n as number);
 }
 
 const instant = (atMs: number) => new Date(atMs).toISOString();

@@ -5,9 +5,9 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
 import {
   type Ended,
   eventually,
@@ -69,11 +69,7 @@ async function takeAway(id: string): Promise<void> {
 
 const numbersOf = async ({ stores }: Recovered): Promise<unknown> => {
   const url = await addressOf(stores.find(({ store }) => store === 'numbers'));
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query('select count(*)::int as n from numbers');
-  await client.end();
-  return rows;
+  return await askDatabase(url, 'select count(*)::int as n from numbers');
 };
 
 describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_000 }, () => {

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { addressOf } from './site/address.ts';
-import { ask } from './site/ask.ts';
+import { askDatabase } from './site/ask-database.ts';
 import {
   type Ended,
   eventually,
@@ -132,7 +132,7 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
     const before = await outside();
     copy = await recover(['--to', 'latest']);
     const url = await addressOf(numbersOf(copy));
-    await ask(
+    await askDatabase(
       url,
       'insert into fast_numbers select generate_series(1, 1000)',
       'insert into numbers values (-1)',
@@ -141,7 +141,7 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
       'drop table fast_numbers',
     );
     expect(
-      await ask(
+      await askDatabase(
         url,
         "select count(*)::int as n from pg_stat_activity where backend_type like 'logical replication%'",
       ),
@@ -215,7 +215,7 @@ describe.each(['same', 'other'])(
       if (where === 'other') await fs.chmod(root, 0o711);
       await site.server.start();
       copy = await recover(['--to', 'latest'], root);
-      await ask(await addressOf(numbersOf(copy)), 'insert into numbers values (501)');
+      await askDatabase(await addressOf(numbersOf(copy)), 'insert into numbers values (501)');
       await site.server.stop();
     });
     afterAll(async () => {
@@ -336,16 +336,16 @@ describe('a full disk', { timeout: 240_000 }, () => {
     expect(promoted.errors).toContain('goes on where it stopped');
     const url = await addressOf(numbersOf(copy));
     await expect(
-      ask(url, 'create table filler as select generate_series(1, 1000000) as n'),
+      askDatabase(url, 'create table filler as select generate_series(1, 1000000) as n'),
     ).rejects.toThrow(/No space left on device|terminating connection|Connection terminated/);
     await fs.rm(ballast);
     // Where it could write no WAL it ends, or starts anew by itself.
     expect(await holdfast(['recovery', 'resume', copy.id], disk)).toMatchObject({ code: 0 });
     const answer = await eventually('it to answer', () =>
-      ask(url, 'select max(n) as n from numbers').catch(() => undefined),
+      askDatabase(url, 'select max(n) as n from numbers').catch(() => undefined),
     );
     expect(answer).toEqual([{ n: 500 }]);
-    await ask(url, 'create table filler as select generate_series(1, 1000) as n');
+    await askDatabase(url, 'create table filler as select generate_series(1, 1000) as n');
     expect(await holdfast(['recovery', 'remove', copy.id, '--yes'], disk)).toMatchObject({
       code: 0,
     });

@@ -1,9 +1,9 @@
 /** The keystone: repository and password are enough. No catalog, no server, no spool; production is gone. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
 import { holdfast, openProtectedSite, type ProtectedSite, waitFor } from './site/protected-site.ts';
 
 type Report = {
@@ -23,16 +23,6 @@ type Report = {
 let site: ProtectedSite;
 let instantMs: number;
 let lsn: string;
-
-async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
 
 const options = () => [
   '--target',
@@ -111,7 +101,7 @@ describe('with repository and password alone', () => {
     report = recovered.json as Report;
     expect(report.checks).toMatchObject([{ name: 'dense', verdict: 'pass' }]);
     expect(recovered.code).toBe(0);
-    const rows = await query(
+    const rows = await askDatabase(
       await addressOf(storeOf(report, 'numbers')),
       'select count(*)::int as n from numbers',
     );
@@ -120,7 +110,10 @@ describe('with repository and password alone', () => {
   });
 
   test('the copy takes writes and is listed', async () => {
-    await query(await addressOf(storeOf(report, 'numbers')), 'insert into numbers values (1501)');
+    await askDatabase(
+      await addressOf(storeOf(report, 'numbers')),
+      'insert into numbers values (1501)',
+    );
     const listed = await run('recovery', 'list');
     expect(listed.json).toMatchObject({ recoveries: [{ id: report.id, status: 'ready' }] });
   });
@@ -143,7 +136,7 @@ describe('with repository and password alone', () => {
     const recovered = await run('recover', '--to', 'latest', '--store', 'numbers');
     expect(recovered.code, recovered.stderr).toBe(0);
     const latest = recovered.json as Report;
-    const rows = await query(
+    const rows = await askDatabase(
       await addressOf(storeOf(latest, 'numbers')),
       'select n from numbers order by n',
     );
@@ -172,7 +165,7 @@ describe('with repository and password alone', () => {
     );
     expect(recovered.code, recovered.stderr).toBe(0);
     const fromCopy = recovered.json as Report;
-    const rows = await query(
+    const rows = await askDatabase(
       await addressOf(storeOf(fromCopy, 'numbers')),
       'select count(*)::int as n from numbers',
     );

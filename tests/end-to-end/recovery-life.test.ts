@@ -5,10 +5,10 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CRASH_POINTS } from '#recovery';
 import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
 import {
   type Ended,
   eventually,
@@ -44,11 +44,7 @@ async function ask(...words: string[]): Promise<Recovered> {
 
 async function query<Row>(text: string): Promise<Row[]> {
   const url = await addressOf(copy.stores.find(({ store }) => store === 'numbers'));
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query(text);
-  await client.end();
-  return rows as Row[];
+  return (await askDatabase(url, text)) as Row[];
 }
 
 const directoryOf = (name: string) =>

@@ -145,14 +145,7 @@ async function giveLarge(
   }
   // What wasn't compressed lies where it was sealed.
   if (bytes.buffer !== sealed) freeNow(sealed);
-  const { plainLength } = blob;
-  await reading.onBlob({
-    id: asBuffer(blob.id),
-    bytes,
-    compressed: false,
-    plainLength,
-    isOwn: true,
-  });
+  await passOn(reading, blob, bytes);
 }
 
 /** Each copy of one blob that didn't come with its stretch. */
@@ -165,14 +158,15 @@ export async function readAlone(reading: StretchReading, blob: PackedBlob): Prom
     await giveUp(reading, asBuffer(blob.id), error);
     return;
   }
-  const { plainLength } = blob;
-  await reading.onBlob({
-    id: asBuffer(blob.id),
-    bytes,
-    compressed: false,
-    plainLength,
-    isOwn: true,
-  });
+  await passOn(reading, blob, bytes);
+}
+
+async function passOn(
+  { onBlob }: StretchReading,
+  { id, plainLength }: PackedBlob,
+  bytes: Buffer,
+): Promise<void> {
+  await onBlob({ id: asBuffer(id), bytes, compressed: false, plainLength, isOwn: true });
 }
 
 async function giveUp(

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { CRASH_POINTS, type CrashPointName } from '#recovery';
 import { addressOf } from '../../end-to-end/site/address.ts';
-import { ask } from '../../end-to-end/site/ask.ts';
+import { askDatabase } from '../../end-to-end/site/ask-database.ts';
 import { type CrashingChange, crashAt } from '../../end-to-end/site/crash-at.ts';
 import { command, expectNothingRuns, killDuring, mustEnd, type Trials } from './trials.ts';
 
@@ -159,7 +159,7 @@ export class RecoveryLife {
 
   async #write(): Promise<void> {
     const url = await addressOf(this.#storeOf('numbers'));
-    await ask(url, `insert into numbers values (${this.#trials.rows + 1})`);
+    await askDatabase(url, `insert into numbers values (${this.#trials.rows + 1})`);
     const file = await fs.open(path.join(this.#storeOf('uploads').directory, 'new'), 'w');
     await file.writeFile(WRITTEN_HERE);
     await file.sync();
@@ -176,7 +176,7 @@ export class RecoveryLife {
 
   async #expectRows(url: string, rows: number, what: string): Promise<void> {
     const question = 'select count(*)::int as n, max(n) as top, sum(n)::text as sum from numbers';
-    const [row] = await ask(url, question);
+    const [row] = await askDatabase(url, question);
     const { n, top, sum } = row as { n: number; top: number; sum: string };
     if (n !== rows || top !== rows || BigInt(sum) !== (BigInt(rows) * BigInt(rows + 1)) / 2n) {
       this.#fail(`${what} has ${n} rows up to ${top}, and not ${rows}`);

@@ -1,13 +1,13 @@
 import pg from 'pg';
 
 /** Asks a database by a connection of its own; resolves to what the last statement answered. */
-export async function ask(
+export async function askDatabase(
   url: string,
   ...statements: string[]
 ): Promise<Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {
-    // The server ends under it where its disk is full; the query that is under way tells.
+    // Servers are killed under it, and end by themselves on a full disk; the query that is under way tells.
   });
   await client.connect();
   try {
