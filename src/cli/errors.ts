@@ -67,6 +67,11 @@ export const errors = errorCatalogue('cli', {
     message: () => '--pause goes with neither --resume nor --rate',
     guidance: 'Pause it, or let it go on: `holdfast recovery hydrate --help`.',
   },
+  mountsLost: {
+    kind: 'failed',
+    message: (id: string) => `recovery ${id} lost its mounts: what served them has ended`,
+    guidance: 'Bring them back: holdfast recovery resume. Then this goes on where it stopped.',
+  },
   notHydrated: {
     kind: 'failed',
     message: (id: string, why: string) => `not all of recovery ${id} could be brought here: ${why}`,

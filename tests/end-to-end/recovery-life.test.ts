@@ -198,8 +198,12 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     await eventually('it to begin', async () =>
       (await ask('recovery', 'open', copy.id)).hydration?.state === 'running' ? true : undefined,
     );
-    paced.child.kill('SIGKILL');
-    await paced.ended;
+    await kill(...(await idsOf('mount/service/main.ts')));
+    const lost = await paced.ended;
+    expect(lost.code).toBe(1);
+    expect(lost.errors).toContain('lost its mounts');
+    expect(lost.errors).toContain('holdfast recovery resume');
+    copy = await ask('recovery', 'resume', copy.id);
     await hydrateOnly();
     for (const point of CRASH_POINTS.leave) {
       expect(await crashAt(place, root, copy.id, 'leave', point), point).toBe(true);
@@ -223,7 +227,10 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
       },
       1,
     );
+    // It would be done before the other command has started.
+    making.child.kill('SIGSTOP');
     const refused = await holdfast('recovery', 'remove', other, '--yes');
+    making.child.kill('SIGCONT');
     expect(refused).toMatchObject({ code: 4 });
     expect(refused.errors).toContain('is being made or changed by another process');
     expect(await making.ended).toMatchObject({ code: 0 });

@@ -17,6 +17,8 @@ export type RecoverPlan = {
 export type Change = 'promote' | 'undo' | 'remove' | 'resume' | 'pause' | 'leave';
 
 export interface RecoveryAccess {
+  /** Somebody looks after recoveries, and mounts again what nobody serves any more. */
+  readonly isTended: boolean;
   /** How long a recovery may take, where that is known here. */
   objectiveMs(): Promise<number | undefined>;
   /** What would be done; changes nothing. */

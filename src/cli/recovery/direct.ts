@@ -26,6 +26,7 @@ export function directAccess(options: Options, io: Io): RecoveryAccess {
     return chosen;
   };
   return {
+    isTended: false,
     objectiveMs: async () => (await session()).environment.objectives.rtoMs,
     choose: async (plan) => {
       const { name, stage } = (await session()).environment;

@@ -1,5 +1,5 @@
 /** `recovery hydrate`: begins it or goes on, watches it, and has the recovery leave its mounts at the end. */
-import { parseSizeBytes, sleepMs } from '#base';
+import { parseSizeBytes, sleepMs, systemClock } from '#base';
 import type { ExitCode, Io } from '../command.ts';
 import { errors } from '../errors.ts';
 import type { Options, RecoveryAccess } from './access.ts';
@@ -9,6 +9,8 @@ import { type ShownRecovery, withoutPasswords } from './report.ts';
 import { lifeLines } from './show-life.ts';
 
 const LOOK_EVERY_MS = 500;
+/** A control plane tries again after half a minute what failed first. */
+const COMES_BACK_WITHIN_MS = 60_000;
 
 export async function hydrate(id: unknown, options: Options, io: Io): Promise<ExitCode> {
   if (options.pause === true && (options.resume === true || options.rate !== undefined)) {
@@ -65,9 +67,15 @@ async function untilItStandsAlone(
 /** False where somebody paused it. */
 async function watch(access: RecoveryAccess, id: string, io: Io): Promise<boolean> {
   const step = 'bringing all of it here';
+  let servedAtMs = systemClock.monotonicMs();
   for (;;) {
-    const { hydration } = await access.find(id);
+    const { hydration, unserved } = await access.find(id);
     if (!hydration || hydration.state === 'done') break;
+    const nowMs = systemClock.monotonicMs();
+    if (!unserved) servedAtMs = nowMs;
+    else if (!access.isTended || nowMs - servedAtMs > COMES_BACK_WITHIN_MS) {
+      throw errors.mountsLost([id]);
+    }
     const { failure, presentBytes, totalBytes, state } = hydration;
     if (state === 'paused') return false;
     if (state === 'failed') throw errors.notHydrated([id, failure ?? 'it did not say why']);

@@ -37,6 +37,7 @@ function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess
     return await ask(client.GET('/v1/recoveries/{id}', { params, signal }));
   };
   return {
+    isTended: true,
     objectiveMs: async () => undefined,
     choose: async (plan) => shownAnswer(await begin(plan, true)),
     recover: async (plan) => {
