@@ -30,7 +30,7 @@ type Jobs = Record<Turn, { runs: Measured[]; storedBytes: number[] }>;
 function ours(server: TestServer, folder: string): Contender {
   const env = holdfast.env(folder);
   // As `bin/holdfast` starts Node.
-  const flags = ['--max-semi-space-size=4', '--heap-growing-percent=20'];
+  const flags = ['--max-semi-space-size=8', '--min-semi-space-size=8', '--heap-growing-percent=20'];
   const words = [...flags, path.join(import.meta.dirname, 'base-capture.ts')];
   const command = [process.execPath, ...words];
   const node = { NODE_COMPILE_CACHE: path.join(folder, 'compiled'), UV_THREADPOOL_SIZE: '16' };
