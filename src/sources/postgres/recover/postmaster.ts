@@ -32,6 +32,8 @@ export async function startPostmaster(
   request: PostmasterRequest,
   signal: AbortSignal,
 ): Promise<number> {
+  const former = await readPidFile(request.directory);
+  if (former && !(await isServerOf(former.pid, request.directory))) await untilReaped(former.pid);
   const log = await fs.open(request.logFile, 'a', 0o600);
   await log.chown(request.user.uid, request.user.gid);
   const from = (await log.stat()).size;
