@@ -32,12 +32,16 @@ export type HydrationProgressShown = {
   failure?: string;
 };
 
-/** Undefined where nothing of it is mounted. A mount that nobody serves counts as not here. */
+/**
+ * Undefined where nothing of it is mounted. A mount that nobody serves counts as not here. `known`: what the services said
+ * just now.
+ */
 export async function hydrationOf(
   state: RecoveryState,
+  known?: readonly MountShown[],
 ): Promise<HydrationProgressShown | undefined> {
   if (!mountedEntries(state).length) return undefined;
-  const shown = await shownMounts(state);
+  const shown = known ?? (await shownMounts(state));
   const sum = (of: (one: MountShown) => number) => shown.reduce((all, one) => all + of(one), 0);
   const kinds = new Set(shown.map(({ hydration }) => hydration.state));
   const failure = shown.find(({ hydration }) => hydration.failure !== undefined)?.hydration.failure;
@@ -186,15 +190,16 @@ export async function lifeOf(state: RecoveryState): Promise<RecoveryLife> {
   if (!LIVES.includes(state.status)) {
     return { unserved: [], ...((await isCut(state)) && { isCut: true }) };
   }
-  const hydration = await hydrationOf(state);
+  const shown = await shownMounts(state);
+  const hydration = await hydrationOf(state, shown);
   const { leaveAtMs } = state.hydration ?? {};
-  const failures = (await shownMounts(state)).flatMap((one) => one.failures);
+  const failures = shown.flatMap((one) => one.failures);
   const troubles = [...new Set(failures)].slice(-TROUBLES_SHOWN);
   return {
     ...(hydration && {
       hydration: { ...hydration, ...(leaveAtMs === undefined ? {} : { leaveAtMs }) },
     }),
-    unserved: await unservedStores(state),
+    unserved: await unservedStores(state, shown),
     ...(troubles.length > 0 && { troubles }),
   };
 }

@@ -58,10 +58,14 @@ export async function shownMounts(state: RecoveryState): Promise<MountShown[]> {
   return shown.flat().filter(({ mountPoint }) => folders.has(mountPoint));
 }
 
-/** Stores that were mounted and aren't, or that nobody serves any more. */
-export async function unservedStores(state: RecoveryState): Promise<string[]> {
+/** Stores that were mounted and aren't, or that nobody serves any more. `known`: what the services said just now. */
+export async function unservedStores(
+  state: RecoveryState,
+  known?: readonly MountShown[],
+): Promise<string[]> {
   const unserved: string[] = [];
-  const served = new Set((await shownMounts(state)).map(({ mountPoint }) => mountPoint));
+  const shown = known ?? (await shownMounts(state));
+  const served = new Set(shown.map(({ mountPoint }) => mountPoint));
   for (const [store, { directory, mounted }] of Object.entries(state.stores)) {
     if (!mounted || (await isLeft(directory, mounted))) continue;
     const isServed = served.has(directory);
