@@ -108,22 +108,20 @@ function newRun(
   };
   const decided = async (preview: Partial<Part>): Promise<Decision> => {
     const decision = Promise.withResolvers<Decision>();
-    const discard = () => decision.resolve('discard');
-    const timer = setTimeout(discard, discardedAfterMs).unref();
-    signal.addEventListener('abort', discard);
     one.decide = (wanted) => {
       one.decide = undefined;
+      delete shown.expiresAtMs;
       shown.state = 'applying';
       decision.resolve(wanted);
     };
+    const discard = () => one.decide?.('discard');
+    const timer = setTimeout(discard, discardedAfterMs).unref();
+    signal.addEventListener('abort', discard);
     delete shown.progress;
     tell({ ...preview, state: 'previewed', expiresAtMs: systemClock.nowMs() + discardedAfterMs });
     const wanted = await decision.promise;
     clearTimeout(timer);
     signal.removeEventListener('abort', discard);
-    one.decide = undefined;
-    delete shown.expiresAtMs;
-    shown.state = 'applying';
     return wanted;
   };
   const run: PartRun = { shown, differences: [], signal, tell, decided };

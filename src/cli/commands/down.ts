@@ -55,19 +55,16 @@ export const command: CommandSpec = {
     const { readSharedCatalog, stateFolder } = await import('#app');
     await purge.agreeToPurge(options, io);
     const shared = await readSharedCatalog(stateFolder());
-    let recoveries: string[] = [];
-    let keepsLog = false;
+    let ended = { removed: [] as string[], isOneLeft: false };
     const wasRunning = await stop(options, io, async (controlPlane) => {
       if (options.recoveries !== true) return;
-      const ended = await purge.removeRecoveries(controlPlane, io);
-      recoveries = ended.removed;
-      keepsLog = ended.isOneLeft;
+      ended = await purge.removeRecoveries(controlPlane, io);
     });
-    const { root, left } = await purge.removeState(keepsLog);
+    const { root, left } = await purge.removeState(ended.isOneLeft);
     io.say(`Removed ${root}. Repositories are as they were.`);
-    if (keepsLog) io.say(`What the server wrote down is kept: ${stateFolder().logFile}`);
+    if (ended.isOneLeft) io.say(`What the server wrote down is kept: ${stateFolder().logFile}`);
     purge.sayWhatIsLeft(left, shared, io);
-    io.result({ wasRunning, removed: root, recoveries, left });
+    io.result({ wasRunning, removed: root, recoveries: ended.removed, left });
     return 0;
   },
 };
