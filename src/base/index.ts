@@ -6,6 +6,7 @@ export * from './clock.ts';
 export * from './closest.ts';
 export * from './durable-files.ts';
 export * from './errors.ts';
+export * from './existence.ts';
 export * from './file-metadata.ts';
 export * from './free-port.ts';
 export * from './ids.ts';

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from './clock.ts';
 import { systemCode } from './errors.ts';
+import { isReachable } from './existence.ts';
 import { shortId } from './ids.ts';
 
 const execute = promisify(execFile);
@@ -143,27 +144,20 @@ async function installationOf(bin: string): Promise<PostgresInstallation> {
 }
 
 async function hasLinks({ prefix, links }: PostgresInstallation): Promise<boolean> {
-  const there = await Promise.all(links.map(({ at }) => isThere(path.join(prefix, at))));
+  const there = await Promise.all(links.map(({ at }) => isReachable(path.join(prefix, at))));
   return !there.includes(false);
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return fs.access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Complete or not there: laid beside and renamed. Of two at once, one is dropped. */
 async function copyOnce(installation: PostgresInstallation, to: string): Promise<void> {
-  if (await isThere(path.join(to, 'native', 'bin', 'postgres'))) return;
+  if (await isReachable(path.join(to, 'native', 'bin', 'postgres'))) return;
   await removeStalePartials(path.dirname(to));
   const partial = `${to}${PARTIAL}${shortId()}`;
   const native = path.join(partial, 'native');
   try {
     for (const part of ['bin', 'lib', 'lib64', 'share']) {
       const from = path.join(installation.prefix, part);
-      if (await isThere(from)) await layAgain(from, path.join(native, part));
+      if (await isReachable(from)) await layAgain(from, path.join(native, part));
     }
     for (const { at, to: target } of installation.links) {
       await fs.rm(path.join(native, at), { force: true });
@@ -173,7 +167,7 @@ async function copyOnce(installation: PostgresInstallation, to: string): Promise
     await fs.rename(partial, to);
   } catch (error) {
     await fs.rm(partial, { recursive: true, force: true });
-    if (!(await isThere(path.join(to, 'native', 'bin', 'postgres')))) throw error;
+    if (!(await isReachable(path.join(to, 'native', 'bin', 'postgres')))) throw error;
   }
 }
 

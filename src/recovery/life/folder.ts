@@ -6,6 +6,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {
   type FileLock,
+  isReachable,
   lockFile,
   shortId,
   syncDirectory,
@@ -39,7 +40,7 @@ export async function makeRecoveryFolder(
     await fs.mkdir(making, { mode: 0o711 });
     const lock = await lockFile(path.join(making, LOCK_FILE)).catch(absent);
     // Whoever sweeps at this very moment took it for one that was left.
-    if (!lock || !(await isHere(making))) continue;
+    if (!lock || !(await isReachable(making))) continue;
     const state = stateOf({ id, folder: path.join(root, id) });
     await writeFileDurably(path.join(making, STATE_FILE), stateText(state));
     crashPoint('create/folder');
@@ -82,12 +83,6 @@ export async function recoveryFolders(root: string): Promise<string[]> {
   const names = (await fs.readdir(root).catch(absent)) ?? [];
   return names.filter(isRecoveryId).map((name) => path.join(root, name));
 }
-
-const isHere = (folder: string) =>
-  fs.access(folder).then(
-    () => true,
-    () => false,
-  );
 
 function absent(error: unknown): undefined {
   if (systemCode(error) === 'ENOENT') return undefined;

@@ -1,7 +1,7 @@
 /** Stores of a recovery whose content comes as it is touched: mounted, made to stand on their own, unmounted. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { type ProgressListener, syncDirectory, syncFileSystem } from '#base';
+import { entryExists, type ProgressListener, syncDirectory, syncFileSystem } from '#base';
 import { errors } from '../errors.ts';
 import {
   type CloneRequest,
@@ -17,7 +17,7 @@ import {
 import type { MountedStore, RecoveryState } from '../request.ts';
 import type { RestoreProblem } from '../restore/index.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
-import { exists } from './move.ts';
+
 import { saveState } from './state.ts';
 
 type Entry = RecoveryState['stores'][string];
@@ -157,7 +157,7 @@ export async function leaveMounts(
     }
     await unmountFolder(entry.directory, service);
     crashPoint('leave/unmounted');
-    if (await exists(files)) {
+    if (await entryExists(files)) {
       // What says which pages are here goes with the mount: from here on the disk alone must hold them.
       await syncFileSystem(files);
       // Takes the place of the empty mount point in one step: no program sees neither.
@@ -198,5 +198,5 @@ async function isMounted(directory: string): Promise<boolean> {
 
 /** Cut while it left its mount: the plain folder is in its place already. */
 async function isLeft(directory: string, { files }: MountedStore): Promise<boolean> {
-  return !(await exists(files)) && (await exists(directory));
+  return !(await entryExists(files)) && (await entryExists(directory));
 }

@@ -3,32 +3,26 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { syncDirectory, syncFileSystem, systemCode } from '#base';
+import { entryExists, syncDirectory, syncFileSystem, systemCode } from '#base';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 
 const execute = promisify(execFile);
-
-export async function exists(file: string): Promise<boolean> {
-  try {
-    await fs.lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
 
 const arriving = (to: string) => `${to}.arriving`;
 const leaving = (from: string) => `${from}.leaving`;
 
 /** A move over two file systems was cut where the whole copy was durable, and only its last renames are missing. */
 async function isCut(from: string, to: string): Promise<boolean> {
-  return !(await exists(from)) && (await exists(leaving(from))) && (await exists(arriving(to)));
+  return (
+    !(await entryExists(from)) &&
+    (await entryExists(leaving(from))) &&
+    (await entryExists(arriving(to)))
+  );
 }
 
 /** Whether there is something to move: false where it has arrived, or never was. */
 export async function awaitsMove(from: string, to: string): Promise<boolean> {
-  return (await exists(from)) || (await isCut(from, to));
+  return (await entryExists(from)) || (await isCut(from, to));
 }
 
 /** Atomic within a file system. Over two, `to` appears whole and durable, with owners, times, links and attributes. */
@@ -80,5 +74,5 @@ export async function giveUpMove(from: string, to: string): Promise<void> {
     await fs.rename(leaving(from), from);
     await syncDirectory(path.dirname(from));
   }
-  if (await exists(from)) await fs.rm(arriving(to), { recursive: true, force: true });
+  if (await entryExists(from)) await fs.rm(arriving(to), { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import {
+  entryExists,
   type FileLock,
   type Logger,
   lockFile,
@@ -17,7 +18,7 @@ import {
 import { findSource, type Source } from '#sources';
 import { detachAll } from '../mount/index.ts';
 import type { Site } from '../site.ts';
-import { exists } from './move.ts';
+
 import { listRecoveries } from './state.ts';
 import { removeRecovery } from './switch.ts';
 
@@ -40,7 +41,7 @@ export async function openPassingPlace(
     await fs.mkdir(root, { mode: 0o711 });
     const lock = await lockLeft(root);
     // Whoever sweeps at this very moment may have taken it for one that was left.
-    if (!lock || !(await exists(root))) continue;
+    if (!lock || !(await entryExists(root))) continue;
     await writeFileDurably(path.join(root, TYPES_FILE), JSON.stringify(types), { mode: 0o600 });
     return { root, lock };
   }

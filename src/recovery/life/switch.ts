@@ -5,6 +5,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import {
+  entryExists,
   type Logger,
   messageOf,
   type ProgressListener,
@@ -20,7 +21,7 @@ import { alone } from './alone.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { removeRecoveryFolder } from './folder.ts';
 import { hydrateStores, leaveMounts, unmountStores } from './mounted-store.ts';
-import { awaitsMove, clearMoves, exists, giveUpMove, move } from './move.ts';
+import { awaitsMove, clearMoves, giveUpMove, move } from './move.ts';
 import { saveState } from './state.ts';
 
 export type SwitchOptions = {
@@ -66,7 +67,7 @@ export async function refuseUnswitchable(
 
 /** Such a folder can't be renamed, so nothing can take its place. */
 async function isMountPoint(directory: string): Promise<boolean> {
-  if (!(await exists(directory))) return false;
+  if (!(await entryExists(directory))) return false;
   const [own, parent] = await Promise.all([fs.lstat(directory), fs.lstat(path.dirname(directory))]);
   return own.dev !== parent.dev;
 }
@@ -101,7 +102,7 @@ async function startProduction(options: SwitchOptions): Promise<void> {
     options.progress({ step: `starting ${store}` });
     const { directory, control } = productionOf(options, store);
     // An undo may leave it empty, as it was.
-    if (await exists(directory)) await control?.start();
+    if (await entryExists(directory)) await control?.start();
   }
   for (const { name, control } of options.site.production.services) {
     options.progress({ step: `starting ${name}` });
@@ -149,11 +150,11 @@ async function exchange(options: SwitchOptions, store: StoreName): Promise<void>
     entry.replaced = `${directory}.replaced-${state.id}`;
     await saveState(state);
     crashPoint('switch/noted');
-    if (!(await exists(entry.replaced)) && (await exists(directory)))
+    if (!(await entryExists(entry.replaced)) && (await entryExists(directory)))
       await move(directory, entry.replaced, crashPoint);
     crashPoint('switch/production-aside');
     // A restore leaves its bytes to the kernel; what becomes production must be on the disk.
-    if (await exists(entry.directory)) await syncFileSystem(entry.directory);
+    if (await entryExists(entry.directory)) await syncFileSystem(entry.directory);
     await move(entry.directory, directory, crashPoint);
   }
   crashPoint('switch/copy-in-place');
@@ -169,9 +170,9 @@ async function exchangeBack(options: SwitchOptions, store: StoreName): Promise<v
   if (!entry?.replaced) return;
   const { crashPoint = noCrash } = options;
   await giveUpMove(entry.directory, directory);
-  if (!(await exists(entry.directory))) await move(directory, entry.directory, crashPoint);
+  if (!(await entryExists(entry.directory))) await move(directory, entry.directory, crashPoint);
   crashPoint('undo/copy-back');
-  if (await exists(entry.replaced)) await move(entry.replaced, directory, crashPoint);
+  if (await entryExists(entry.replaced)) await move(entry.replaced, directory, crashPoint);
   crashPoint('undo/production-back');
   await clearMoves(entry.directory, directory);
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { isReachable } from '#base';
 
 /** What the configuration of a copy is made of. */
 export type CopyConfigRequest = {
@@ -194,12 +195,7 @@ async function keptLibraries(setting: string, binaries: string): Promise<string[
 async function isInstalled(library: string, binaries: string): Promise<boolean> {
   for (const folder of ['../lib', '../lib/postgresql']) {
     for (const ending of ['.so', '.dylib']) {
-      const file = path.join(binaries, folder, library + ending);
-      const isThere = await fs.access(file).then(
-        () => true,
-        () => false,
-      );
-      if (isThere) return true;
+      if (await isReachable(path.join(binaries, folder, library + ending))) return true;
     }
   }
   return false;

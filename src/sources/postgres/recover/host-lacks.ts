@@ -1,8 +1,7 @@
 /** What a copy needs of the host that it is started on and that isn't installed there, told before anything starts. */
-import fs from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { installedPostgres } from '#base';
+import { installedPostgres, isReachable } from '#base';
 import type { CaptureOutcome } from '../../source.ts';
 import { baseFactsOf } from '../facts.ts';
 
@@ -27,7 +26,7 @@ export async function hostLacks(capture: CaptureOutcome): Promise<string[]> {
   if (folder === undefined) return [];
   const lacks: string[] = [];
   for (const { name, version } of wanted) {
-    if (await isThere(controlFile(folder, name))) continue;
+    if (await isReachable(controlFile(folder, name))) continue;
     lacks.push(
       `the extension ${name} ${version} isn't installed on this host: what uses it fails in a copy (Debian: apt-cache search postgresql-${majorVersion} ${name})`,
     );
@@ -45,13 +44,7 @@ async function extensionFolder(binaries: string, major: number): Promise<string 
     '/usr/share/postgresql',
   ];
   for (const folder of shares.map((share) => path.join(share, 'extension'))) {
-    if (await isThere(controlFile(folder, ALWAYS_THERE))) return folder;
+    if (await isReachable(controlFile(folder, ALWAYS_THERE))) return folder;
   }
   return undefined;
 }
-
-const isThere = (file: string) =>
-  fs.access(file).then(
-    () => true,
-    () => false,
-  );

@@ -1,7 +1,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { entryExists } from '#base';
 import { errors } from '../errors.ts';
-import { isThere } from './settle-config.ts';
 import { AUTOMATIC_CONFIG } from './tree.ts';
 
 /** A setting by which a server reaches out, and what it must be in a copy. */
@@ -26,7 +26,7 @@ const SETTING = /^([A-Za-z_][\w.$]*) = '((?:[^'\\]|''|\\\\)*)'$/;
 export async function checkIsolation(request: IsolationRequest): Promise<void> {
   // Read last, whatever configuration a server is given.
   const automatic = path.join(request.directory, AUTOMATIC_CONFIG);
-  if (await isThere(automatic)) throw errors.pointsOutside(['the configuration', automatic]);
+  if (await entryExists(automatic)) throw errors.pointsOutside(['the configuration', automatic]);
   const settings = await readSettings(path.join(request.configFolder, 'postgresql.conf'));
   for (const { name, isSafe, fallback } of expectations(request)) {
     const value = settings.get(name) ?? fallback;

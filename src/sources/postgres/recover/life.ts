@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { entryExists } from '#base';
 import type { RecoveredStore, SettleRequest, SourceContext, StartRequest } from '../../source.ts';
 import { connectSql, parseConnectionUrl } from '../connection/index.ts';
 import { errors } from '../errors.ts';
@@ -9,7 +10,7 @@ import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './c
 import { runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { copyFolders } from './prepare.ts';
 import { recoveredStore } from './recover.ts';
-import { isThere, settleConfig } from './settle-config.ts';
+import { settleConfig } from './settle-config.ts';
 import { settleTree } from './tree.ts';
 import { socketUrl } from './url.ts';
 
@@ -87,7 +88,7 @@ export async function stopCopy(
  */
 export async function settleCopy(request: SettleRequest): Promise<void> {
   const { directory, scratch, home } = request;
-  if (!(await isThere(directory))) return;
+  if (!(await entryExists(directory))) return;
   await stopPostmaster(directory);
   const state = await stateOf(scratch);
   if (state.bootId !== (await currentBootId())) {

@@ -1,7 +1,7 @@
 /** What becomes of production's configuration when a copy takes production's place. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { systemCode } from '#base';
+import { entryExists } from '#base';
 import type { SettleRequest } from '../../source.ts';
 import { CONFIG_FOLDER } from '../facts.ts';
 import type { CopyState } from './copy-state.ts';
@@ -28,7 +28,7 @@ export async function settleConfig(request: SettleRequest, state: CopyState): Pr
   if (await isMainWhole(config)) await putMissing(request, state, config);
   else await putAll(request, state, config);
   const captured = path.join(directory, CONFIG_FOLDER);
-  if (!(await isThere(captured))) return;
+  if (!(await entryExists(captured))) return;
   await fs.cp(captured, path.join(scratch, CONFIG_FOLDER), { recursive: true });
   await fs.rm(captured, { recursive: true });
 }
@@ -45,7 +45,11 @@ async function isMainWhole(config: OriginalConfig): Promise<boolean> {
   for await (const { file } of configLines(config, main)) files.add(file);
   for (const file of files) {
     const isOutside = isCapturedOutside(config, file);
-    if (isOutside && (await isThere(restoredPath(config, file))) && !(await isThere(file))) {
+    if (
+      isOutside &&
+      (await entryExists(restoredPath(config, file))) &&
+      !(await entryExists(file))
+    ) {
       return false;
     }
   }
@@ -66,11 +70,12 @@ async function putMissing(
   const lines: string[] = [];
   for (const [index, [setting, name]] of OTHERS.entries()) {
     const file = state.configFiles[index + 1];
-    if (file === undefined || !isCapturedOutside(config, file) || (await isThere(file))) continue;
+    if (file === undefined || !isCapturedOutside(config, file) || (await entryExists(file)))
+      continue;
     if (!(await put(config, file, path.join(directory, name), state))) continue;
     lines.push(`${setting} = ${quoted(path.join(home, name))}`);
   }
-  if (lines.length === 0 || !(await isThere(main))) return;
+  if (lines.length === 0 || !(await entryExists(main))) return;
   await fs.appendFile(main, `\n${[INTRODUCTION, ...lines].join('\n')}\n`);
 }
 
@@ -83,7 +88,7 @@ async function putAll(
   for (const [index, [setting, name]] of OTHERS.entries()) {
     const file = state.configFiles[index + 1];
     if (file === undefined) continue;
-    const isHere = isCapturedOutside(config, file) && (await isThere(file));
+    const isHere = isCapturedOutside(config, file) && (await entryExists(file));
     if (isHere) lines.push(`${setting} = ${quoted(file)}`);
     else if (await put(config, file, path.join(directory, name), state)) {
       lines.push(`${setting} = ${quoted(path.join(home, name))}`);
@@ -107,7 +112,7 @@ async function put(
   { user }: CopyState,
   more: string[] = [],
 ): Promise<boolean> {
-  if (!(await isThere(restoredPath(config, file)))) return false;
+  if (!(await entryExists(restoredPath(config, file)))) return false;
   const lines: string[] = [];
   for await (const { text } of configLines(config, file)) lines.push(text);
   const text = [...lines, ...more, ''].join('\n');
@@ -118,14 +123,4 @@ async function put(
 
 function quoted(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
-}
-
-export async function isThere(file: string): Promise<boolean> {
-  try {
-    await fs.lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { sleepMs, writeWhole } from '#base';
+import { isReachable, sleepMs, writeWhole } from '#base';
 import type { JournalAccess } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
@@ -226,7 +226,7 @@ class WalFeed {
     const most = Math.max(2, Math.floor(AHEAD_BYTES / this.#request.segmentSizeBytes));
     while (this.#handed.length >= most) {
       const oldest = this.#handed[0] as string;
-      if (await exists(path.join(this.#request.folder, TAKEN, oldest))) this.#handed.shift();
+      if (await isReachable(path.join(this.#request.folder, TAKEN, oldest))) this.#handed.shift();
       else if (this.#request.ended.aborted) throw this.#request.ended.reason;
       else await sleepMs(POLL_MS, this.#request.signal);
     }
@@ -254,13 +254,6 @@ async function* readSpan(file: string, from: number, to: number): AsyncGenerator
   } finally {
     await handle.close();
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return fs.access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function give(file: string, text: string, user: OsUser, mode = 0o600): Promise<void> {
