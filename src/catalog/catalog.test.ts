@@ -11,7 +11,15 @@ import { migrate, readMigrations } from './migrate.ts';
 import { digestTables, dumpTables, loadTables } from './queries/dump.ts';
 import { listEnvironments, saveEnvironment } from './queries/environments.ts';
 import { assertOwnership, takeOwnership } from './queries/owner.ts';
-import { listCaptures, listMarks, saveCapture, saveMark } from './queries/records.ts';
+import { saveProof } from './queries/proofs.ts';
+import {
+  listCaptures,
+  listMarks,
+  saveCapture,
+  saveGap,
+  saveMark,
+  savePoint,
+} from './queries/records.ts';
 
 let base: string;
 let catalog: Catalog;
@@ -121,14 +129,22 @@ describe('the catalog', () => {
       note: "o'clock\n\u{1f680}",
       record: {},
     });
+    const { pool } = catalog;
+    const shared = { environment: 'shop', stage: 'production', record: { n: 1 } };
+    const times = { instantMs: 1000, startedAtMs: 2000, endedAtMs: 3000 };
+    await savePoint(pool, { ...shared, id: 'p1', atMs: 1000 });
+    await saveGap(pool, { ...shared, id: 'g1', store: 'orders', fromMs: 1000, because: 'a cut' });
+    await saveProof(pool, { ...shared, ...times, id: 'r1', point: 'p1', verdict: 'pass' });
     const before = await digestTables(catalog.pool, capture);
     let text = '';
     for await (const part of dumpTables(catalog.pool, capture)) text += part.toString();
-    await catalog.pool.query('truncate environment, store, capture, point, mark, gap, proof');
+    const tables = ['environment', 'store', 'capture', 'point', 'mark', 'gap', 'proof'];
+    for (const table of tables) expect(text).toContain(`["${table}",{`);
+    await pool.query(`truncate ${tables.join(', ')}`);
     const lines = async function* () {
       yield* text.split('\n');
     };
-    expect(await loadTables(catalog.pool, lines())).toBeGreaterThan(2);
+    expect(await loadTables(pool, lines())).toBeGreaterThanOrEqual(tables.length);
     expect(await digestTables(catalog.pool, capture)).toBe(before);
     expect(await listEnvironments(catalog.pool)).toMatchObject([file]);
     expect(await listMarks(catalog.pool, capture, 5)).toMatchObject([

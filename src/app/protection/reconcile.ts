@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import { messageOf } from '#base';
 import {
   listGaps,
   listMarks,
@@ -51,7 +52,7 @@ const KINDS = ['base', 'files', 'infrastructure'] as const;
 const ALL = 10_000_000;
 
 export async function reconcile(context: ProtectionContext): Promise<Reconciled> {
-  await loadCaptured(context);
+  await beginWithCaptured(context);
   const { name, stage } = context.environment;
   const stores = (await listStores(context.repository)).filter(
     (one) => one.environment === name && one.stage === stage && one.store !== CATALOG_STORE,
@@ -65,15 +66,21 @@ export async function reconcile(context: ProtectionContext): Promise<Reconciled>
   };
 }
 
-/** An empty catalog begins with the one that was captured: one read instead of one for each record. */
-async function loadCaptured({
-  repository,
-  catalog,
-  environment,
-}: ProtectionContext): Promise<void> {
-  const { name, stage } = environment;
-  const known = await listRows(catalog.pool, { environment: name, stage }, 1);
+/**
+ * An empty catalog begins with the one that was captured: one read instead of one for each record. Where that can't be
+ * used, the records themselves are all that is needed.
+ */
+async function beginWithCaptured(context: ProtectionContext): Promise<void> {
+  const known = await listRows(context.catalog.pool, scopeOf(context), 1);
   if (known.length > 0) return;
+  await loadCaptured(context).catch((error: unknown) => {
+    context.log.warn({ what: messageOf(error) }, 'the captured catalog is of no use');
+  });
+}
+
+async function loadCaptured(context: ProtectionContext): Promise<void> {
+  const { repository, catalog, environment } = context;
+  const { name, stage } = environment;
   const address = { environment: name, stage, store: CATALOG_STORE };
   const newest = await newestCapture(repository, address, ['catalog']);
   if (!newest) return;

@@ -83,6 +83,7 @@ function protectedStore(context: ProtectionContext): StoreProtection {
     onCaptured: async (record) => {
       await publishCapture(context, record);
       const infrastructure = await captureInfrastructure(context, signal);
+      await publishCapture(context, infrastructure);
       await publishPoint(context, new Map([['uploads', record]]), infrastructure.id);
     },
   });

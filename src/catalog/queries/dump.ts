@@ -54,11 +54,14 @@ export async function loadTables(pool: pg.Pool, lines: AsyncIterable<string>): P
     const [table, row] = JSON.parse(line) as [string, unknown];
     const known = TABLES.find((name) => name === table);
     if (known === undefined) throw new SyntaxError(`a dump has no table "${String(table)}"`);
-    const { rowCount } = await pool.query(
-      `insert into ${known} select * from jsonb_populate_record(null::${known}, $1) on conflict do nothing`,
-      [JSON.stringify(row)],
-    );
+    const { rowCount } = await pool.query(insertInto(known), [JSON.stringify(row)]);
     loaded += rowCount ?? 0;
   }
   return loaded;
+}
+
+/** The row type is taken from the table itself: by its name alone, `point` is a type of Postgres' own. */
+function insertInto(table: (typeof TABLES)[number]): string {
+  const ofThatType = `(select t from ${table} t where false)`;
+  return `insert into ${table} select (jsonb_populate_record(${ofThatType}, $1)).* on conflict do nothing`;
 }
