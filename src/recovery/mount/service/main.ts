@@ -40,9 +40,9 @@ async function serve(start: ServiceStart): Promise<void> {
   const repository = await reopenRepository({ storage: cached, masterKey });
   const service = new MountService(repository, refusal);
   const holders = new Set<net.Socket>();
+  const holding: Holding = { holders, wasHeld: false, endUnheld };
   const server = net.createServer((connection) => {
-    const ended = answer(service, connection, { holders, endUnheld });
-    void ended.then(async () => {
+    void answer(service, connection, holding).then(async () => {
       if (holders.delete(connection)) await endUnheld();
     });
   });
@@ -67,7 +67,7 @@ async function serve(start: ServiceStart): Promise<void> {
   };
   // At once, not when it has been idle for a while: whoever held it knows best that it isn't needed.
   async function endUnheld(): Promise<void> {
-    if (holders.size === 0 && service.isEmpty) await endIdle();
+    if (holding.wasHeld && holders.size === 0 && service.isEmpty) await endIdle();
   }
   endWhenIdle(server, service, endIdle);
   keepReady(service, holders);
@@ -93,7 +93,9 @@ function cachedNearby(storage: Storage, repositoryId: string) {
 type Holding = {
   /** Connections of those that want it to stay. */
   holders: Set<net.Socket>;
-  /** Nothing where somebody else holds it, or something is mounted. */
+  /** Whether there ever was one. */
+  wasHeld: boolean;
+  /** Nothing where nobody ever held it, somebody does, or something is mounted. */
   endUnheld(): Promise<void>;
 };
 
@@ -109,11 +111,12 @@ async function answer(
   connection.once('close', () => gone.abort(new Error('whoever asked has gone')));
   try {
     for await (const request of messagesOf(connection)) {
+      hold(request as ServiceRequest, connection, holding);
       // Here and not outside: leaving the loop by an error closes the connection before it could be told.
-      const work = hold(request as ServiceRequest, connection, holding).then(() =>
-        carryOut(service, request as ServiceRequest, gone.signal, say),
-      );
-      say(await work.then((answer) => ({ kind: 'done', answer }), failureMessage));
+      const work = carryOut(service, request as ServiceRequest, gone.signal, say);
+      const said = await work.then((answer) => ({ kind: 'done', answer }) as const, failureMessage);
+      await endAfter(request as ServiceRequest, gone.signal, holding);
+      say(said);
     }
   } catch {
     // What came was no message, or whoever spoke has gone: there is nobody to be told.
@@ -121,15 +124,16 @@ async function answer(
   connection.end();
 }
 
-async function hold(
-  { ask }: ServiceRequest,
-  connection: net.Socket,
-  { holders, endUnheld }: Holding,
-): Promise<void> {
-  if (ask === 'stay') holders.add(connection);
-  if (ask !== 'leave') return;
-  holders.delete(connection);
-  await endUnheld();
+function hold({ ask }: ServiceRequest, connection: net.Socket, holding: Holding): void {
+  if (ask === 'leave') holding.holders.delete(connection);
+  if (ask !== 'stay') return;
+  holding.holders.add(connection);
+  holding.wasHeld = true;
+}
+
+/** Before it is answered: who hears that the last mount has gone finds no process of it any more. */
+async function endAfter({ ask }: ServiceRequest, gone: AbortSignal, { endUnheld }: Holding) {
+  if (ask === 'leave' || ask === 'unmount' || gone.aborted) await endUnheld();
 }
 
 async function carryOut(
