@@ -21,6 +21,7 @@ export * from './posix/file-lock.ts';
 export * from './posix/inode-flags.ts';
 export * from './posix/inotify.ts';
 export * from './posix/metadata.ts';
+export * from './posix/open-folder.ts';
 export * from './posix/sparse.ts';
 export * from './posix/special-files.ts';
 export * from './posix/times.ts';

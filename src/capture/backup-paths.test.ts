@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -19,6 +19,7 @@ beforeAll(async () => {
     storage: await openStorage(path.join(home, 'repository')),
     password: new Secret('backup'),
     scrypt: { N: 1024, r: 8, p: 1 },
+    cache: { folder: path.join(home, 'cache') },
   });
 });
 afterAll(async () => {
@@ -111,6 +112,34 @@ describe('backup of paths', () => {
     expect(third.stats.dataBlobs).toBe(0);
     expect(first.stats.dataBlobs).toBe(3);
     expect(second.stats.dataBlobs).toBe(1);
+  });
+
+  it('keeps a note of many folders, and reads again what the repository has lost since', async () => {
+    const tree = path.join(folder, 'tree');
+    for (let i = 0; i < 250; i += 1) await fs.mkdir(path.join(tree, `${i}`), { recursive: true });
+    await fs.writeFile(path.join(tree, '7/file'), 'content that gets lost');
+    await age(path.join(tree, '7'), path.join(tree, '7/file'), path.join(tree, '249'), tree);
+    const first = await backupPaths(repository, [tree]);
+    const notes = path.join(home, 'cache', repository.config.id, 'derived');
+    expect(await fs.readdir(notes)).toEqual([expect.stringMatching(/^folders-/)]);
+    await fs.writeFile(path.join(tree, '8/new'), 'new');
+    const second = await backupPaths(repository, [tree]);
+    expect(second.stats.dataBlobs).toBe(1);
+    expect(second.totals).toEqual({ ...first.totals, files: 2, bytes: first.totals.bytes + 3 });
+
+    const lost = repository.index.lookup(
+      'data',
+      hash('sha256', 'content that gets lost', 'buffer'),
+    );
+    const pack = (lost as { packId: string }).packId;
+    await fs.rm(path.join(home, 'repository/data', pack.slice(0, 2), pack));
+    restic('rebuild-index');
+    const third = await backupPaths(repository, [tree]);
+    expect(third.snapshot.tree).toBe(second.snapshot.tree);
+    expect(third.stats.dataBlobs).toBeGreaterThan(0);
+    const target = path.join(folder, 'restored');
+    restic('restore', third.snapshot.id, '--target', target);
+    expect(await described(path.join(target, tree))).toEqual(await described(tree));
   });
 
   it('takes several paths and files into one snapshot, each once, and names what is not there', async () => {

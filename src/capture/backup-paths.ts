@@ -23,6 +23,11 @@ import type { Problem } from './problems.ts';
 import { type ReadAhead, readAhead } from './read-ahead.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
 import { PreviousTrees } from './snapshot/previous-trees.ts';
+import {
+  FoldersToRemember,
+  recallFolders,
+  rememberFolders,
+} from './snapshot/remembered-folders.ts';
 
 export type BackupPathsOptions = {
   /** In the syntax of .gitignore, relative to each path. */
@@ -104,9 +109,13 @@ export async function backupPaths(
   const trees = new PreviousTrees(repository);
   const looking = async () => {
     const parent = options.force ? undefined : await findParent(repository, absolute, host);
-    await Promise.all([repository.loadIndex(), repository.cuttingStyle()]);
-    if (parent) await trees.read(parent.tree);
-    return parent;
+    const [remembered] = await Promise.all([
+      parent && recallFolders(repository, absolute, host, parent.id),
+      repository.loadIndex(),
+      repository.cuttingStyle(),
+    ]);
+    if (parent && !remembered) await trees.read(parent.tree);
+    return { parent, remembered };
   };
   const ahead = looking();
   // Whoever awaits it below is told; where the lock is refused, that is what is told.
@@ -128,7 +137,8 @@ export async function backupPaths(
     }
     const { startedAtMs, events } = walk;
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
-    const parent = await ahead;
+    const { parent, remembered } = await ahead;
+    const remember = new FoldersToRemember(startedAtMs);
     const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
     let captured: CapturedTree;
     let stats: WriterStats;
@@ -138,8 +148,15 @@ export async function backupPaths(
         writer,
         events,
         ...(parent && {
-          previous: { tree: parent.tree, startedAtMs: parent.timeMs, ahead: trees },
+          previous: {
+            tree: parent.tree,
+            startedAtMs: parent.timeMs,
+            ahead: trees,
+            // What was read before the lock was taken may be gone.
+            remembered: remembered?.isStoredIn(repository) ? remembered : undefined,
+          },
         }),
+        remember,
         progress: options.progress ?? silent,
         step: 'backup',
         signal,
@@ -159,6 +176,7 @@ export async function backupPaths(
       ...(options.exclude && { excludes: options.exclude }),
       ...(options.tags && { tags: options.tags }),
     });
+    await rememberFolders(repository, absolute, host, snapshot.id, remember);
     const { totals, problems } = captured;
     return {
       snapshot,

@@ -10,6 +10,7 @@ export { openPlaced } from './blobs/placed-files.ts';
 export { canFinish, type PlacedFile, type PlacingPlan } from './blobs/placing-job.ts';
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { withRangeCache } from './cache/range-cache.ts';
+export type { SealedNotes } from './cache/sealed-notes.ts';
 export { type CheckOptions, checkRepository } from './check/check.ts';
 export type * from './check/problems.ts';
 export {

@@ -2,6 +2,7 @@
 import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
 import { type CacheOptions, LocalCache } from './cache/cache.ts';
 import { withCache } from './cache/cached-storage.ts';
+import { SealedNotes } from './cache/sealed-notes.ts';
 import { hasConfig, newConfig, readConfig, writeConfig } from './config.ts';
 import { writeMissingCopies } from './copies/write-missing.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
@@ -69,7 +70,10 @@ export async function openUnlocked(
     sealer,
     keyId,
     scrypt: options.scrypt ?? DEFAULT_SCRYPT,
-    ...(nearby && { tableFolder: nearby.derivedFolder }),
+    ...(nearby && {
+      tableFolder: nearby.derivedFolder,
+      notes: new SealedNotes(nearby, sealer),
+    }),
   });
   await repository.checkOwnFormat();
   return repository;

@@ -10,6 +10,7 @@ import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
 import type { Cache } from './cache/cache.ts';
+import type { SealedNotes } from './cache/sealed-notes.ts';
 import { type Cutting, styleOfRepository } from './chunking/cutting.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
@@ -55,6 +56,7 @@ export type RepositoryParts = {
   scrypt: ScryptParameters;
   /** On this machine: a large index is kept there between sessions. */
   tableFolder?: string;
+  notes?: SealedNotes;
 };
 
 export class OpenedRepository implements Repository {
@@ -62,6 +64,7 @@ export class OpenedRepository implements Repository {
   readonly location: string;
   readonly storage: Storage;
   readonly cache: Cache | undefined;
+  readonly notes: SealedNotes | undefined;
   readonly masterKey: MasterKey;
   readonly files: UnpackedFiles;
   readonly snapshots: Snapshots;
@@ -87,6 +90,7 @@ export class OpenedRepository implements Repository {
   constructor(parts: RepositoryParts) {
     const { storage, cache, config, masterKey, sealer, keyId, scrypt, tableFolder } = parts;
     this.cache = cache;
+    this.notes = parts.notes;
     this.config = config;
     this.location = storage.location;
     this.storage = storage;
@@ -118,6 +122,10 @@ export class OpenedRepository implements Repository {
 
   get index(): BlobIndex {
     return this.#loadedIndex.index;
+  }
+
+  get indexFileIds(): ReadonlySet<string> {
+    return this.#loadedIndex.loadedIds;
   }
 
   checkOwnFormat(): Promise<void> {

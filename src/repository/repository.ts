@@ -3,6 +3,7 @@
 import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
 import type { Cache } from './cache/cache.ts';
+import type { SealedNotes } from './cache/sealed-notes.ts';
 import type { Cutting } from './chunking/cutting.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
@@ -37,9 +38,16 @@ export interface Repository {
   readonly storage: Storage;
   /** A folder on this machine for what can be had again; absent for storages nearby, and where it wasn't wanted. */
   readonly cache?: Cache | undefined;
+  /** Notes on this machine, whatever the storage; absent where no cache was wanted. */
+  readonly notes?: SealedNotes | undefined;
   /** Plain bytes, for worker threads: `new Sealer(masterKey)` there. */
   readonly masterKey: MasterKey;
   readonly index: BlobIndex;
+  /**
+   * Hex ids of the index files that `index` was made of. As long as these are among them, all blobs that it told of are
+   * told of: who takes any away writes other files instead.
+   */
+  readonly indexFileIds: ReadonlySet<string>;
   readonly snapshots: Snapshots;
   readonly sealed: SealedFiles;
   readonly keys: Keys;

@@ -73,9 +73,10 @@ export type CaptureEvent =
   /**
    * Entries of a directory, sorted by the bytes of their names, all of whose files lie on this host: instead of an
    * `entry` for each, and only where the caller takes folders. A large directory comes in several parts, one right after
-   * the other, before anything else.
+   * the other, before anything else. `isPlain`: of each directory in this part a `folder` or a `problem` follows, and of
+   * whatever isn't in it nothing.
    */
-  | { kind: 'folder'; path: Buffer; entries: EntryTable }
+  | { kind: 'folder'; path: Buffer; entries: EntryTable; isPlain: boolean; isLast: boolean }
   /** Everything below this directory was given: it may be sealed now. Optional; due after a `folder`. */
   | { kind: 'leave'; path: Buffer }
   /** Take this directory whole from the previous capture: nothing below it changed. Only where `previous` was given. */

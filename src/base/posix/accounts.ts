@@ -69,6 +69,11 @@ export function groupName(gid: number): string {
   });
 }
 
+/** Ids and the names that were found for them in this process ('' for none), users and groups. */
+export function lookedUpNames(): { users: [number, string][]; groups: [number, string][] } {
+  return { users: [...userNames], groups: [...groupNames] };
+}
+
 /** An account by name, or undefined where there is none. */
 export function findUser(name: string): UserAccount | undefined {
   const entry = {} as PasswdOut;

@@ -2,49 +2,47 @@
  * The entries of a folder, looked up many at a time. What the kernel says of each stays as it wrote it (statx(2)): most
  * of a large tree is only held against what was known before, and objects for it would take longer than the look-up.
  */
-import fs from 'node:fs';
+import { hash } from 'node:crypto';
 import type { FileKind, FileMetadata } from '../file-metadata.ts';
-import { KEPT_FLAGS, STATX_ATTRIBUTES_AT } from './inode-flags.ts';
-import { checkedCall, libcFunction } from './libc.ts';
+import {
+  ATIME,
+  CTIME,
+  DEVICE,
+  FLAGS,
+  GID,
+  INODE,
+  LINKS,
+  MODE,
+  MTIME,
+  OWN_DEVICE,
+  RECORD_BYTES,
+  SIZE,
+  UID,
+  UNTOLD_FROM,
+  UNTOLD_TO,
+} from './entry-record.ts';
 import { completeMetadata, kindOf } from './metadata.ts';
 
-const statx = libcFunction<[number, Buffer, number, number, Buffer]>(
-  'int statx(int folder, const void *name, int flags, unsigned int mask, void *record)',
-);
-const AT_SYMLINK_NOFOLLOW = 0x100;
-const STATX_BASIC_STATS = 0x7ff;
-
-/** Of `struct statx`: its size, and where that part of it lies that is kept. */
-const STATX_BYTES = 256;
-const KEPT_FROM = 16;
-const RECORD_BYTES = 128;
-/** Places in that part. */
-const LINKS = 0;
-const UID = 4;
-const GID = 8;
-const MODE = 12;
-/** Two bytes that the kernel leaves free: the flags of the inode are put there. */
-const FLAGS = 14;
-const INODE = 16;
-const SIZE = 24;
-const ATIME = 48;
-const CTIME = 80;
-const MTIME = 96;
-const OWN_DEVICE = 112;
-const DEVICE = 120;
-
 const NS_PER_S = 1_000_000_000n;
-const { O_RDONLY, O_DIRECTORY = 0, O_NOFOLLOW = 0 } = fs.constants;
+/** Lengths of what a fingerprint is made of, so that none of it can be taken for another. */
+const HEADER_BYTES = 12;
 
 /** Texts as latin1; between names stand NULs, which no name holds. */
-export type EntryTableParts = { folder: string; names: string; records: ArrayBuffer };
+export type EntryTableParts = {
+  folder: string;
+  names: string;
+  count: number;
+  records: ArrayBuffer;
+};
 
 export class EntryTable {
   /** Absolute path of the folder. */
   readonly folder: Buffer;
-  /** As latin1: one character for each byte. */
-  readonly names: string[] = [];
   #records: Buffer;
+  #count = 0;
+  #names: string[] | undefined = [];
+  /** Undivided as they came from another thread: many tables are never asked for single names. */
+  #joinedNames: string | undefined;
   #lastDevice: { major: number; minor: number; id: bigint } | undefined;
 
   constructor(folder: Buffer, room: number) {
@@ -53,21 +51,55 @@ export class EntryTable {
   }
 
   /** The table that another thread took apart. */
-  static of({ folder, names, records }: EntryTableParts): EntryTable {
+  static of({ folder, names, count, records }: EntryTableParts): EntryTable {
     const table = new EntryTable(Buffer.from(folder, 'latin1'), 0);
     table.#records = Buffer.from(records);
-    if (names !== '') for (const name of names.split('\0')) table.names.push(name);
+    table.#count = count;
+    table.#names = undefined;
+    table.#joinedNames = names;
     return table;
   }
 
   /** To be sent to another thread, `records` with its memory: this table is of no use afterwards. */
   takeApart(): EntryTableParts {
     const records = this.#records.buffer as ArrayBuffer;
-    return { folder: this.folder.toString('latin1'), names: this.names.join('\0'), records };
+    const folder = this.folder.toString('latin1');
+    return { folder, names: this.#joined(), count: this.#count, records };
   }
 
   get length(): number {
-    return this.names.length;
+    return this.#count;
+  }
+
+  /** As latin1: one character for each byte. */
+  get names(): readonly string[] {
+    this.#names ??= this.#count === 0 ? [] : (this.#joinedNames as string).split('\0');
+    return this.#names;
+  }
+
+  #joined(): string {
+    return this.#joinedNames ?? this.names.join('\0');
+  }
+
+  /**
+   * SHA-256 of the folder's path, the names and all that a tree tells of the entries, their owners by number: equal where
+   * they are, and different where anything but the times of access became another.
+   */
+  fingerprint(): Buffer {
+    const folderBytes = this.folder.length;
+    const names = Buffer.from(this.#joined(), 'latin1');
+    const recordsAt = HEADER_BYTES + folderBytes + names.length;
+    const whole = Buffer.allocUnsafe(recordsAt + this.#count * RECORD_BYTES);
+    whole.writeUInt32LE(folderBytes, 0);
+    whole.writeUInt32LE(names.length, 4);
+    whole.writeUInt32LE(this.#count, 8);
+    this.folder.copy(whole, HEADER_BYTES);
+    names.copy(whole, HEADER_BYTES + folderBytes);
+    this.#records.copy(whole, recordsAt, 0, this.#count * RECORD_BYTES);
+    for (let at = recordsAt; at < whole.length; at += RECORD_BYTES) {
+      whole.fill(0, at + UNTOLD_FROM, at + UNTOLD_TO);
+    }
+    return hash('sha256', whole, 'buffer');
   }
 
   kind(entry: number): FileKind {
@@ -158,13 +190,27 @@ export class EntryTable {
 
   /** Leaves out all entries from this one on. */
   truncate(length: number): void {
-    this.names.length = length;
+    this.#ownNames().length = length;
+    this.#count = length;
   }
 
-  /** Where the next entry's record belongs; it counts once its name is in `names`. */
+  /** Where the next entry's record belongs; it counts once it is added. */
   nextRecord(): Buffer {
-    const at = this.names.length * RECORD_BYTES;
+    const at = this.#count * RECORD_BYTES;
     return this.#records.subarray(at, at + RECORD_BYTES);
+  }
+
+  /** The entry whose record was written to `nextRecord`; `name` as latin1. */
+  add(name: string): void {
+    this.#ownNames().push(name);
+    this.#count += 1;
+  }
+
+  #ownNames(): string[] {
+    if (!this.#names || this.#joinedNames !== undefined) {
+      throw new TypeError('a table that came from another thread is only read');
+    }
+    return this.#names;
   }
 
   #seconds(at: number): number {
@@ -189,69 +235,3 @@ export class EntryTable {
 }
 
 const SLASH = Buffer.from('/');
-
-/** A folder that is open while its entries are looked up: by name alone, which is shorter than by path. */
-export class OpenFolder {
-  readonly #path: Buffer;
-  readonly #file: number;
-
-  /** Throws system errors; `ELOOP` and `ENOTDIR` where another kind of entry took its place. */
-  constructor(path: Buffer) {
-    this.#path = path;
-    this.#file = fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  }
-
-  /** Adds the entry of this name (latin1) to the table, which must have room. Throws system errors. */
-  lookUp(name: string, table: EntryTable): void {
-    const record = table.nextRecord();
-    if (process.platform === 'linux') lookUpAt(this.#file, name, record);
-    else lookUpByPath(Buffer.concat([this.#path, SLASH, Buffer.from(name, 'latin1')]), record);
-    table.names.push(name);
-  }
-
-  close(): void {
-    fs.closeSync(this.#file);
-  }
-}
-
-/** Longer names are on no file system that Linux has. */
-const nameMemory = Buffer.alloc(4096);
-const statxMemory = Buffer.alloc(STATX_BYTES);
-
-function lookUpAt(folder: number, name: string, record: Buffer): void {
-  nameMemory[nameMemory.write(name, 0, nameMemory.length - 1, 'latin1')] = 0;
-  const answer = statx(folder, nameMemory, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statxMemory);
-  if (answer !== 0) checkedCall(answer, 'statx', Buffer.from(name, 'latin1'));
-  statxMemory.copy(record, 0, KEPT_FROM, KEPT_FROM + RECORD_BYTES);
-  record[FLAGS] = (statxMemory[STATX_ATTRIBUTES_AT] as number) & KEPT_FLAGS;
-}
-
-/** For systems without that call: the same record by Node's own. */
-function lookUpByPath(path: Buffer, record: Buffer): void {
-  const stat = fs.lstatSync(path, { bigint: true });
-  record.fill(0);
-  record.writeUInt32LE(Number(stat.nlink), LINKS);
-  record.writeUInt32LE(Number(stat.uid), UID);
-  record.writeUInt32LE(Number(stat.gid), GID);
-  record.writeUInt16LE(Number(stat.mode), MODE);
-  record.writeBigUInt64LE(stat.ino, INODE);
-  record.writeBigUInt64LE(stat.size, SIZE);
-  for (const [at, ns] of [
-    [ATIME, stat.atimeNs],
-    [CTIME, stat.ctimeNs],
-    [MTIME, stat.mtimeNs],
-  ] as const) {
-    const rest = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
-    record.writeBigInt64LE((ns - rest) / NS_PER_S, at);
-    record.writeUInt32LE(Number(rest), at + 8);
-  }
-  writeDevice(stat.rdev, record, OWN_DEVICE);
-  writeDevice(stat.dev, record, DEVICE);
-}
-
-function writeDevice(device: bigint, record: Buffer, at: number): void {
-  const major = ((device >> 32n) & ~0xfffn) | ((device >> 8n) & 0xfffn);
-  const minor = ((device >> 12n) & ~0xffn) | (device & 0xffn);
-  record.writeUInt32LE(Number(BigInt.asUintN(32, major)), at);
-  record.writeUInt32LE(Number(BigInt.asUintN(32, minor)), at + 4);
-}

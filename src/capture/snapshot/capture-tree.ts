@@ -6,11 +6,13 @@ import type { CaptureEvent, ContentBlock, EntryContent } from '#sources';
 import { GiveWay } from '../precedence.ts';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
+import { parentPath } from './directory.ts';
 import { FolderCapture } from './folder-capture.ts';
 import { PreviousFolders } from './previous-folders.ts';
 import { PreviousTree } from './previous-tree.ts';
 import type { PreviousTrees } from './previous-trees.ts';
 import { recentTrees } from './recent-trees.ts';
+import type { FoldersToRemember, RememberedFolders } from './remembered-folders.ts';
 import { saveBlocks } from './save-blocks.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
@@ -20,9 +22,16 @@ export type CaptureTreeOptions = {
   events: AsyncIterable<CaptureEvent>;
   /**
    * Tree of the capture before, and when that began (ms since 1970). `ahead`: where most of it will be held against the
-   * source, and not only what a watcher names.
+   * source, and not only what a watcher names. `remembered`: of that very tree.
    */
-  previous?: { tree: string; startedAtMs: number; ahead?: PreviousTrees };
+  previous?: {
+    tree: string;
+    startedAtMs: number;
+    ahead?: PreviousTrees;
+    remembered?: RememberedFolders | undefined;
+  };
+  /** Gets what the next capture of the same may know again. */
+  remember?: FoldersToRemember;
   /** Gets the files that came as streams with a fixed chunk size. */
   blockMap?: BlockMapWriter;
   progress?: ProgressListener;
@@ -70,7 +79,7 @@ export async function captureTree(options: CaptureTreeOptions): Promise<Captured
 class TreeCapture {
   readonly #options: CaptureTreeOptions;
   readonly #builder: TreeBuilder;
-  readonly #problems = new Problems();
+  readonly #problems: Problems;
   readonly #previous: PreviousTree | undefined;
   readonly #contents: FileContents;
   readonly #folders: FolderCapture;
@@ -89,7 +98,8 @@ class TreeCapture {
     this.#options = options;
     this.#giveWay = new GiveWay(repository, options.signal);
     const recent = recentTrees(repository);
-    this.#builder = new TreeBuilder(writer, recent);
+    this.#builder = new TreeBuilder(writer, recent, options.remember);
+    this.#problems = new Problems((path) => this.#builder.dontRemember(path));
     this.#previous = previous && new PreviousTree(recent, previous.tree);
     this.#contents = new FileContents({
       repository,
@@ -107,6 +117,7 @@ class TreeCapture {
       builder: this.#builder,
       contents: this.#contents,
       problems: this.#problems,
+      remember: options.remember,
       ...(previous &&
         tree && {
           previous: {
@@ -117,6 +128,7 @@ class TreeCapture {
               ahead: previous.ahead,
             }),
             startedAtMs: previous.startedAtMs,
+            remembered: previous.remembered,
           },
         }),
     });
@@ -130,7 +142,7 @@ class TreeCapture {
         await this.#entry(path, event);
         break;
       case 'folder':
-        await this.#folders.take(path, event.entries);
+        await this.#folders.take(path, event.entries, event);
         this.#doneItems += event.entries.length;
         break;
       case 'leave':
@@ -141,6 +153,7 @@ class TreeCapture {
         break;
       case 'problem':
         this.#problems.add(path, event.what);
+        await this.#folders.isNotAsBefore(parentPath(path));
         break;
     }
     this.#tell();

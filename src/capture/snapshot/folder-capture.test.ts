@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { Secret, setXattr, systemClock } from '#base';
+import { type EntryTable, Secret, setXattr, systemClock } from '#base';
 import {
   createRepository,
   openStorage,
@@ -15,6 +15,7 @@ import {
 import { walkFolders, walkTree } from '#sources';
 import { captureTree } from './capture-tree.ts';
 import { PreviousTrees } from './previous-trees.ts';
+import { FoldersToRemember, RememberedFolders } from './remembered-folders.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -35,24 +36,44 @@ afterEach(async () => {
   fs.rmSync(folder, { recursive: true, force: true });
 });
 
-type Outcome = { tree: string; stats: WriterStats; totals: unknown; problems: unknown[] };
+type Outcome = {
+  tree: string;
+  stats: WriterStats;
+  totals: unknown;
+  problems: unknown[];
+  remembered: RememberedFolders | undefined;
+};
 
-/** `previous`: its tree is trusted in all, also what changed a moment ago. */
-async function capture(previous?: string, walk = walkFolders): Promise<Outcome> {
+/** `previous`: its tree is trusted in all, also what changed a moment ago; and so is what the note on it says. */
+async function capture(
+  previous?: string,
+  walk = walkFolders,
+  remembered?: RememberedFolders,
+): Promise<Outcome> {
   const { signal } = new AbortController();
   const writer = await openWriter(repository);
   const startedAtMs = systemClock.nowMs() + HOUR_MS;
+  const remember = new FoldersToRemember(startedAtMs);
   const { tree, totals, problems } = await captureTree({
     repository,
     writer,
     events: walk(Buffer.from(root), { signal }),
     ...(previous && {
-      previous: { tree: previous, startedAtMs, ahead: new PreviousTrees(repository) },
+      previous: { tree: previous, startedAtMs, ahead: new PreviousTrees(repository), remembered },
     }),
+    remember,
     step: 'test',
     signal,
   });
-  return { tree, stats: await writer.finish(), totals, problems: problems.first };
+  const stats = await writer.finish();
+  const note = Buffer.concat(remember.note('a', []));
+  return {
+    tree,
+    stats,
+    totals,
+    problems: problems.first,
+    remembered: RememberedFolders.of(note, 'a'),
+  };
 }
 
 const at = (name: string) => path.join(root, name);
@@ -97,16 +118,22 @@ it('is the tree of a capture from nothing, whatever changed since', async () => 
     }
   };
   await fc.assert(
-    fc.asyncProperty(names, async (changes) => {
+    fc.asyncProperty(names, fc.boolean(), async (changes, isRemembered) => {
       fs.rmSync(root, { recursive: true });
       fs.mkdirSync(root);
       makeTree();
       const before = await capture();
       for (const name of changes) change(name);
-      const after = await capture(before.tree);
+      const remembered = isRemembered ? before.remembered : undefined;
+      const after = await capture(before.tree, walkFolders, remembered);
       const anew = await capture();
       expect(after.tree).toBe(anew.tree);
       expect(after.totals).toEqual(anew.totals);
+      // And what is noted then is right again, of folders that were looked at and of those that weren't.
+      if (!isRemembered) return;
+      const third = await capture(after.tree, walkFolders, after.remembered);
+      expect(third.tree).toBe(anew.tree);
+      expect(third.totals).toEqual(anew.totals);
       expect(anew.stats.newBytes).toBe(0);
     }),
     { numRuns: 25 },
@@ -139,11 +166,88 @@ it('takes folders of several parts, and thousands of folders', async () => {
   const before = await capture();
   fs.writeFileSync(at('wide/1500'), 'changed');
   fs.writeFileSync(at('folders/300/new'), 'new');
-  const after = await capture(before.tree);
-  expect(after.tree).toBe((await capture()).tree);
+  const after = await capture(before.tree, walkFolders, before.remembered);
+  const anew = await capture();
+  expect(after.tree).toBe(anew.tree);
+  expect(after.totals).toEqual(anew.totals);
   // The file's and the new one's content; the root, wide, folders and the folder of the new one.
   expect(after.stats).toMatchObject({ dataBlobs: 2, treeBlobs: 4 });
 });
+
+it('reads nothing of a capture that is remembered, where nothing changed', async () => {
+  makeTree();
+  fs.mkdirSync(at('wide'));
+  for (let i = 0; i < 2500; i += 1) fs.writeFileSync(at(`wide/${i}`), '');
+  const before = await capture();
+  const { index } = repository;
+  const readBlobs = (): Promise<never> => Promise.reject(new Error('a tree is read'));
+  const unread = new PreviousTrees({ index, readBlobs });
+  const { signal } = new AbortController();
+  const writer = await openWriter(repository);
+  const { tree, totals } = await captureTree({
+    repository: { index, snapshots: repository.snapshots, readBlob: readBlobs, readBlobs },
+    writer,
+    events: walkFolders(Buffer.from(root), { signal }),
+    previous: {
+      tree: before.tree,
+      startedAtMs: systemClock.nowMs() + HOUR_MS,
+      ahead: unread,
+      remembered: before.remembered,
+    },
+    step: 'test',
+    signal,
+  });
+  await writer.finish();
+  expect(tree).toBe(before.tree);
+  expect(totals).toEqual(before.totals);
+});
+
+it('looks again at a folder that was not captured whole, and tells what it told', async () => {
+  makeTree();
+  async function* walk(...of: Parameters<typeof walkFolders>): ReturnType<typeof walkFolders> {
+    for await (const event of walkFolders(...of)) {
+      yield event;
+      if (event.path.toString() === 'a/deep' && event.kind === 'folder') {
+        yield { kind: 'problem', path: Buffer.from('a/deep/odd'), what: 'odd' };
+      }
+    }
+  }
+  const before = await capture(undefined, walk);
+  expect(before.problems).toHaveLength(1);
+  const after = await capture(before.tree, walk, before.remembered);
+  expect(after.problems).toEqual(before.problems);
+  expect(after.tree).toBe(before.tree);
+  expect(after.totals).toEqual(before.totals);
+});
+
+it('does not remember what may change again unseen', async () => {
+  makeTree();
+  const remember = new FoldersToRemember(systemClock.nowMs());
+  const { signal } = new AbortController();
+  const writer = await openWriter(repository);
+  await captureTree({
+    repository,
+    writer,
+    events: walkFolders(Buffer.from(root), { signal }),
+    remember,
+    step: 'test',
+    signal,
+  });
+  await writer.finish();
+  const note = Buffer.concat(remember.note('a', []));
+  const table = await entriesOf(root);
+  expect(RememberedFolders.of(note, 'a')?.find(table.fingerprint())).toBeUndefined();
+  const trusted = (await capture()).remembered;
+  expect(trusted?.find(table.fingerprint())?.tree).toMatch(/^[0-9a-f]{64}$/);
+});
+
+async function entriesOf(folder: string): Promise<EntryTable> {
+  const { signal } = new AbortController();
+  for await (const event of walkFolders(Buffer.from(folder), { signal })) {
+    if (event.kind === 'folder') return event.entries;
+  }
+  throw new Error('no folder');
+}
 
 it('reads again what the repository has lost', async () => {
   makeTree();
@@ -162,7 +266,7 @@ it('goes on where a tree of the capture before is lost', async () => {
   const [tree] = await packsOf('tree');
   fs.rmSync(path.join(folder, 'repository', 'data', (tree as string).slice(0, 2), tree as string));
   await dropFromIndex(tree as string);
-  const after = await capture(before.tree);
+  const after = await capture(before.tree, walkFolders, before.remembered);
   expect(after.tree).toBe(before.tree);
   expect(after.stats.treeBlobs).toBeGreaterThan(3);
 });

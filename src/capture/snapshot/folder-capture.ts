@@ -7,20 +7,32 @@ import { entryText, type KnownNode, type KnownTree, type Repository, wholeText }
 import { describeFailure } from '#sources/files';
 import type { Problems } from '../problems.ts';
 import { type FileContents, trustedBeforeMs } from './contents.ts';
+import { type Directory, parentPath, pathIn, type WholeDirectory } from './directory.ts';
+import { changedMs, FolderParts } from './folder-parts.ts';
 import type { PreviousFolders } from './previous-folders.ts';
-import { type Directory, pathIn, type TreeBuilder } from './tree-builder.ts';
+import type { FoldersToRemember, RememberedFolders } from './remembered-folders.ts';
+import type { TreeBuilder } from './tree-builder.ts';
 
 export type FolderCaptureOptions = {
   repository: Pick<Repository, 'index'>;
   builder: TreeBuilder;
   contents: FileContents;
   problems: Problems;
-  previous?: { folders: PreviousFolders; startedAtMs: number };
+  previous?: {
+    folders: PreviousFolders;
+    startedAtMs: number;
+    remembered: RememberedFolders | undefined;
+  };
+  remember: FoldersToRemember | undefined;
 };
+
+type FolderPart = { isPlain: boolean; isLast: boolean };
 
 export class FolderCapture {
   readonly #options: FolderCaptureOptions;
   readonly #trustedBeforeMs: number;
+  /** Of the folder that came last, and where they go unless they wait for those that follow. */
+  #parts: FolderParts | undefined;
   #directory: Directory | undefined;
   #known: KnownTree | undefined;
 
@@ -29,9 +41,64 @@ export class FolderCapture {
     this.#trustedBeforeMs = trustedBeforeMs(options.previous?.startedAtMs ?? 0);
   }
 
-  /** One part of a folder; the parts come one after another. */
-  async take(path: string, entries: EntryTable): Promise<void> {
-    const directory = this.#directory?.path === path ? this.#directory : await this.#enter(path);
+  /** One part of a folder; the parts come one after another. `isPlain` and `isLast` as the source's event has them. */
+  async take(path: string, entries: EntryTable, told: FolderPart): Promise<void> {
+    const { previous, remember } = this.#options;
+    if (this.#parts?.path !== path) {
+      this.#parts = new FolderParts(path, remember?.startedAtMs ?? 0);
+      this.#directory = undefined;
+    }
+    const parts = this.#parts;
+    const isNoted = remember !== undefined || previous?.remembered !== undefined;
+    parts.add(entries, isNoted && told.isPlain);
+    if (!this.#directory && previous?.remembered && parts.mayBeHeld) {
+      if (!told.isLast || this.#takeWhole(parts)) return;
+    }
+    const directory = this.#directory ?? (await this.#begin(path));
+    for (const held of parts.takeHeld()) {
+      if (remember) parts.count(held);
+      await this.#takeEach(directory, held);
+    }
+    if (told.isLast && remember) directory.remember = parts.remember;
+  }
+
+  async #begin(path: string): Promise<Directory> {
+    await this.isNotAsBefore(parentPath(path));
+    return await this.#enter(path);
+  }
+
+  /**
+   * Says that something in this folder is another: what was taken over as a whole from there upwards is held against what
+   * it was, entry by entry.
+   */
+  async isNotAsBefore(path: string): Promise<void> {
+    const { builder, previous } = this.#options;
+    const wholes: { at: string; whole: WholeDirectory }[] = [];
+    for (let at = path; ; at = parentPath(at)) {
+      const whole = builder.wholeAt(at);
+      if (whole) wholes.unshift({ at, whole });
+      if (!whole || at === '') break;
+    }
+    for (const { at, whole } of wholes) {
+      const { before, parts } = whole;
+      this.#known = await previous?.folders.open(at, before.tree);
+      const directory = builder.takeApart(at, this.#known);
+      for (const entries of parts) await this.#takeEach(directory, entries);
+    }
+  }
+
+  #takeWhole(parts: FolderParts): boolean {
+    const { builder, previous, repository } = this.#options;
+    const { path, fingerprint } = parts;
+    const before = fingerprint && previous?.remembered?.find(fingerprint);
+    if (!before || !repository.index.has('tree', Buffer.from(before.tree, 'hex'))) return false;
+    previous?.folders.passOver(path);
+    const directory = builder.enterWhole(path, { before, parts: parts.takeHeld() });
+    directory.remember = { fingerprint, holds: before };
+    return true;
+  }
+
+  async #takeEach(directory: Directory, entries: EntryTable): Promise<void> {
     for (let entry = 0; entry < entries.length; entry += 1) {
       const same = this.#unchanged(entries, entry);
       if (same) this.#takeOver(directory, entries, entry, same);
@@ -47,8 +114,7 @@ export class FolderCapture {
 
   #unchanged(entries: EntryTable, entry: number): KnownNode | undefined {
     if (!this.#known) return undefined;
-    const changedMs = entries.ctimeSeconds(entry) * 1000 + entries.ctimeNanoseconds(entry) / 1e6;
-    if (changedMs >= this.#trustedBeforeMs) return undefined;
+    if (changedMs(entries, entry) >= this.#trustedBeforeMs) return undefined;
     const sizeBytes = entries.kind(entry) === 'file' ? entries.sizeBytes(entry) : 0;
     const text = wholeText(entryText(entries, entry), sizeBytes);
     const node = this.#known.take(entries.names[entry] as string, text);

@@ -28,10 +28,15 @@ export class PreviousFolders {
     this.#expected.set(path, tree);
   }
 
-  /** Undefined where there was no such folder, or its tree is lost. */
-  async open(path: string): Promise<KnownTree | undefined> {
+  /** Nobody is going to ask what this folder was. */
+  passOver(path: string): void {
+    this.#expected.delete(path);
+  }
+
+  /** Undefined where there was no such folder, or its tree is lost. `known`: its hex id, where that is known otherwise. */
+  async open(path: string, known?: string): Promise<KnownTree | undefined> {
     const { tree, repository } = this.#options;
-    const id = this.#expected.get(path) ?? (await tree.subtreeAt(path));
+    const id = known ?? this.#expected.get(path) ?? (await tree.subtreeAt(path));
     this.#expected.delete(path);
     // Whatever was read before: only what is still there can be taken over.
     if (id === undefined || !repository.index.has('tree', Buffer.from(id, 'hex'))) return undefined;

@@ -1,8 +1,8 @@
 /** The tree of the capture before, looked up by path. Keeps the directories looked at last, so memory is bounded. */
 import { HoldfastError } from '#base';
 import { decodeTree, type TreeNode } from '#repository';
+import { baseName, parentPath } from './directory.ts';
 import type { RecentTrees } from './recent-trees.ts';
-import { baseName, parentPath } from './tree-builder.ts';
 
 type Names = Map<string, TreeNode>;
 

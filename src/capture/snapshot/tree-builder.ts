@@ -2,7 +2,7 @@
  * Makes trees out of entries that come in any order. A directory is stored as soon as everything in it is known and
  * its source has left it; then only its id is kept. Paths are latin1 strings, one character a byte.
  */
-import { type FileKind, type FileMetadata, madeMetadata } from '#base';
+import type { FileKind, FileMetadata } from '#base';
 import {
   type EntryText,
   encodeTree,
@@ -14,28 +14,20 @@ import {
   wholeText,
 } from '#repository';
 import { errors } from '../errors.ts';
-import { FolderNodes } from './folder-nodes.ts';
-import { KnownSpans } from './known-spans.ts';
+import {
+  addSealed,
+  baseName,
+  type Directory,
+  isAsBefore,
+  newDirectory,
+  nodeOf,
+  parentPath,
+  pathIn,
+  shown,
+  type WholeDirectory,
+} from './directory.ts';
 import type { RecentTrees } from './recent-trees.ts';
-
-export type Directory = {
-  readonly path: string;
-  parent: Directory | undefined;
-  /** Its own node, which goes into the parent when it is sealed; undefined until its entry comes. */
-  node: TreeNode | undefined;
-  /** All but what is the same as before. */
-  readonly nodes: FolderNodes;
-  /** What it was before, where it is held against that, and what of it is the same. */
-  known: KnownTree | undefined;
-  readonly same: KnownSpans;
-  /** What the folder above says of it, where that is the same but perhaps for its tree. */
-  asBefore: KnownNode | undefined;
-  open: Map<string, Directory>;
-  /** Files in it whose content is on its way. */
-  awaited: number;
-  left: boolean;
-  sealing: boolean;
-};
+import type { FoldersToRemember } from './remembered-folders.ts';
 
 /** Larger trees aren't brought together in memory. */
 const LARGE_TREE_BYTES = 32 * 1024 * 1024;
@@ -49,16 +41,20 @@ export type TreeTotals = { files: number; directories: number; bytes: number };
 export class TreeBuilder {
   readonly #writer: TreeWriter;
   readonly #recent: Pick<RecentTrees, 'keep'>;
+  readonly #remember: FoldersToRemember | undefined;
   readonly #root: Directory = newDirectory('', undefined);
   /** Directories that aren't sealed yet, by path. */
   readonly #open = new Map<string, Directory>([['', this.#root]]);
+  /** Trees (hex ids) of directories that were sealed before the one above was taken apart, by path. */
+  readonly #sealedBefore = new Map<string, string>();
   readonly #sealed = Promise.withResolvers<string>();
   readonly totals: TreeTotals = { files: 0, directories: 0, bytes: 0 };
 
-  /** `recent` gets what is stored. */
-  constructor(writer: TreeWriter, recent: Pick<RecentTrees, 'keep'>) {
+  /** `recent` gets what is stored, `remember` what of it the next capture may know again. */
+  constructor(writer: TreeWriter, recent: Pick<RecentTrees, 'keep'>, remember?: FoldersToRemember) {
     this.#writer = writer;
     this.#recent = recent;
+    this.#remember = remember;
     // Whoever calls `finish` hears of it; before that nobody waits.
     this.#sealed.promise.catch(() => {});
   }
@@ -70,12 +66,45 @@ export class TreeBuilder {
     return directory;
   }
 
+  /** A directory all of whose entries are as before; of the directories among them that isn't said yet. */
+  enterWhole(path: string, whole: Omit<WholeDirectory, 'sealed'>): Directory {
+    const directory = this.#directory(path);
+    directory.whole = { ...whole, sealed: new Map() };
+    return directory;
+  }
+
+  /** One that was entered as a whole and isn't left yet; undefined where there is none of this path. */
+  wholeAt(path: string): WholeDirectory | undefined {
+    return this.#open.get(path)?.whole;
+  }
+
+  /** Something below a whole directory is another: its entries come now, one by one. */
+  takeApart(path: string, known: KnownTree | undefined): Directory {
+    const directory = this.#directory(path);
+    for (const [name, subtree] of directory.whole?.sealed ?? []) {
+      this.#sealedBefore.set(pathIn(path, name), subtree);
+    }
+    directory.whole = undefined;
+    directory.known = known;
+    return directory;
+  }
+
+  /** Not all of what this path or the directory that it lies in holds was captured: the next one must look again. */
+  dontRemember(path: string): void {
+    for (const at of [path, parentPath(path)]) {
+      const directory = this.#open.get(at);
+      if (directory) directory.hasProblem = true;
+    }
+  }
+
   /** An entry that is the same as in `directory.known`; if it is a directory itself, perhaps not what is in it. */
   addKnown(directory: Directory, entry: KnownEntry): void {
     const { name, kind, sizeBytes, node } = entry;
     if (kind === 'dir') {
       this.totals.directories += 1;
-      this.#directory(pathIn(directory.path, name)).asBefore = node;
+      const below = this.#directory(pathIn(directory.path, name));
+      below.asBefore = node;
+      this.#closeIfSealed(below);
       return;
     }
     if (kind === 'file') {
@@ -107,6 +136,7 @@ export class TreeBuilder {
     const directory = this.#directory(path);
     if (directory.node) throw errors.treeBroken([`a directory was given twice (${shown(path)})`]);
     directory.node = nodeOf(baseName(path), metadata);
+    this.#closeIfSealed(directory);
   }
 
   /** Anything but a directory. A file's content may still be on its way: undefined then means that it has none. */
@@ -193,15 +223,38 @@ export class TreeBuilder {
   }
 
   async #seal(directory: Directory): Promise<void> {
-    const { parent, path } = directory;
-    const subtree = isAsBefore(directory) ? directory.known.id : await this.#save(directory);
-    if (!parent) {
-      this.#sealed.resolve(subtree);
-      return;
+    const { whole } = directory;
+    let subtree: string;
+    if (whole) subtree = this.#takeWhole(whole);
+    else if (isAsBefore(directory)) subtree = directory.known.id;
+    else subtree = await this.#save(directory);
+    const { remember, hasProblem } = directory;
+    if (remember && !hasProblem) {
+      this.#remember?.add(remember.fingerprint, { ...remember.holds, tree: subtree });
     }
+    if (directory.parent) this.#close(directory.parent, directory, subtree);
+    else this.#sealed.resolve(subtree);
+  }
+
+  #takeWhole({ before }: WholeDirectory): string {
+    this.totals.files += before.files;
+    this.totals.directories += before.folders;
+    this.totals.bytes += before.bytes;
+    return before.tree;
+  }
+
+  #closeIfSealed(directory: Directory): void {
+    const { parent, path } = directory;
+    const subtree = this.#sealedBefore.get(path);
+    if (!parent || subtree === undefined) return;
+    this.#sealedBefore.delete(path);
+    this.#close(parent, directory, subtree);
+  }
+
+  #close(parent: Directory, directory: Directory, subtree: string): void {
     addSealed(parent, directory, subtree);
-    parent.open.delete(path);
-    this.#open.delete(path);
+    parent.open.delete(directory.path);
+    this.#open.delete(directory.path);
     this.#sealIfDone(parent);
   }
 
@@ -225,64 +278,4 @@ export class TreeBuilder {
     if (node.kind === 'file') this.totals.files += 1;
     this.totals.bytes += Number(node.sizeBytes);
   }
-}
-
-/** Nothing was added, nothing is missing: the tree before is the tree now. */
-function isAsBefore(directory: Directory): directory is Directory & { known: KnownTree } {
-  return directory.known?.isWhole === true && directory.nodes.isEmpty;
-}
-
-/** A directory that is complete, into the one above. */
-function addSealed(parent: Directory, directory: Directory, subtree: string): void {
-  const { node, asBefore, path } = directory;
-  const name = baseName(path);
-  if (asBefore?.subtree === subtree) parent.same.addAlone(name, asBefore);
-  else if (asBefore?.subtreeAt !== undefined && parent.known) {
-    const { start, subtreeAt } = asBefore;
-    const before = parent.known.bytes.toString('latin1', start, subtreeAt);
-    parent.nodes.add({ name: Buffer.from(name, 'latin1'), text: `${before}${subtree}"}` });
-  } else parent.nodes.add({ ...(node ?? nodeOf(name, PLAIN_DIRECTORY)), subtree });
-}
-
-function newDirectory(path: string, parent: Directory | undefined): Directory {
-  return {
-    path,
-    parent,
-    node: undefined,
-    nodes: new FolderNodes(),
-    known: undefined,
-    same: new KnownSpans(),
-    asBefore: undefined,
-    open: new Map(),
-    awaited: 0,
-    left: false,
-    sealing: false,
-  };
-}
-
-/** For directories that a source's paths pass through without an entry of their own. */
-const PLAIN_DIRECTORY = madeMetadata('dir', 0o700, 0n);
-
-/** The access time isn't kept, as in restic: reading would make every tree a new one. */
-function nodeOf(name: string, metadata: FileMetadata): TreeNode {
-  return { ...metadata, name: Buffer.from(name, 'latin1'), atimeNs: metadata.mtimeNs };
-}
-
-/** The path of an entry of this name in the directory of that path. */
-export function pathIn(directory: string, name: string): string {
-  return directory === '' ? name : `${directory}/${name}`;
-}
-
-export function parentPath(path: string): string {
-  const slash = path.lastIndexOf('/');
-  return slash < 0 ? '' : path.slice(0, slash);
-}
-
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** A path for people: bytes that aren't UTF-8 are replaced. */
-export function shown(path: string): string {
-  return Buffer.from(path, 'latin1').toString('utf8');
 }

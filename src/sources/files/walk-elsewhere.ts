@@ -51,6 +51,6 @@ async function* walkInThread(order: WalkOrder, signal: AbortSignal): AsyncGenera
 function receivedEvent(sent: SentEvent): CaptureEvent {
   const path = toBytes(sent.path);
   return sent.kind === 'folder'
-    ? { kind: 'folder', path, entries: EntryTable.of(sent.entries) }
+    ? { ...sent, path, entries: EntryTable.of(sent.entries) }
     : { ...sent, path };
 }

@@ -93,7 +93,9 @@ async function* giveFolder(walk: Walk, path: string): AsyncGenerator<CaptureEven
     for (let from = 0; from < names.length || from === 0; from += PART_ENTRIES) {
       const part = names.slice(from, from + PART_ENTRIES);
       const given = await lookUpPart(walk, { path, at, folder, names: part });
-      yield { kind: 'folder', path: toBytes(path), entries: given.table };
+      const isPlain = given.others.length === 0;
+      const isLast = from + PART_ENTRIES >= names.length;
+      yield { kind: 'folder', path: toBytes(path), entries: given.table, isPlain, isLast };
       yield* given.others;
       for (const name of given.folders) frame.folders.push(name);
       await walk.pause();

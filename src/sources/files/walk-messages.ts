@@ -11,7 +11,7 @@ export type WalkOrder = {
 
 /** Events as `CaptureEvent` has them, with paths as latin1: a `Buffer` would take the memory that it lies in along. */
 export type SentEvent =
-  | { kind: 'folder'; path: string; entries: EntryTableParts }
+  | { kind: 'folder'; path: string; entries: EntryTableParts; isPlain: boolean; isLast: boolean }
   | { kind: 'leave'; path: string }
   | { kind: 'problem'; path: string; what: string };
 

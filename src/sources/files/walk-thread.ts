@@ -46,7 +46,8 @@ function add(event: CaptureEvent): void {
   if (event.kind === 'folder') {
     entries += event.entries.length;
     const parts = event.entries.takeApart();
-    batch.push({ kind: 'folder', path, entries: parts });
+    const { isPlain, isLast } = event;
+    batch.push({ kind: 'folder', path, entries: parts, isPlain, isLast });
     memory.push(parts.records);
   } else if (event.kind === 'leave') batch.push({ kind: 'leave', path });
   else if (event.kind === 'problem') batch.push({ kind: 'problem', path, what: event.what });
