@@ -17,6 +17,11 @@ import {
   withAncestors,
 } from './walk.ts';
 
+/**
+ * Where two of so many look-ups are slow, a disk or a network is what keeps them; one alone may be a thread that had to
+ * leave its processor to others.
+ */
+const SLOW_WITHIN = 64;
 /** Bounds the memory of a table at an eighth of a MiB. */
 const PART_ENTRIES = 1024;
 
@@ -28,6 +33,8 @@ type Walk = {
   needed: ReadonlySet<string> | undefined;
   /** Times out a turn: others get theirs. */
   pause: () => Promise<void>;
+  /** Look-ups since the last slow one. */
+  sinceSlow: number;
 };
 
 /** Folders that are still to be given, and after them the one that they lie in is to be left. */
@@ -53,7 +60,7 @@ export async function* walkBelow(
   const { changedDirectories, signal } = options;
   const needed = changedDirectories && withAncestors(changedDirectories);
   const pause = slices(signal);
-  const walk: Walk = { root, rootDevice, options, needed, pause };
+  const walk: Walk = { root, rootDevice, options, needed, pause, sinceSlow: SLOW_WITHIN };
   const stack = [yield* giveFolder(walk, '')];
   for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
     const folder = frame.folders[frame.next];
@@ -142,17 +149,27 @@ async function lookUpPart(walk: Walk, part: Part): Promise<Given> {
   const { path, at, folder, names } = part;
   const given: Given = { table: new EntryTable(at, names.length), others: [], folders: [] };
   let warmedTo = 0;
+  let beganMs = systemClock.monotonicMs();
   for (const [number, name] of names.entries()) {
-    const beganMs = number < warmedTo ? 0 : systemClock.monotonicMs();
     try {
       folder.lookUp(name, given.table);
       takeEntry(walk, path, name, given);
     } catch (error) {
       given.others.push(problemEvent(join(path, name), error));
     }
-    if (number < warmedTo || systemClock.monotonicMs() - beganMs < SLOW_LOOKUP_MS) continue;
+    walk.sinceSlow += 1;
+    if (number + 1 < warmedTo) continue;
+    const endedMs = systemClock.monotonicMs();
+    const isSlow = number >= warmedTo && endedMs - beganMs >= SLOW_LOOKUP_MS;
+    beganMs = endedMs;
+    if (!isSlow) continue;
+    const isOften = walk.sinceSlow < SLOW_WITHIN;
+    walk.sinceSlow = 0;
+    if (!isOften) continue;
     warmedTo = number + 1 + WARM_ENTRIES;
     await warm(at, names.slice(number + 1, warmedTo));
+    walk.sinceSlow = -WARM_ENTRIES;
+    beganMs = systemClock.monotonicMs();
   }
   return given;
 }
