@@ -250,6 +250,12 @@ export const errors = errorCatalogue('recovery', {
     message: (id: string) => `recovery ${id} stands on its own: nothing of it is mounted`,
     guidance: 'See what lives here with `holdfast recovery list`.',
   },
+  writesLost: {
+    kind: 'failed',
+    message: (folder: string) =>
+      `not all that was written to ${folder} found room there before it was durable: it can't be trusted`,
+    guidance: 'Free some space there, remove this recovery, and recover again.',
+  },
   lostWithHost: {
     kind: 'failed',
     message: (folder: string) =>

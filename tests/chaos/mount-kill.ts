@@ -176,7 +176,8 @@ class Place {
 
   async #mount(): Promise<void> {
     const { repository, tree } = this.#stored;
-    const words = [FIXTURE, repository, tree, this.#folder];
+    const writing = this.#chance.oneOf(['through', 'behind']);
+    const words = [FIXTURE, repository, tree, this.#folder, writing];
     const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#served = child;
     const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();

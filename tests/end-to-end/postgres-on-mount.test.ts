@@ -58,8 +58,9 @@ describe.runIf(process.getuid?.() === 0)('Postgres on a lazy mount', { timeout: 
     return snapshot?.tree ?? '';
   }
 
-  async function mount(): Promise<void> {
-    const words = [FIXTURE, path.join(scratch, 'repository'), tree, path.join(scratch, 'place')];
+  async function mount(writing: 'through' | 'behind'): Promise<void> {
+    const places = [path.join(scratch, 'repository'), tree, path.join(scratch, 'place')];
+    const words = [FIXTURE, ...places, writing];
     const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
     mounting = child;
     for await (const line of readline.createInterface({ input: child.stdout })) {
@@ -167,7 +168,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres on a lazy mount', { timeout: 
   }
 
   test('works, and loses nothing that was committed', async () => {
-    await mount();
+    await mount('behind');
     await startServer();
     run('pgbench', ['-n', '-c', `${CLIENTS}`, '-t', '100']);
     expect(await committed()).toBe(CLIENTS * 100);
@@ -191,7 +192,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres on a lazy mount', { timeout: 
       await endMount('SIGKILL');
       await endServer('SIGKILL');
     });
-    await mount();
+    await mount('through');
     await startServer();
     expect(await committed()).toBeGreaterThanOrEqual(beforeMountDied);
     expectWhole();

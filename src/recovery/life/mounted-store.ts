@@ -29,7 +29,7 @@ export async function mountStore(
   store: string,
   what: Pick<
     CloneRequest,
-    'snapshot' | 'tree' | 'root' | 'blockMap' | 'early' | 'owner' | 'hasXattrs'
+    'snapshot' | 'tree' | 'root' | 'blockMap' | 'early' | 'owner' | 'hasXattrs' | 'writesBehind'
   >,
   signal: AbortSignal,
 ): Promise<RestoreProblem[]> {
@@ -90,7 +90,7 @@ export async function mountAgain(
   await unmountFolder(directory, mounted.service);
   mounted.service = mounts.folder;
   await saveState(state);
-  const what = { snapshot, tree, hasXattrs: hasXattrs ?? true };
+  const what = { snapshot, tree, hasXattrs: hasXattrs ?? true, writesBehind: false };
   await mounts.clone({ ...what, files, state: pages, mountPoint: directory }, signal);
 }
 

@@ -198,6 +198,14 @@ const foldersOf = ({ folder }: Pick<RecoveryState, 'folder'>, store: string) => 
   scratch: path.join(folder, store, 'scratch'),
 });
 
+/** Above this, replaying with each write told takes longer than anybody wants to wait for. */
+const REPLAYED_BEHIND_BYTES = 32n * 1024n * 1024n;
+
+/** Bytes of the journal from its snapshot up to where it is recovered to. */
+function replayedBytes({ capture, resolved }: ChosenStore): bigint {
+  return resolved ? resolved.position.offset - capture.start.offset : 0n;
+}
+
 async function restoreStore(
   state: RecoveryState,
   chosen: ChosenStore,
@@ -220,7 +228,11 @@ async function restoreStore(
         options.mounts,
         state,
         name,
-        { ...what, snapshot: snapshot.id, hasXattrs: chosen.capture.kind === 'files' },
+        {
+          ...{ ...what, snapshot: snapshot.id },
+          hasXattrs: chosen.capture.kind === 'files',
+          writesBehind: replayedBytes(chosen) > REPLAYED_BEHIND_BYTES,
+        },
         options.signal,
       )
     : await writeOut(state, chosen, what, options);

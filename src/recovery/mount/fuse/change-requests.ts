@@ -40,9 +40,17 @@ export function decodeSetAttributes(body: Buffer): SetAttributes {
   };
 }
 
-export type WriteRequest = { handle: bigint; offset: number; data: Buffer };
+export type WriteRequest = {
+  handle: bigint;
+  offset: number;
+  data: Buffer;
+  /** The kernel took it of a program before, and told that it was written. */
+  isWrittenBehind: boolean;
+};
 
 const WRITE_HEAD_BYTES = 40;
+/** FUSE_WRITE_CACHE */
+const WRITTEN_BEHIND = 1;
 
 /** `data` is a view of the request. */
 export function decodeWrite(body: Buffer): WriteRequest {
@@ -51,6 +59,7 @@ export function decodeWrite(body: Buffer): WriteRequest {
     handle: body.readBigUInt64LE(0),
     offset: Number(body.readBigUInt64LE(8)),
     data: body.subarray(WRITE_HEAD_BYTES, WRITE_HEAD_BYTES + sizeBytes),
+    isWrittenBehind: (body.readUInt32LE(20) & WRITTEN_BEHIND) !== 0,
   };
 }
 

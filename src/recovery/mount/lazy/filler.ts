@@ -80,6 +80,7 @@ export class Filler {
       else await this.#allocate(request);
       return [];
     } catch (error) {
+      if (request.kind === 'write' && request.isWrittenBehind) this.#parts.pages.writeLost();
       const { errno } = error as NodeJS.ErrnoException;
       if (errno === undefined) this.#parts.onFailure(error);
       return { errno: Math.abs(errno ?? EIO) };

@@ -1,12 +1,14 @@
 /** Open files of a lazy folder: reading and writing what is here at once, handing on what isn't. */
 import fs from 'node:fs';
 import os from 'node:os';
+import { writeWholeSync } from '#base';
 import {
   decodeAllocate,
   decodeOpenFlags,
   decodeSync,
   decodeWrite,
   encodeWritten,
+  type WriteRequest,
 } from '../fuse/change-requests.ts';
 import { MAX_TRANSFER_BYTES, OPENED } from '../fuse/opcodes.ts';
 import type { FuseAnswer } from '../fuse/reply.ts';
@@ -14,7 +16,7 @@ import { decodeRead, encodeOpened, type FuseRequest } from '../fuse/wire.ts';
 import type { Deferred } from './messages.ts';
 import type { FolderNode, NodeTable } from './nodes.ts';
 import type { PageStore } from './page-store.ts';
-import { needsFilling, writePages } from './write-pages.ts';
+import { needsFilling, notingLoss, writePages } from './write-pages.ts';
 
 const { EBADF, ENOENT, ESTALE } = os.constants.errno;
 const { O_APPEND, O_CREAT, O_DIRECT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
@@ -88,17 +90,21 @@ export class FolderFiles {
   }
 
   write({ unique, body }: FuseRequest): MaybeAnswer {
-    const { handle, offset, data } = decodeWrite(body);
-    const file = this.#open.get(handle);
+    const request = decodeWrite(body);
+    const file = this.#open.get(request.handle);
     if (!file) return { errno: EBADF };
-    const { descriptor, node } = file;
+    return notingLoss(this.#pages, request, () => this.#write(file, unique, request));
+  }
+
+  #write({ descriptor, node }: OpenFile, unique: bigint, request: WriteRequest): MaybeAnswer {
+    const { offset, data, isWrittenBehind } = request;
     node.unsyncedBytes += data.length;
     if (node.lazy === undefined) {
-      return [encodeWritten(fs.writeSync(descriptor, data, 0, data.length, offset))];
+      return [encodeWritten(writePlain(descriptor, request))];
     }
     if (needsFilling(this.#pages.map, node.lazy, offset, data.length)) {
-      const own = new Uint8Array(data);
-      this.#defer({ kind: 'write', unique, file: node.lazy, descriptor, offset, data: own });
+      const where = { file: node.lazy, descriptor, offset };
+      this.#defer({ kind: 'write', unique, ...where, data: new Uint8Array(data), isWrittenBehind });
       return undefined;
     }
     writePages(this.#pages, node.lazy, descriptor, data, offset);
@@ -145,6 +151,13 @@ export class FolderFiles {
     });
     return undefined;
   }
+}
+
+/** A program goes on with what is left of its write; the kernel, which told it long ago that all was written, doesn't. */
+function writePlain(descriptor: number, { data, offset, isWrittenBehind }: WriteRequest): number {
+  if (!isWrittenBehind) return fs.writeSync(descriptor, data, 0, data.length, offset);
+  writeWholeSync(descriptor, data, offset);
+  return data.length;
 }
 
 /**

@@ -14,9 +14,8 @@ import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { NodeTable } from './nodes.ts';
 import { PageStore, sharedPageMap } from './page-store.ts';
 
-const { descriptor, folder, state, pages, hasXattrs } = await new Promise<FolderThreadData>(
-  (resolve) => parentPort?.once('message', resolve),
-);
+const { descriptor, folder, state, pages, hasXattrs, writesBehind } =
+  await new Promise<FolderThreadData>((resolve) => parentPort?.once('message', resolve));
 
 const files = readLazyFiles(state);
 const sizes = files.map(({ sizeBytes }) => sizeBytes);
@@ -40,11 +39,12 @@ const fileSystem = new FolderFileSystem({
   defer: (request) => tell({ kind: 'deferred', request }),
 });
 
+const features = writesBehind ? FEATURE.writebackCache : 0;
 for (const bytes of requestsOf(descriptor)) {
   const request = decodeRequest(bytes);
   if (!request) continue;
   if (request.opcode === OPCODE.init) {
-    sendAnswer(descriptor, request.unique, [answerInit(request.body, FEATURE.writebackCache)]);
+    sendAnswer(descriptor, request.unique, [answerInit(request.body, features)]);
     tell({ kind: 'agreed' });
     continue;
   }

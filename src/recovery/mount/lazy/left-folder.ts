@@ -6,6 +6,7 @@ import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Repository } from '#repository';
 import type { ContentBlock, LeftTree } from '#sources';
+import { errors } from '../../errors.ts';
 import { type Block, BlockList, type LazyFile, readLazyFiles } from './block-list.ts';
 import type { LazyPlaces } from './lay-out.ts';
 import { PAGE_BYTES, type PageMap } from './page-map.ts';
@@ -13,17 +14,19 @@ import { loadPageMap } from './page-store.ts';
 
 export type LeftFolder = LeftTree & { close(): void };
 
-/** After the unmount, and with nothing that writes there. */
+/** After the unmount, and with nothing that writes there. Throws `recovery/writes-lost`. */
 export function openLeftFolder(
   { files: directory, state }: LazyPlaces,
   repository: Pick<Repository, 'readBlob'>,
 ): LeftFolder {
   const files = readLazyFiles(state);
   const sizes = files.map(({ sizeBytes }) => sizeBytes);
+  const map = loadPageMap(state, sizes);
+  if (map.hasLostWrites) throw errors.writesLost([directory]);
   const parts: Parts = {
     numbers: new Map(files.map(({ inode }, number) => [inode, number])),
     files,
-    map: loadPageMap(state, sizes),
+    map,
     list: new BlockList(state, files),
     repository,
   };

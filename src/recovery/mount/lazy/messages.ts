@@ -3,7 +3,14 @@
 /** Requests that need bytes of the repository, or a disk that takes its time. Whoever takes one answers the kernel. */
 export type Deferred = { unique: bigint } & (
   | { kind: 'read'; file: number; descriptor: number; offset: number; lengthBytes: number }
-  | { kind: 'write'; file: number; descriptor: number; offset: number; data: Uint8Array }
+  | {
+      kind: 'write';
+      file: number;
+      descriptor: number;
+      offset: number;
+      data: Uint8Array;
+      isWrittenBehind: boolean;
+    }
   | {
       kind: 'sync';
       file: number | undefined;
@@ -31,6 +38,7 @@ export type FolderThreadData = {
   state: string;
   pages: SharedArrayBuffer;
   hasXattrs: boolean;
+  writesBehind: boolean;
 };
 
 export type FolderThreadMessage =

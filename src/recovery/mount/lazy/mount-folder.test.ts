@@ -1,11 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { madeMetadata, Secret } from '#base';
 import {
   createRepository,
@@ -16,6 +15,7 @@ import {
   type TreeNode,
 } from '#repository';
 import { openLeftFolder } from './left-folder.ts';
+import { type Mounting, mountingOf, type Writing } from './mounting.fixture.ts';
 import { outcome, randomChange, randomNumbers } from './random-changes.fixture.ts';
 import { deviceOf } from './writing-behind.ts';
 
@@ -35,14 +35,15 @@ function patterned(sizeBytes: number): Buffer {
 
 let scratch: string;
 let repository: string;
-let tree: string;
-let child: ChildProcess | undefined;
-let lines: AsyncIterator<string>;
+let mounting: Mounting;
+
+const mount = (folder: string, writing?: Writing) => mounting.mount(folder, writing);
+const unmount = () => mounting.unmount();
 
 beforeAll(async () => {
   scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast lazy-'));
   repository = path.join(scratch, 'repository');
-  tree = await saveFiles();
+  mounting = mountingOf(repository, await saveFiles());
 });
 afterEach(async () => {
   await unmount();
@@ -87,51 +88,6 @@ function newPlaces(): { folder: string; lazy: string; plain: string } {
   for (const [name, bytes] of Object.entries(FILES))
     fs.writeFileSync(path.join(plain, name), bytes);
   return { folder, lazy: path.join(folder, 'mount'), plain };
-}
-
-async function mount(folder: string): Promise<void> {
-  const program = path.join(import.meta.dirname, 'mount.fixture.ts');
-  const started = spawn(process.execPath, [program, repository, tree, folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  child = started;
-  lines = readline.createInterface({ input: started.stdout })[Symbol.asyncIterator]();
-  await said('mounted');
-}
-
-async function said(word: string): Promise<void> {
-  const { value, done } = await lines.next();
-  if (done || value !== word) throw new Error(`the mount said "${value}" instead of "${word}"`);
-}
-
-async function hydrate(): Promise<void> {
-  child?.stdin?.write('hydrate\n');
-  await said('hydrated');
-}
-
-async function unmount(): Promise<void> {
-  const ending = child;
-  child = undefined;
-  if (!ending || ending.exitCode !== null) return;
-  const ended = untilClosed(ending);
-  ending.stdin?.end();
-  await ended;
-}
-
-async function kill(folder: string): Promise<void> {
-  const ending = child as ChildProcess;
-  child = undefined;
-  const ended = untilClosed(ending);
-  ending.kill('SIGKILL');
-  await ended;
-  const mountPoint = path.join(folder, 'mount').replaceAll(' ', '\\040');
-  await vi.waitUntil(() => !fs.readFileSync('/proc/self/mounts', 'utf8').includes(mountPoint), {
-    timeout: 20_000,
-  });
-}
-
-function untilClosed(ending: ChildProcess): Promise<void> {
-  return new Promise((resolve) => ending.once('close', () => resolve()));
 }
 
 /** Content, size and permissions of everything below, by path. */
@@ -186,7 +142,7 @@ describe('a lazy folder', () => {
     'lets the kernel hold back more than it would by itself',
     async () => {
       const { folder, lazy } = newPlaces();
-      await mount(folder);
+      await mount(folder, 'behind');
       const device = deviceOf(lazy);
       expect(device).toMatch(/^\d+:\d+$/);
       const share = `/sys/class/bdi/${device}/max_ratio`;
@@ -239,7 +195,7 @@ describe('a lazy folder', () => {
     const seed = randomInt(2 ** 31);
     const random = randomNumbers(seed);
     const { folder, lazy, plain } = newPlaces();
-    await mount(folder);
+    await mount(folder, 'behind');
     for (let round = 0; round < 8; round += 1) {
       for (let step = 0; step < 150; step += 1) applySame(random, lazy, plain);
       expect(describeFolder(lazy), `seed ${seed}, round ${round}`).toEqual(describeFolder(plain));
@@ -250,10 +206,10 @@ describe('a lazy folder', () => {
       if (round === 4) {
         // What programs wrote went to the kernel; what is synced has reached the files.
         execFileSync('sync', ['-f', lazy]);
-        await kill(folder);
-        await mount(folder);
+        await mounting.kill(folder);
+        await mount(folder, 'behind');
       }
-      if (round === 6) await hydrate();
+      if (round === 6) expect(await mounting.hydrate()).toBe('hydrated');
     }
     await unmount();
     expect(describeFolder(path.join(folder, 'files')), `seed ${seed}`).toEqual(
@@ -266,26 +222,29 @@ describe('a lazy folder', () => {
     await mount(folder);
     fs.truncateSync(path.join(lazy, 'large'), 5000);
     fs.truncateSync(path.join(plain, 'large'), 5000);
-    await hydrate();
+    expect(await mounting.hydrate()).toBe('hydrated');
     await unmount();
     expect(describeFolder(path.join(folder, 'files'))).toEqual(describeFolder(plain));
   });
 
-  it('holds what SQLite committed in WAL mode, over a kill', async () => {
-    const { folder, lazy } = newPlaces();
-    await mount(folder);
-    const database = new DatabaseSync(path.join(lazy, 'database'));
-    expect(database.prepare('pragma journal_mode = wal').get()).toEqual({ journal_mode: 'wal' });
-    database.exec('pragma synchronous = full; create table numbers (n integer primary key)');
-    for (let n = 0; n < 20; n += 1) database.exec('insert into numbers default values');
-    await kill(folder);
-    closeWhatIsLost(database);
-    await mount(folder);
-    const again = new DatabaseSync(path.join(lazy, 'database'));
-    expect(again.prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    expect(again.prepare('select count(*) as n from numbers').get()).toEqual({ n: 20 });
-    again.close();
-  });
+  it.each<Writing>(['through', 'behind'])(
+    'holds what SQLite committed in WAL mode, written %s, over a kill',
+    async (writing) => {
+      const { folder, lazy } = newPlaces();
+      await mount(folder, writing);
+      const database = new DatabaseSync(path.join(lazy, 'database'));
+      expect(database.prepare('pragma journal_mode = wal').get()).toEqual({ journal_mode: 'wal' });
+      database.exec('pragma synchronous = full; create table numbers (n integer primary key)');
+      for (let n = 0; n < 20; n += 1) database.exec('insert into numbers default values');
+      await mounting.kill(folder);
+      closeWhatIsLost(database);
+      await mount(folder);
+      const again = new DatabaseSync(path.join(lazy, 'database'));
+      expect(again.prepare('pragma integrity_check').get()).toEqual({ integrity_check: 'ok' });
+      expect(again.prepare('select count(*) as n from numbers').get()).toEqual({ n: 20 });
+      again.close();
+    },
+  );
 
   it('serves a clone and a status of git', async () => {
     const { folder, lazy, plain } = newPlaces();

@@ -12,7 +12,7 @@ import { takeFolderThread } from './folder-threads.ts';
 import type { LazyPlaces } from './lay-out.ts';
 import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { PAGE_BYTES } from './page-map.ts';
-import { isLostWithHost, loadPageMap, noteSettled, PageStore } from './page-store.ts';
+import { isLostWithHost, isSettled, loadPageMap, noteSettled, PageStore } from './page-store.ts';
 import { tellingFull } from './telling-full.ts';
 import { allowWritingBehind } from './writing-behind.ts';
 
@@ -21,6 +21,11 @@ export type MountFolderOptions = LazyPlaces & {
   blobs: BlobCache;
   /** False spares a database a request before each write, and leaves programs without extended attributes. */
   hasXattrs: boolean;
+  /**
+   * True: the kernel tells programs that all is written before it hands it to us, and only their fsync tells of a full
+   * disk. Much faster for who writes much without a sync, as a server that replays WAL does. False: each write tells.
+   */
+  writesBehind: boolean;
   /** Told of whatever couldn't be read from the repository; a program that asked for it saw an I/O error. */
   onFailure: (error: unknown) => void;
 };
@@ -37,7 +42,7 @@ export type MountedFolder = {
   end(): Promise<void>;
   /**
    * Brings everything here, and makes it durable. Rejects with the signal's reason, and `recovery/mount-full`; may be
-   * called again then. `pace` is awaited after each step, with the bytes that were written in it.
+   * called again then. Rejects with `recovery/writes-lost`, too. `pace` is awaited after each step, with the bytes that were written in it.
    */
   hydrate(
     signal: AbortSignal,
@@ -46,7 +51,7 @@ export type MountedFolder = {
   ): Promise<void>;
   /** How much is here, by whatever way it came. */
   present(): HydrationProgress;
-  /** All that was written to it so far is durable when it resolves. */
+  /** All that was written to it so far is durable when it resolves. Rejects with `recovery/writes-lost`. */
   settle(): Promise<void>;
 };
 
@@ -54,7 +59,7 @@ type Pace = (writtenBytes: number) => Promise<void>;
 
 /** Needs a layout (`layOutTree`); goes on where an earlier mount, or machine, stopped. Throws `recovery/lost-with-host`. */
 export async function mountFolder(options: MountFolderOptions): Promise<MountedFolder> {
-  const { files: folder, state, mountPoint, blobs, hasXattrs, onFailure } = options;
+  const { files: folder, state, mountPoint, blobs, hasXattrs, writesBehind, onFailure } = options;
   if (isLostWithHost(state)) throw errors.lostWithHost([folder]);
   const files = readLazyFiles(state);
   const map = loadPageMap(
@@ -64,10 +69,13 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
   const pages = new PageStore(map, state);
   const blocks = new BlockList(state, files);
   const mount = await mountDevice(mountPoint, { allowOthers: true, readOnly: false });
-  allowWritingBehind(mountPoint);
+  if (writesBehind) allowWritingBehind(mountPoint);
   const { descriptor } = mount;
   const filler = new Filler({ descriptor, pages, blocks, blobs, onFailure });
-  const threadData: FolderThreadData = { descriptor, folder, state, pages: map.shared, hasXattrs };
+  const threadData: FolderThreadData = {
+    ...{ descriptor, folder, state, hasXattrs, writesBehind },
+    pages: map.shared,
+  };
   const thread = takeFolderThread(threadData);
   let left: number[] = [];
   const agreed = Promise.withResolvers<void>();
@@ -109,7 +117,7 @@ export async function mountFolder(options: MountFolderOptions): Promise<MountedF
     },
     hydrate: (asked, onProgress = () => {}, pace = async () => {}) => {
       const signal = AbortSignal.any([asked, ending.signal]);
-      const parts = { folder, files, pages, filler, signal, onProgress, pace };
+      const parts = { folder, state, files, pages, filler, signal, onProgress, pace };
       return tracked(tellingFull(folder, () => hydrate(parts)));
     },
     present: () => ({
@@ -131,6 +139,7 @@ const STEP_BYTES = 4 * 1024 * 1024;
 
 type Hydrating = {
   folder: string;
+  state: string;
   files: readonly LazyFile[];
   pages: PageStore;
   filler: Filler;
@@ -140,7 +149,7 @@ type Hydrating = {
 };
 
 async function hydrate(options: Hydrating): Promise<void> {
-  const { folder, files, pages, filler, signal, onProgress, pace } = options;
+  const { folder, state, files, pages, filler, signal, onProgress, pace } = options;
   const totalBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let doneBytes = 0;
   for await (const { number, descriptor } of openLazyFiles(folder, files)) {
@@ -155,6 +164,7 @@ async function hydrate(options: Hydrating): Promise<void> {
     }
     await pages.made(number, () => syncDescriptor(descriptor));
   }
+  refuseLostWrites(folder, state, pages);
 }
 
 async function settle(
@@ -163,10 +173,19 @@ async function settle(
   state: string,
   pages: PageStore,
 ): Promise<void> {
-  // In a process of its own: the kernel hands us what it still holds, and we must be free to take it.
-  await syncFileSystem(mountPoint);
+  try {
+    // In a process of its own: the kernel hands us what it still holds, and we must be free to take it.
+    await syncFileSystem(mountPoint);
+  } finally {
+    refuseLostWrites(folder, state, pages);
+  }
   await pages.allMade(() => syncFileSystem(folder));
   noteSettled(state);
+}
+
+/** Once it was settled, whoever wrote what was lost has learnt of it: a database writes it again from its own log. */
+function refuseLostWrites(folder: string, state: string, { map }: PageStore): void {
+  if (map.hasLostWrites && !isSettled(state)) throw errors.writesLost([folder]);
 }
 
 const wholePages = ({ sizeBytes }: LazyFile) => Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES;

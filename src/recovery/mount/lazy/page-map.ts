@@ -2,7 +2,8 @@
  * Which pages of which file are here, and which still lie in the repository alone. Shared between the thread that
  * answers the kernel and the one that fetches; both look and change under one lock, for microseconds at a time.
  *
- * Layout of the shared bytes, also on disk: lock and counters (64 bytes), then for each file 8 bytes of limit, then for
+ * Layout of the shared bytes, also on disk: 64 bytes of which the first 4 are the lock and the next 4 say whether a write was
+ * lost, then for each file 8 bytes of limit, then for
  * each file 4 bytes that say whether it changed since it was last made durable, then the bits of all files, each file's beginning at a
  * whole 4 bytes.
  */
@@ -11,6 +12,8 @@ export const PAGE_BYTES = 4096;
 const HEAD_BYTES = 64;
 const FREE = 0;
 const HELD = 1;
+/** Byte in `shared` of the word that says so. */
+export const LOST_PLACE = 4;
 
 /** Pages from `first` to before `end`, all here or all absent. */
 export type PageRun = { first: number; end: number; present: boolean };
@@ -63,6 +66,15 @@ export class PageMap {
   /** Whoever held the lock may have been killed with it. */
   breakLock(): void {
     Atomics.store(this.#lock, 0, FREE);
+  }
+
+  /** What a program was told was written found no room: some page is older than it should be. */
+  get hasLostWrites(): boolean {
+    return Atomics.load(this.#words, LOST_PLACE / 4) !== 0;
+  }
+
+  noteLostWrite(): void {
+    Atomics.store(this.#words, LOST_PLACE / 4, 1);
   }
 
   /** Bytes of the repository's content that still count: a file that was cut shows zeros behind, however it grows. */

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeWholeSync } from '#base';
-import { PageMap, pageMapBytes } from './page-map.ts';
+import { LOST_PLACE, PageMap, pageMapBytes } from './page-map.ts';
 
 const NOW = 'pages.now';
 const DURABLE = 'pages.durable';
@@ -31,6 +31,12 @@ export class PageStore {
   added(file: number, first: number, end: number): void {
     const { start, end: stop } = this.map.markPresent(file, first, end);
     writeWholeSync(this.#now, this.#bytes.subarray(start, stop), start);
+  }
+
+  /** Known from then on also to whoever looks at it without a mount. */
+  writeLost(): void {
+    this.map.noteLostWrite();
+    writeWholeSync(this.#now, this.#bytes.subarray(LOST_PLACE, LOST_PLACE + 4), LOST_PLACE);
   }
 
   /** Durable when it returns: before the file itself is cut, else bytes of before could show again behind the cut. */
@@ -126,7 +132,12 @@ export function noteSettled(folder: string): void {
 
 /** True where this host ended before that: pages may show an older state than others. */
 export function isLostWithHost(folder: string): boolean {
-  return !isOfThisBoot(folder) && !fs.existsSync(path.join(folder, SETTLED));
+  return !isOfThisBoot(folder) && !isSettled(folder);
+}
+
+/** From then on every program learns by its fsync what was lost of what it wrote. */
+export function isSettled(folder: string): boolean {
+  return fs.existsSync(path.join(folder, SETTLED));
 }
 
 /** False also where what says so was never made durable. */

@@ -34,6 +34,20 @@ export function pagesToFill(
   return pages.filter((page) => !map.isPresent(file, page) && isCut(page));
 }
 
+/** What `work` answers or throws. Who was told before that this was written will never learn by itself that it wasn't. */
+export function notingLoss<T>(
+  store: PageStore,
+  { isWrittenBehind }: { isWrittenBehind: boolean },
+  work: () => T,
+): T {
+  try {
+    return work();
+  } catch (error) {
+    if (isWrittenBehind) store.writeLost();
+    throw error;
+  }
+}
+
 /** Nothing may need filling any more. Throws system errors (ENOSPC), and then no page counts as here by it. */
 export function writePages(
   store: PageStore,

@@ -28,6 +28,7 @@ export type CloneRequest = LazyPlaces & {
   root?: RootMetadata;
   /** See `mountFolder`. */
   hasXattrs: boolean;
+  writesBehind: boolean;
   /** User that everything is given to; undefined: the recorded owners. */
   owner?: string;
 };

@@ -39,8 +39,9 @@ function service(name: string): { mounts: MountClient; mount(): Promise<unknown>
   const mounts = mountClient({ repository, url, storage: {}, folder });
   const at = path.join(scratch, name, 'mount');
   const places = { files: path.join(scratch, name, 'f'), state: path.join(scratch, name, 's') };
-  const what = { mountPoint: at, snapshot: 'ab'.repeat(32), tree, hasXattrs: false };
-  return { mounts, at, mount: () => mounts.clone({ ...places, ...what }) };
+  const what = { mountPoint: at, snapshot: 'ab'.repeat(32), tree };
+  const how = { hasXattrs: false, writesBehind: false };
+  return { mounts, at, mount: () => mounts.clone({ ...places, ...what, ...how }) };
 }
 
 /** An ended service leaves nothing. */

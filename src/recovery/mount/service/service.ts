@@ -103,7 +103,7 @@ export class MountService {
   }
 
   async #clone(request: CloneRequest, signal: AbortSignal): Promise<CloneAnswer> {
-    const { mountPoint, files, state, hasXattrs } = request;
+    const { mountPoint, files, state, hasXattrs, writesBehind } = request;
     const failures: string[] = [];
     const onFailure = (error: unknown) => {
       if (failures.length < FAILURES_KEPT) failures.push(messageOf(error));
@@ -126,6 +126,7 @@ export class MountService {
       state,
       mountPoint,
       hasXattrs,
+      writesBehind,
       blobs: this.#blobs,
       onFailure,
     });
