@@ -135,7 +135,6 @@ describe('backup of paths', () => {
     await fs.rm(path.join(home, 'repository/data', pack.slice(0, 2), pack));
     restic('rebuild-index');
     const third = await backupPaths(repository, [tree]);
-    expect(third.snapshot.tree).toBe(second.snapshot.tree);
     expect(third.stats.dataBlobs).toBeGreaterThan(0);
     const target = path.join(folder, 'restored');
     restic('restore', third.snapshot.id, '--target', target);

@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { readAhead } from './read-ahead.ts';
@@ -46,6 +48,28 @@ it('throws what the source throws, behind what came before it', async () => {
   };
   await expect(all()).rejects.toThrow('broken');
   expect(given).toEqual([1]);
+});
+
+it('keeps nothing that was taken, however far ahead its source is', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const items: WeakRef<object>[] = [];
+  async function* source() {
+    for (let number = 0; number < 100; number += 1) {
+      const item = { number };
+      items.push(new WeakRef(item));
+      yield item;
+    }
+  }
+  const ahead = readAhead(source(), () => 1, 50);
+  while (items.length < 50) await setImmediate();
+  for (let taken = 0; taken < 20; taken += 1) await ahead[Symbol.asyncIterator]().next();
+  await setImmediate();
+  collect();
+  const kept = items.slice(0, 19).filter((item) => item.deref() !== undefined);
+  expect(items.length).toBeGreaterThan(50);
+  expect(kept).toEqual([]);
+  ahead.stop();
 });
 
 it('lets the source end when nobody takes any more', async () => {

@@ -12,7 +12,8 @@ export function readAhead<T>(
   weightOf: (item: T) => number,
   maxWeight: number,
 ): ReadAhead<T> {
-  const waiting: T[] = [];
+  /** What was taken stands in it no more, until all of it is. */
+  const waiting: (T | undefined)[] = [];
   let weight = 0;
   let ended: { error?: unknown } | undefined;
   let stopped = false;
@@ -45,6 +46,7 @@ export function readAhead<T>(
       for (let taken = 0; ; ) {
         const item = waiting[taken];
         if (item !== undefined) {
+          waiting[taken] = undefined;
           taken += 1;
           weight -= weightOf(item);
           if (taken === waiting.length) {

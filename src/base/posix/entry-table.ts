@@ -36,8 +36,8 @@ export type EntryTableParts = {
 };
 
 export class EntryTable {
-  /** Absolute path of the folder. */
-  readonly folder: Buffer;
+  /** As bytes, or as latin1: a small buffer would keep all the memory that it shares with others. */
+  readonly #folder: Buffer | string;
   #records: Buffer;
   #count = 0;
   #names: string[] | undefined = [];
@@ -45,14 +45,15 @@ export class EntryTable {
   #joinedNames: string | undefined;
   #lastDevice: { major: number; minor: number; id: bigint } | undefined;
 
-  constructor(folder: Buffer, room: number) {
-    this.folder = folder;
+  /** `folder`: its absolute path, as bytes or latin1. */
+  constructor(folder: Buffer | string, room: number) {
+    this.#folder = folder;
     this.#records = Buffer.allocUnsafeSlow(room * RECORD_BYTES);
   }
 
   /** The table that another thread took apart. */
   static of({ folder, names, count, records }: EntryTableParts): EntryTable {
-    const table = new EntryTable(Buffer.from(folder, 'latin1'), 0);
+    const table = new EntryTable(folder, 0);
     table.#records = Buffer.from(records);
     table.#count = count;
     table.#names = undefined;
@@ -63,8 +64,13 @@ export class EntryTable {
   /** To be sent to another thread, `records` with its memory: this table is of no use afterwards. */
   takeApart(): EntryTableParts {
     const records = this.#records.buffer as ArrayBuffer;
-    const folder = this.folder.toString('latin1');
+    const folder = this.#folder.toString('latin1');
     return { folder, names: this.#joined(), count: this.#count, records };
+  }
+
+  /** Absolute path of the folder. */
+  get folder(): Buffer {
+    return typeof this.#folder === 'string' ? Buffer.from(this.#folder, 'latin1') : this.#folder;
   }
 
   get length(): number {
@@ -86,15 +92,15 @@ export class EntryTable {
    * they are, and different where anything but the times of access became another.
    */
   fingerprint(): Buffer {
-    const folderBytes = this.folder.length;
+    const { folder } = this;
     const names = Buffer.from(this.#joined(), 'latin1');
-    const recordsAt = HEADER_BYTES + folderBytes + names.length;
+    const recordsAt = HEADER_BYTES + folder.length + names.length;
     const whole = Buffer.allocUnsafe(recordsAt + this.#count * RECORD_BYTES);
-    whole.writeUInt32LE(folderBytes, 0);
+    whole.writeUInt32LE(folder.length, 0);
     whole.writeUInt32LE(names.length, 4);
     whole.writeUInt32LE(this.#count, 8);
-    this.folder.copy(whole, HEADER_BYTES);
-    names.copy(whole, HEADER_BYTES + folderBytes);
+    folder.copy(whole, HEADER_BYTES);
+    names.copy(whole, HEADER_BYTES + folder.length);
     this.#records.copy(whole, recordsAt, 0, this.#count * RECORD_BYTES);
     for (let at = recordsAt; at < whole.length; at += RECORD_BYTES) {
       whole.fill(0, at + UNTOLD_FROM, at + UNTOLD_TO);
@@ -166,7 +172,9 @@ export class EntryTable {
   }
 
   path(entry: number): Buffer {
-    return Buffer.concat([this.folder, SLASH, Buffer.from(this.names[entry] as string, 'latin1')]);
+    const folder = this.#folder;
+    const text = typeof folder === 'string' ? folder : folder.toString('latin1');
+    return Buffer.from(`${text}/${this.names[entry]}`, 'latin1');
   }
 
   /** With attributes and link target, which are read now. Throws system errors. */
@@ -233,5 +241,3 @@ export class EntryTable {
     );
   }
 }
-
-const SLASH = Buffer.from('/');
