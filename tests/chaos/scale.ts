@@ -5,9 +5,9 @@ import path from 'node:path';
 import { formatDuration, formatSize, Secret } from '#base';
 import { createRepository, openStorage, openWriter } from '#repository';
 import { measure } from '../../bench/measure.ts';
+import { holdfastProgram } from '../../bench/peers.ts';
 import type { Campaign, CampaignOptions, CampaignReport } from './campaign.ts';
 
-const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const PASSWORD = 'at scale';
 const FILES_PER_FOLDER = 40;
 const DEPTH = 50;
@@ -118,10 +118,7 @@ async function listSnapshots(site: Site, count: number, report: CampaignReport):
 
 async function note(report: CampaignReport, what: string, site: Site, words: readonly string[]) {
   const env = { HOLDFAST_REPOSITORY: site.repository, HOLDFAST_PASSWORD: PASSWORD };
-  const { wallMs, cpuMs, peakBytes } = await measure(
-    [process.execPath, main, 'repo', ...words],
-    env,
-  );
+  const { wallMs, cpuMs, peakBytes } = await measure([holdfastProgram, 'repo', ...words], env);
   report.figures[what] =
     `${formatDuration(wallMs)}, ${formatDuration(cpuMs)} of processor, ${formatSize(peakBytes)}`;
 }
