@@ -20,9 +20,18 @@ export const FAST_SCRYPT: ScryptParameters = { N: 1024, r: 8, p: 1 };
 /** A fresh folder, with a space in its path; removed after the tests of the file. */
 export async function newFolder(): Promise<string> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast test-'));
-  afterAll(() => fs.rm(folder, { recursive: true, force: true }));
+  atTheEnd(() => fs.rm(folder, { recursive: true, force: true }));
   return folder;
 }
+
+const ends: (() => Promise<void>)[] = [];
+/** After the tests of the file, the last first: vitest itself takes nothing for that any more while a test runs. */
+function atTheEnd(end: () => Promise<void>): void {
+  ends.push(end);
+}
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
+});
 
 /** A copy of a golden repository, so that locks and new keys don't touch it. */
 export async function copyOfGolden(name: string): Promise<string> {
@@ -73,7 +82,7 @@ export async function open(folder: string, password: string): Promise<Repository
     password: new Secret(password),
     scrypt: FAST_SCRYPT,
   });
-  afterAll(() => repository.close());
+  atTheEnd(() => repository.close());
   return repository;
 }
 
