@@ -1,15 +1,20 @@
-/** An environment whose repository lies in a locked bucket, over TLS, as holdfast.yaml declares it. */
+/** An environment whose repository lies in a bucket, as holdfast.yaml declares it: locked and over TLS; behind a way that is cut. */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleepMs, systemClock } from '#base';
 import {
   type S3TestServer,
   startS3TestServer,
 } from '../../src/repository/storage/s3/test-server.ts';
 import { startHoldfast } from './command-line.ts';
+import { addressOf } from './site/address.ts';
+import { askDatabase } from './site/ask-database.ts';
+import { askHoldfast, eventually, runHoldfast } from './site/command.ts';
+import { type CutOff, openCutOff } from './site/cut-off.ts';
+import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 let folder: string;
 let server: S3TestServer;
@@ -55,6 +60,8 @@ afterAll(async () => {
   await fs.rm(folder, { recursive: true, force: true });
 });
 
+type Recovered = { id: string; stores: { urlFile?: string }[] };
+
 type Status = {
   maintenance: { check: { verdict: string; failing?: unknown }; findings: string[] };
 };
@@ -84,4 +91,56 @@ test('it is protected, checked, locked, and comes back', { timeout: 240_000 }, a
   const restic = ['--no-cache', '-r', `s3:${server.endpoint}/hf-notes/production`, 'check'];
   const options = { env: { ...process.env, ...server.env, RESTIC_PASSWORD: 'correct horse' } };
   expect(execFileSync('restic', restic, { ...options, encoding: 'utf8' })).toContain('no errors');
+});
+
+describe.runIf(process.getuid?.() === 0)('a database that runs on a bucket', () => {
+  let way: CutOff;
+  let site: ProtectedSite;
+  let root: string;
+  let copy: Recovered;
+
+  beforeAll(async () => {
+    await server.makeBucket('hf-away');
+    way = await openCutOff(Number(new URL(server.endpoint).port));
+    const bucket = { url: `s3:http://127.0.0.1:${way.port}/hf-away/site`, user: server.user };
+    site = await openProtectedSite(18, { bucket });
+    await site.server.sql('insert into numbers select generate_series(1, 50000)');
+    await site.shipped();
+    await site.leave();
+    root = path.join(site.folder, 'recoveries');
+    copy = await askHoldfast(site.place, [
+      ...['recover', '--to', 'latest', '--store', 'numbers', '--target', root],
+    ]);
+  }, 120_000);
+  afterAll(async () => {
+    await runHoldfast(site.place, ['recovery', 'remove', copy.id, '--yes', '--target', root]);
+    await site.remove();
+    await way.close();
+  });
+
+  test('waits while that is cut off, and goes on when it is back', async () => {
+    const url = await addressOf(copy.stores[0]);
+    // What is asked for lies in the base, and nothing has read it yet.
+    const question = 'select count(prosrc)::int as n from pg_proc';
+    const waits = `select from pg_stat_activity where query like 'select count(prosrc)%'
+      and wait_event_type = 'IO' and clock_timestamp() - query_start > interval '1.5s'`;
+    await askDatabase(url, waits);
+    await way.cut();
+    const asked = askDatabase(url, question);
+    try {
+      await eventually('it to wait', async () =>
+        (await askDatabase(url, waits)).length > 0 ? true : undefined,
+      );
+      await askDatabase(url, 'insert into numbers values (-1)');
+    } finally {
+      await way.mend();
+    }
+    expect((await asked)[0]?.n).toBeGreaterThan(1000);
+    const found = await askDatabase(
+      ...[url, 'checkpoint', 'create extension amcheck'],
+      "select bt_index_check('numbers_pkey', true)",
+      "select count(*)::int as n, array(select msg from verify_heapam('numbers')) as wrong from numbers",
+    );
+    expect(found).toEqual([{ n: 50_001, wrong: [] }]);
+  }, 240_000);
 });

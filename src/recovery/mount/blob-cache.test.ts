@@ -8,7 +8,7 @@ const CONTENT = Buffer.from('what was stored');
 
 /** A repository that can be away, or hold a blob that can't be read. */
 function made({ isDamaged = false, patienceMs = 60_000 } = {}) {
-  const at = { isAway: true, tries: 0 };
+  const at = { isAway: true, tries: 0, looks: 0 };
   const repository = {
     readBlobs: async (
       _: unknown,
@@ -20,15 +20,20 @@ function made({ isDamaged = false, patienceMs = 60_000 } = {}) {
       await take(Buffer.from(ids), CONTENT);
     },
   };
-  const isAway = async () => at.isAway;
-  return { at, cache: new BlobCache(repository, { maxBytes: 1000, isAway, patienceMs }) };
+  const isAway = async () => {
+    at.looks += 1;
+    return at.isAway;
+  };
+  const options = { maxBytes: 1000, isAway, patienceMs, lookEveryMs: 10 };
+  return { at, cache: new BlobCache(repository, options) };
 }
 
 describe('blobs of a repository that is away', () => {
   it('come when it is back, to whoever waits', async () => {
     const { at, cache } = made();
     const waiting = cache.get(ID);
-    while (at.tries === 0) await sleepMs(1);
+    while (at.looks < 3) await sleepMs(1);
+    expect(at.tries).toBe(1);
     at.isAway = false;
     expect(await waiting).toEqual(CONTENT);
   });
@@ -40,18 +45,27 @@ describe('blobs of a repository that is away', () => {
     expect(await cache.get(ID)).toEqual(CONTENT);
   });
 
-  it('fail at once for whoever asks when it has been away for that time', async () => {
+  it('are not tried by whoever asks while it is known to be away', async () => {
     const { at, cache } = made({ patienceMs: 20 });
-    await expect(cache.get(ID)).rejects.toThrow('it could not be read');
-    expect(at.tries).toBe(2);
-    await expect(cache.get(ID)).rejects.toThrow('it could not be read');
-    expect(at.tries).toBe(3);
+    for (const id of [ID, randomBytes(32)]) {
+      await expect(cache.get(id)).rejects.toThrow('it could not be read');
+    }
+    expect(at.tries).toBe(1);
   });
 
-  it('that are lost alone fail at once', async () => {
+  it('come though it came back between a failure and the look for it', async () => {
+    const { at, cache } = made();
+    const waiting = cache.get(ID);
+    while (at.tries === 0) await sleepMs(1);
+    at.isAway = false;
+    expect(await waiting).toEqual(CONTENT);
+    expect(at.tries).toBe(2);
+  });
+
+  it('that are lost alone fail when tried once more', async () => {
     const { at, cache } = made({ isDamaged: true });
     at.isAway = false;
     await expect(cache.get(ID)).rejects.toThrow('it could not be read');
-    expect(at.tries).toBe(1);
+    expect(at.tries).toBe(2);
   });
 });

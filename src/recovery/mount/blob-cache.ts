@@ -9,11 +9,12 @@ type Reading = {
   bytes: Promise<Buffer>;
   done: (bytes: Buffer) => void;
   fail: (error: Error) => void;
-  /** When it first failed, monotonic. */
-  failedMs?: number;
-  /** The repository couldn't be reached since it was last tried. */
-  wasAway?: boolean;
+  /** It failed though the repository was there: that may have come back only after it. */
+  isTriedAgain?: boolean;
 };
+
+/** As long as the repository can't be reached. */
+type Away = { sinceMs: number; error: Error; isBack: Promise<true> };
 
 export type BlobCacheOptions = {
   /** Plain bytes that are kept. What is being read comes on top. */
@@ -22,6 +23,8 @@ export type BlobCacheOptions = {
   isAway?: () => Promise<boolean>;
   /** How long after it went, before what is asked for counts as lost. */
   patienceMs?: number;
+  /** How often it is looked for; whoever asks waits for two looks at the least. */
+  lookEveryMs?: number;
 };
 
 /** As long as a storage of the network may take to come back by itself; then programs see an I/O error. */
@@ -36,19 +39,20 @@ export class BlobCache {
   readonly #readings = new Map<string, Reading>();
   #keptBytes = 0;
   #wanted: string[] = [];
-  /** Monotonic: since when it has been away, and when that was last seen. */
-  #awaySinceMs = Number.NEGATIVE_INFINITY;
-  #awayMs = Number.NEGATIVE_INFINITY;
+  #away: Away | undefined;
+  #looking: Promise<boolean> | undefined;
 
   readonly #isAway: () => Promise<boolean>;
   readonly #patienceMs: number;
+  readonly #lookEveryMs: number;
 
   constructor(repository: Pick<Repository, 'readBlobs'>, options: BlobCacheOptions) {
-    const { maxBytes, isAway, patienceMs } = options;
+    const { maxBytes, isAway, patienceMs, lookEveryMs } = options;
     this.#repository = repository;
     this.#maxBytes = maxBytes;
     this.#isAway = isAway ?? (async () => false);
     this.#patienceMs = patienceMs ?? REPOSITORY_PATIENCE_MS;
+    this.#lookEveryMs = lookEveryMs ?? LOOK_EVERY_MS;
   }
 
   /** Verified bytes, which must not be changed. Rejects with what was wrong with the blob. */
@@ -75,7 +79,9 @@ export class BlobCache {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const reading = { bytes: promise, done: resolve, fail: reject };
     this.#readings.set(key, reading);
-    this.#want(key);
+    // A storage of the network tries for half a minute before it says so: nobody need try what is known to fail.
+    if (this.#away) void this.#waitForReturn(key, this.#away);
+    else this.#want(key);
     return reading;
   }
 
@@ -97,7 +103,6 @@ export class BlobCache {
   }
 
   #arrived(key: string, bytes: Buffer): void {
-    this.#awayMs = Number.NEGATIVE_INFINITY;
     // The bytes are lent for this call alone.
     const own = Buffer.from(bytes);
     this.#kept.set(key, own);
@@ -111,32 +116,66 @@ export class BlobCache {
     this.#readings.delete(key);
   }
 
-  /** A blob may be lost alone; where all of the repository is away, it is tried again until that is back. */
+  /** A blob may be lost alone; where all of the repository is away, it is tried again when that is back. */
   async #lost(key: string, error: Error): Promise<void> {
     const reading = this.#readings.get(key);
     if (!reading) return;
-    const nowMs = systemClock.monotonicMs();
-    reading.failedMs ??= nowMs;
-    const isAway = await this.#isAway();
-    if (isAway) this.#noteAway(nowMs);
-    const sinceMs = isAway ? this.#awaySinceMs : reading.failedMs;
-    if ((isAway || reading.wasAway) && nowMs - sinceMs < this.#patienceMs) {
-      if (isAway) await sleepMs(LOOK_EVERY_MS);
-      // Tried once more when it is back, for it may have come back only after that failed.
-      reading.wasAway = isAway;
+    const away = this.#away ?? (await this.#lookWhether(error));
+    if (away) {
+      reading.isTriedAgain = false;
+      await this.#waitForReturn(key, away);
+    } else if (reading.isTriedAgain) {
+      this.#fail(key, error);
+    } else {
+      reading.isTriedAgain = true;
       this.#want(key);
-      return;
     }
-    reading.fail(error);
-    this.#readings.delete(key);
+  }
+
+  /** Undefined where it isn't away. */
+  async #lookWhether(error: Error): Promise<Away | undefined> {
+    const sinceMs = systemClock.monotonicMs();
+    this.#looking ??= this.#isAway().finally(() => {
+      this.#looking = undefined;
+    });
+    if (!(await this.#looking)) return undefined;
+    this.#away ??= { sinceMs, error, isBack: this.#untilBack() };
+    return this.#away;
+  }
+
+  async #untilBack(): Promise<true> {
+    do await aWhile(this.#lookEveryMs);
+    while (await this.#isAway());
+    this.#away = undefined;
+    return true;
   }
 
   /** Patience counts from when it went: who asks later doesn't wait all of it again. */
-  #noteAway(nowMs: number): void {
-    const isAnother = nowMs - this.#awayMs > this.#patienceMs + 2 * LOOK_EVERY_MS;
-    if (isAnother) this.#awaySinceMs = nowMs;
-    this.#awayMs = nowMs;
+  async #waitForReturn(key: string, away: Away): Promise<void> {
+    const leftMs = away.sinceMs + this.#patienceMs - systemClock.monotonicMs();
+    const enough = new AbortController();
+    const patience = sleepMs(Math.max(leftMs, 2 * this.#lookEveryMs), enough.signal);
+    const isBack = await Promise.race([
+      away.isBack,
+      patience.then(
+        () => false,
+        () => true,
+      ),
+    ]);
+    enough.abort();
+    if (isBack) this.#want(key);
+    else this.#fail(key, away.error);
   }
+
+  #fail(key: string, error: Error): void {
+    this.#readings.get(key)?.fail(error);
+    this.#readings.delete(key);
+  }
+}
+
+/** Keeps no process alive. */
+function aWhile(durationMs: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, durationMs).unref());
 }
 
 function ignore(): void {

@@ -10,6 +10,7 @@ import { quietLogger, Secret, silent } from '#base';
 import { captureStore, openJournalShipping } from '#capture';
 import { createRepository, openStorage, type Repository } from '#repository';
 import { findSource, type SourceContext, type StoreSettings } from '#sources';
+import type { S3TestUser } from '../../../src/repository/storage/s3/test-server.ts';
 import { startTestServer, type TestServer } from '../../../src/sources/postgres/test-server.ts';
 import type { Place } from './command.ts';
 
@@ -34,18 +35,20 @@ const PASSWORD = 'end-to-end';
 
 export type SiteOptions = {
   settings?: Record<string, string>;
+  /** A bucket; by default a folder of the site. */
+  bucket?: { url: string; user: S3TestUser };
   /** Called before the first capture. */
   prepare?(site: { server: TestServer; folder: string }): Promise<void>;
   /** Put at the end of the declaration. */
   declared?: string;
 };
 
-function yamlOf(site: { server: TestServer; folder: string; uploads: string }): string {
+function yamlOf(site: { folder: string; uploads: string; declaredRepository: string }): string {
   return `# yaml-language-server: $schema=./holdfast.schema.json
 apiVersion: holdfast/v1
 name: site
 stage: production
-repository: {url: ${site.folder}/repository, password: "\${SITE_PASSWORD}"}
+repository: {${site.declaredRepository}, password: "\${SITE_PASSWORD}"}
 objectives: {rpo: 5s, rto: 2m}
 consistency: {leader: numbers, skew: 1h}
 stores:
@@ -81,11 +84,12 @@ export async function openProtectedSite(
   });
   await server.sql('create table numbers (n int primary key)');
   await options.prepare?.({ server, folder });
-  const storage = await openStorage(path.join(folder, 'repository'));
+  const where = repositoryOf(folder, options.bucket);
+  const storage = await openStorage(where.url, where.options);
   const repository = await createRepository({ storage, password: new Secret(PASSWORD) });
   await fs.writeFile(
     path.join(folder, 'holdfast.yaml'),
-    yamlOf({ server, folder, uploads }) + (options.declared ?? ''),
+    yamlOf({ folder, uploads, declaredRepository: where.declared }) + (options.declared ?? ''),
   );
 
   const settings = (name: string, own: Record<string, unknown>): StoreSettings => ({
@@ -133,7 +137,7 @@ export async function openProtectedSite(
     await captureStore({ repository, source: files, store: uploaded, context: context('uploads') });
   };
   await captureFiles();
-  const environment = { SITE_PASSWORD: PASSWORD, NUMBERS_URL: server.url() };
+  const environment = { SITE_PASSWORD: PASSWORD, NUMBERS_URL: server.url(), ...where.environment };
   return {
     folder,
     server,
@@ -165,6 +169,27 @@ export async function openProtectedSite(
       await server.remove();
       await fs.rm(folder, { recursive: true, force: true });
     },
+  };
+}
+
+type Where = {
+  url: string;
+  options: Parameters<typeof openStorage>[1];
+  /** As holdfast.yaml has it. */
+  declared: string;
+  environment: Record<string, string>;
+};
+
+function repositoryOf(folder: string, bucket: SiteOptions['bucket']): Where {
+  const url = bucket?.url ?? path.join(folder, 'repository');
+  if (!bucket) return { url, options: {}, declared: `url: ${url}`, environment: {} };
+  const { accessKeyId, secretAccessKey } = bucket.user;
+  const credentials = { accessKeyId, secretAccessKey: new Secret(secretAccessKey) };
+  const declared = '{accessKeyId: "${SITE_KEY}", secretAccessKey: "${SITE_SECRET}"}';
+  return {
+    ...{ url, options: { s3: { credentials } } },
+    declared: `url: "${url}", s3: {credentials: ${declared}}`,
+    environment: { SITE_KEY: accessKeyId, SITE_SECRET: secretAccessKey },
   };
 }
 
