@@ -255,10 +255,15 @@ export class OpenedRepository implements Repository {
 
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {
     let plainBytes = 0;
-    for (let at = 0; at < ids.length && plainBytes < BYTES_WORTH_THREADS; at += ID_BYTES) {
-      plainBytes += this.index.lookup(type, ids, at)?.plainLength ?? 0;
+    let largestBytes = 0;
+    for (let at = 0; at < ids.length; at += ID_BYTES) {
+      const bytes = this.index.lookup(type, ids, at)?.plainLength ?? 0;
+      plainBytes += bytes;
+      largestBytes = Math.max(largestBytes, bytes);
+      // One blob takes as long in a thread as here: only what can be done beside it is gained.
+      if (plainBytes - largestBytes >= BYTES_WORTH_THREADS) return true;
     }
-    return plainBytes >= BYTES_WORTH_THREADS;
+    return false;
   }
 
   /**

@@ -193,7 +193,7 @@ const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(n
     metadata.device = json.readUint64();
   },
   content: (json, fields) => {
-    fields.content = readIds(json);
+    fields.content = json.readIds();
   },
   subtree: (json, { metadata }) => {
     const id = Buffer.alloc(ID_BYTES);
@@ -234,20 +234,4 @@ function readXattrs(json: JsonBytes): ExtendedAttribute[] {
     xattrs.push(xattr);
   }
   return xattrs;
-}
-
-/** The ids of a file's content, in one buffer that doubles: a large file has millions. */
-function readIds(json: JsonBytes): Buffer {
-  let ids = Buffer.allocUnsafe(4 * ID_BYTES);
-  let used = 0;
-  for (const _ of json.arrayElements()) {
-    if (used === ids.length) {
-      const larger = Buffer.allocUnsafe(ids.length * 2);
-      ids.copy(larger);
-      ids = larger;
-    }
-    json.readIdInto(ids, used);
-    used += ID_BYTES;
-  }
-  return ids.subarray(0, used);
 }

@@ -5,6 +5,8 @@
 import { errors } from '../errors.ts';
 
 const ID_BYTES = 32;
+/** An id in quotes, and what follows it. */
+const WRITTEN_ID_BYTES = 67;
 const NO_DIGIT = 0x10;
 /** What a byte is worth as a hex digit. */
 const DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -105,6 +107,23 @@ export class JsonBytes {
     }
     this.#at = end + 1;
     return bytes.subarray(start, end);
+  }
+
+  /** An array of ids, in one buffer: a large file has millions. */
+  readIds(): Buffer {
+    this.#expect('[');
+    if (this.#takeIf(']')) return Buffer.alloc(0);
+    const end = this.#bytes.indexOf(']', this.#at);
+    if (end === -1) this.fail('an array has no end');
+    const most = Math.floor((end - this.#at + 1) / WRITTEN_ID_BYTES);
+    const ids = Buffer.allocUnsafe(most * ID_BYTES);
+    let used = 0;
+    do {
+      if (used === ids.length) this.fail('an id is not 64 hex digits');
+      this.readIdInto(ids, used);
+      used += ID_BYTES;
+    } while (this.#commaOr(']'));
+    return ids.subarray(0, used);
   }
 
   /** 32 bytes written as 64 hex digits, put into `target` at `offset`. */
