@@ -8,6 +8,7 @@ import {
   changeRecovery,
   chooseForEnvironment,
   recoverEnvironment,
+  settleEnvironment,
 } from '../../src/app/recovery/index.ts';
 import { type Environment, loadEnvironment } from '../../src/environment/index.ts';
 import { measure } from '../measure.ts';
@@ -54,6 +55,9 @@ export async function requestCopy(
   const phases: Record<string, number> = { choose: chosen - begun };
   for (const { phase, tookMs } of state.phases) phases[phase] = tookMs;
   phases.query = performance.now() - up;
+  // The control plane does it when it looks next.
+  const tools = { log: createLogger(), progress: silent, signal };
+  if (state.isUnsettled) await settleEnvironment({ environment, state, ...tools });
   return { state, wallMs, phases };
 }
 

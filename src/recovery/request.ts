@@ -152,5 +152,7 @@ export type RecoveryState = {
   };
   /** What lies here in plain folders survives an end of this host as ordinary data does. */
   isDurable?: boolean;
+  /** Mounted, it answers, and isn't written out yet (`settleRecovery`): it doesn't survive an end of this host. */
+  isUnsettled?: true;
   error?: string;
 };

@@ -19,7 +19,12 @@ import {
 import { crashAt } from './site/crash-at.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
-type RecoveryFile = { id: string; status: string; phases: { phase: string }[] };
+type RecoveryFile = {
+  id: string;
+  status: string;
+  phases: { phase: string }[];
+  isUnsettled?: true;
+};
 
 async function readRecovery(root: string): Promise<RecoveryFile | undefined> {
   const [id] = await fs.readdir(root).catch(() => []);
@@ -206,6 +211,10 @@ stores:
     await eventually('it to be ready', async () =>
       (await readRecovery(state('recoveries')))?.status === 'ready' ? true : undefined,
     );
+    await eventually('what it replayed to be written out', async () =>
+      (await readRecovery(state('recoveries')))?.isUnsettled ? undefined : true,
+    );
+    expect(await isThere(state('recoveries', id, 'numbers', 'scratch', 'wal'))).toBe(false);
     if (process.getuid?.() === 0) await comesBackByItself(id);
     expect(await holdfast('recovery', 'remove', id, '--yes')).toMatchObject({ code: 0 });
     expect(await processesIn(state('recoveries'))).toEqual([]);

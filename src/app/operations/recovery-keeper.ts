@@ -1,6 +1,6 @@
 /**
  * Tends the recoveries on this host, as long as a control plane runs: what an end of the former one cut goes on or is given
- * up; mounts that lost their process are mounted again, and servers that ended are started again; the rest of their data is brought here in the background, and then they
+ * up; mounts that lost their process are mounted again, and servers that ended are started again; what was replayed is written out and made durable; the rest of their data is brought here in the background, and then they
  * leave their mounts, after an announcement. Without a control plane whoever calls `recovery resume` or `hydrate` does it.
  */
 import fs from 'node:fs/promises';
@@ -22,6 +22,7 @@ import {
   goOnWithCutRecovery,
   leaveMountsOf,
   resumeEnvironment,
+  settleEnvironment,
   storesDownOf,
 } from '../recovery/index.ts';
 import type { StateFolder } from '../state/folder.ts';
@@ -114,6 +115,8 @@ export class RecoveryKeeper {
       await resumeEnvironment(change);
       return;
     }
+    // Not at once: whoever waited for it asks it something first, and nothing else is to keep its disk busy then.
+    if (recovery.isUnsettled) await settleEnvironment(change);
     await this.#hydrate(recovery, change);
   }
 

@@ -23,6 +23,7 @@ import {
   removeRecovery,
   resumeRecovery,
   type SwitchOptions,
+  settleRecovery,
   storesDown,
   undoRecovery,
   type When,
@@ -112,7 +113,10 @@ export type RecoverEnvironmentOptions = {
 const captureOutcomes = (choice: Choice): Record<string, CaptureOutcome> =>
   Object.fromEntries(choice.stores.map(({ store, capture }) => [store.name, outcomeOf(capture)]));
 
-/** Recovers beside production and, where asked, puts it in production's place when its checks passed. */
+/**
+ * Recovers beside production and, where asked, puts it in production's place when its checks passed. Resolves as soon as it
+ * answers: of a mounted one `settleEnvironment` is due then.
+ */
 export async function recoverEnvironment(
   options: RecoverEnvironmentOptions,
 ): Promise<RecoverResult> {
@@ -206,6 +210,11 @@ export async function resumeEnvironment(
     mountsOf(environment, await options.repository(), path.dirname(state.folder));
   await resumeRecovery({ ...switchOptions(options), mounts });
   return state;
+}
+
+/** What is left of a mounted one once it answers. */
+export async function settleEnvironment(options: ChangeOptions): Promise<void> {
+  await settleRecovery(switchOptions(options));
 }
 
 /** Stores of one that lives which nobody serves, without touching any. */

@@ -141,8 +141,11 @@ async function recoverFrom(
   root: string,
   io: Io,
 ): ReturnType<RecoveryAccess['recover']> {
-  const { recoverEnvironment, refuseUnacceptedSkew } = await import('#app/recovery');
+  const { recoverEnvironment, refuseUnacceptedSkew, settleEnvironment } = await import(
+    '#app/recovery'
+  );
   refuseUnacceptedSkew(choice, plan.accept);
+  const tools = { log: createLogger(), progress: io.progress, signal: io.signal };
   const { state, problems } = await recoverEnvironment({
     environment,
     repository,
@@ -151,10 +154,10 @@ async function recoverFrom(
     inPlace: plan.inPlace,
     full: plan.full,
     ...(plan.owner === undefined ? {} : { owner: plan.owner }),
-    log: createLogger(),
-    progress: io.progress,
-    signal: io.signal,
+    ...tools,
   });
+  // Nobody else would do it soon.
+  if (state.isUnsettled) await settleEnvironment({ environment, state, ...tools });
   return { recovery: shownState(state), problems };
 }
 

@@ -13,6 +13,7 @@ export const CRASH_POINTS = {
     'create/journal',
     'create/services',
     'create/checked',
+    'create/written-out',
   ],
   hydrate: ['hydrate/whole'],
   leave: ['leave/noted', 'leave/stopped', 'leave/unmounted', 'leave/plain', 'leave/started'],

@@ -147,6 +147,7 @@ export async function leave(options: SwitchOptions): Promise<string[]> {
   for (const store of servers) await startStoreAgain(options, store);
   crashPoint('leave/started');
   delete state.hydration;
+  delete state.isUnsettled;
   if (inUse.length === 0) state.isDurable = true;
   await saveState(state);
   return inUse;

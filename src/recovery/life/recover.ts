@@ -21,8 +21,9 @@ import { type RestoreProblem, restoreTree } from '../restore/index.ts';
 import type { Site } from '../site.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { makeRecoveryFolder } from './folder.ts';
-import { mountedBytesRead, mountStore, settleStores, unmountStores } from './mounted-store.ts';
+import { mountedBytesRead, mountStore, unmountStores } from './mounted-store.ts';
 import { bindingsOf, startServices } from './services.ts';
+import { checkpointStores, sourcesOf } from './settle.ts';
 import { saveState } from './state.ts';
 
 export type RecoverOptions = {
@@ -54,7 +55,10 @@ export type RecoverResult = {
   problems: { store: string; path: string; what: string }[];
 };
 
-/** Throws what stopped it; the folder then holds a state that says so, and `removeRecovery` takes it away. */
+/**
+ * Resolves as soon as it answers. Of a mounted one `settleRecovery` is due then, soon.
+ * Throws what stopped it; the folder then holds a state that says so, and `removeRecovery` takes it away.
+ */
 export async function recoverBeside(options: RecoverOptions): Promise<RecoverResult> {
   await fs.mkdir(options.root, { recursive: true, mode: 0o711 });
   await refuseWithoutSpace(options);
@@ -160,15 +164,18 @@ async function bringUp(
   state.status = state.checks.every((check) => check.verdict === 'pass')
     ? 'ready'
     : 'checks-failed';
+  if (options.mounts) state.isUnsettled = true;
   await saveState(state);
   crashPoint('create/checked');
-  await settle(state, options);
+  if (!options.mounts) await settle(state, options);
   return problems;
 }
 
-/** Replay runs without fsync: what it wrote is made durable once, after it. Of mounts in the background, for that may take long. */
-async function settle(state: RecoveryState, { mounts }: RecoverOptions): Promise<void> {
-  if (mounts) return await settleStores(state);
+/** Replay runs without fsync: what it wrote is made durable once, after it. */
+async function settle(state: RecoveryState, options: RecoverOptions): Promise<void> {
+  const { choice, crashPoint = noCrash } = options;
+  await checkpointStores({ ...options, state, sources: sourcesOf(choice) });
+  crashPoint('create/written-out');
   await syncFileSystem(state.folder);
   state.isDurable = true;
   await saveState(state);

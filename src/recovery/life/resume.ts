@@ -7,8 +7,9 @@ import { detachDeadMounts, type MountClient } from '../mount/index.ts';
 import type { RecoveryState } from '../request.ts';
 import { alone } from './alone.ts';
 import { keepHydrating, leave } from './hydration.ts';
-import { mountAgain, settleStores, unservedStores } from './mounted-store.ts';
+import { mountAgain, unservedStores } from './mounted-store.ts';
 import { startServices } from './services.ts';
+import { checkpointStores, noteSettled } from './settle.ts';
 import { startStoreAgain } from './start-again.ts';
 import { LIVES } from './state.ts';
 import { contextFor, type SwitchOptions } from './switch.ts';
@@ -56,7 +57,8 @@ async function resume(options: ResumeOptions): Promise<Resumed> {
   for (const store of down) await startStoreAgain(options, store);
   const touched = new Set([...unserved, ...down]);
   const services = await startServicesAgain(options, touched.size > 0);
-  await settleStores(state);
+  await checkpointStores(options);
+  await noteSettled(options);
   await keepHydrating(state);
   return { mounted: unserved, started: down, services };
 }

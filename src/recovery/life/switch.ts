@@ -110,8 +110,11 @@ async function startProduction(options: SwitchOptions): Promise<void> {
   }
 }
 
+/** What sources are called with. */
+export type StoreOptions = Pick<SwitchOptions, 'state' | 'sources' | 'log' | 'progress' | 'signal'>;
+
 /** Of one store of a recovery that lives. */
-export function contextFor(options: SwitchOptions, store: StoreName): SourceContext {
+export function contextFor(options: StoreOptions, store: StoreName): SourceContext {
   const { log, progress, signal, state } = options;
   return {
     log: log.child({ store }),

@@ -16,6 +16,7 @@ import { outcomeOf } from '../choose/choose.ts';
 import type { Choice, ChosenStore } from '../choose/request.ts';
 import { openPassingPlace, type PassingPlace, removePassingPlace } from '../life/passing-place.ts';
 import { type RecoverResult, recoverBeside } from '../life/recover.ts';
+import { checkpointStores, sourcesOf } from '../life/settle.ts';
 import type { MountClient } from '../mount/index.ts';
 import type { RecoveryState } from '../request.ts';
 import type { Site } from '../site.ts';
@@ -126,6 +127,8 @@ async function lookAt(place: PassingPlace, options: ProveOptions): Promise<Seen>
       },
     });
     state = recovered.state;
+    // A sample is taken of what lies on disk.
+    await checkpointStores({ ...options, state, sources: sourcesOf(choice) });
     const begunMs = systemClock.monotonicMs();
     const samples = await sampleStores(state, digest, options);
     const tookMs = Math.round(systemClock.monotonicMs() - begunMs);

@@ -324,6 +324,13 @@ export const errors = errorCatalogue('postgres', {
   },
 
   // ---------------------------------------------------------------- running a recovered server
+  notWrittenOut: {
+    kind: 'failed',
+    message: (withinMs: number) =>
+      `the copy's server hasn't written out within ${withinMs / 60_000} min what it replayed`,
+    guidance:
+      'See `server.log` in its scratch folder; with room on its disk `recovery resume` tries again.',
+  },
   osUserMissing: {
     kind: 'invalid',
     message: (name: string) => `"${name}" is no ordinary user of this system`,

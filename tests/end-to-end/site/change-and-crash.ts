@@ -11,6 +11,7 @@ import {
   chooseForEnvironment,
   leaveMountsOf,
   recoverEnvironment,
+  settleEnvironment,
 } from '../../../src/app/recovery/index.ts';
 
 const [file = '', root = '', id = '', change = '', point = ''] = process.argv.slice(2);
@@ -32,7 +33,11 @@ if (change === 'mount' || change === 'write-out') {
     spoolFolder: () => undefined,
   });
   const full = change === 'write-out';
-  await recoverEnvironment({ ...rest, repository, choice, root, full, inPlace: false });
+  const { state } = await recoverEnvironment({
+    ...{ ...rest, repository, choice, root, full },
+    inPlace: false,
+  });
+  if (state.isUnsettled) await settleEnvironment({ ...rest, state });
 } else if (change === 'leave') {
   await leaveMountsOf({ ...rest, state: await loadRecovery(root, id) });
 } else if (change === 'promote' || change === 'undo' || change === 'remove') {

@@ -41,7 +41,6 @@ export async function advanceBase(
   const { uid, gid } = await fs.stat(request.directory);
   const copy = await prepareCopy(request, context);
   const { directory, feed, folders } = copy;
-  await fs.writeFile(path.join(directory, 'standby.signal'), '', { mode: 0o600 });
   const end = await whileFed(copy, (feeding) => replayAndStop(copy, feeding));
   const control = await readControlFile(directory);
   refuseUnfinished(control, line, end);

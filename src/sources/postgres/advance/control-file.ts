@@ -30,9 +30,19 @@ const MIN_RECOVERY_POINT_AT = 136;
 const BACKUP_START_AT = 152;
 const BACKUP_END_REQUIRED_AT = 168;
 
+/**
+ * Timeline of the last checkpoint that was completed, also while a server runs there: it is written last, in one piece.
+ * Undefined where it is of a version that isn't known here.
+ */
+export async function checkpointTimeline(directory: string): Promise<number | undefined> {
+  const bytes = await controlBytes(directory);
+  const isKnown = KNOWN_VERSIONS.includes(bytes.readUInt32LE(VERSION_AT));
+  return isKnown ? bytes.readUInt32LE(TIMELINE_AT) : undefined;
+}
+
 /** @throws postgres/base-not-advanced where it is of a version that isn't known here */
 export async function readControlFile(directory: string): Promise<ControlFile> {
-  const bytes = await fs.readFile(path.join(directory, 'global', 'pg_control'));
+  const bytes = await controlBytes(directory);
   const version = bytes.readUInt32LE(VERSION_AT);
   if (!KNOWN_VERSIONS.includes(version)) {
     throw errors.baseNotAdvanced([`its control file is of version ${version}, which is not known`]);
@@ -47,4 +57,8 @@ export async function readControlFile(directory: string): Promise<ControlFile> {
       bytes.readBigUInt64LE(BACKUP_START_AT) !== 0n ||
       bytes.readUInt8(BACKUP_END_REQUIRED_AT) !== 0,
   };
+}
+
+function controlBytes(directory: string): Promise<Buffer> {
+  return fs.readFile(path.join(directory, 'global', 'pg_control'));
 }

@@ -4,6 +4,7 @@ import type { CopyPlace, ProductionPlace } from '../../parts.ts';
 import type { SourceContext } from '../../source.ts';
 import { type CopyConnection, connectForCopies, parseConnectionUrl } from '../connection/index.ts';
 import { errors } from '../errors.ts';
+import { superuserOf } from '../recover/ask-copy.ts';
 import { loadCopyState } from '../recover/copy-state.ts';
 import { socketUrl } from '../recover/url.ts';
 
@@ -65,12 +66,7 @@ export async function connectToCopy(
   if (state === undefined) throw errors.notSettled(['its scratch folder is gone']);
   const known = { ...parseConnectionUrl(socketUrl(state)), applicationName: 'holdfast parts' };
   const own = { ...known, database: known.database ?? 'postgres' };
-  const asking = await opened(own, context);
-  const superusers = await asking.query<{ name: string }>(
-    'select rolname as name from pg_roles where rolsuper and rolcanlogin order by oid limit 1',
-  );
-  await asking.close();
-  const user = superusers[0]?.name ?? own.user;
+  const user = (await superuserOf(state)) ?? own.user;
   const copy = await opened({ ...own, user, database: database ?? own.database }, context);
   await copy.query('set synchronous_commit = off');
   return copy;

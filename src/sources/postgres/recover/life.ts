@@ -2,19 +2,27 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { entryExists } from '#base';
+import { entryExists, sleepMs, systemClock } from '#base';
 import type { RecoveredStore, SettleRequest, SourceContext, StartRequest } from '../../source.ts';
-import { connectSql, parseConnectionUrl } from '../connection/index.ts';
 import { errors } from '../errors.ts';
+import { requestCheckpoint } from './ask-copy.ts';
 import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './copy-state.ts';
-import { runningPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { dropWal, keepNeededWal, needsWal } from './handed-wal.ts';
+import {
+  reloadPostmaster,
+  runningPostmaster,
+  startPostmaster,
+  stopPostmaster,
+} from './postmaster.ts';
 import { copyFolders } from './prepare.ts';
 import { recoveredStore } from './recover.ts';
 import { settleConfig } from './settle-config.ts';
 import { settleTree } from './tree.ts';
-import { socketUrl } from './url.ts';
 
 const execute = promisify(execFile);
+const POLL_MS = 50;
+/** As long as it takes where nobody can ask for it, twice. */
+const WRITTEN_WITHIN_MS = 600_000;
 
 /** Starts a recovered copy again, or finds it running. */
 export async function startCopy(
@@ -40,22 +48,52 @@ export async function startCopy(
     context.signal,
   );
   if (moved !== state) await saveCopyState(scratch, moved);
+  // What it replays by itself, after a crash, it writes out before it answers.
+  if (!(await needsWal(directory))) await dropWal(directory, scratch);
   return recoveredStore(moved, pid, undefined);
 }
 
-/** A stop waits for what the server hasn't written yet: most of it is written while it still serves. */
+/**
+ * A stop waits for what the server hasn't written yet: most of it is written while it still serves. What was replayed is
+ * written out when this resolves, and the WAL that it was replayed from is gone.
+ * @throws postgres/not-written-out, or what the server says
+ */
 export async function checkpointCopy(
   directory: string,
-  { stateFolder }: Pick<SourceContext, 'stateFolder'>,
+  context: Pick<SourceContext, 'stateFolder' | 'signal'>,
 ): Promise<void> {
+  const { stateFolder } = context;
   const state = await loadCopyState(stateFolder);
   if (!state || (await runningPostmaster(directory)) === undefined) return;
-  const connection = await connectSql(parseConnectionUrl(socketUrl(state)));
-  try {
-    await connection.queryIfAllowed('checkpoint');
-  } finally {
-    await connection.close();
+  const isWritten =
+    (await requestCheckpoint(state)) || (await untilReplayIsWritten(directory, state, context));
+  if (isWritten) await dropWal(directory, stateFolder);
+}
+
+/**
+ * The checkpoint behind a replay comes by itself: spread over minutes, unless it is told otherwise where it pauses
+ * (checkpointer.c, CheckpointWriteDelay). False where the server ended before.
+ */
+async function untilReplayIsWritten(
+  directory: string,
+  { majorVersion }: CopyState,
+  { stateFolder, signal }: Pick<SourceContext, 'stateFolder' | 'signal'>,
+): Promise<boolean> {
+  const spread = async (share: string) => {
+    const { configFile } = copyFolders(stateFolder);
+    await fs.appendFile(configFile, `checkpoint_completion_target = '${share}'\n`);
+    const pid = await runningPostmaster(directory);
+    if (pid !== undefined) reloadPostmaster(pid);
+  };
+  const deadlineMs = systemClock.monotonicMs() + WRITTEN_WITHIN_MS;
+  await spread('0');
+  while (await needsWal(directory)) {
+    if ((await runningPostmaster(directory)) === undefined) return false;
+    if (systemClock.monotonicMs() > deadlineMs) throw errors.notWrittenOut([WRITTEN_WITHIN_MS]);
+    await sleepMs(POLL_MS, signal);
   }
+  await spread(majorVersion < 14 ? '0.5' : '0.9');
+  return true;
 }
 
 /** Throws `postgres/not-settled` where what was recovered may have been lost in part. */
@@ -94,6 +132,7 @@ export async function settleCopy(request: SettleRequest): Promise<void> {
   if (state.bootId !== (await currentBootId())) {
     throw errors.notSettled(['this host was started anew since it was recovered']);
   }
+  await keepNeededWal(directory);
   await settleTree(directory, home, state.user);
   await settleConfig(request, state);
   await announceTimeline(directory, state);

@@ -19,8 +19,11 @@ export type PostmasterRequest = {
   user: OsUser;
   /** Extra settings, `name=value`. */
   settings?: string[];
-  /** What it must have come to. Default `ready`; a standby without connections stays a `standby`. */
-  until?: 'ready' | 'standby';
+  /**
+   * What it must have come to. Default `ready`; a standby without connections stays a `standby`, and is `promoted` at the
+   * end of the WAL that it is given.
+   */
+  until?: 'ready' | 'standby' | 'promoted';
 };
 
 /**
@@ -74,11 +77,25 @@ async function untilReached(
   pid: number | undefined,
   signal: AbortSignal,
 ): Promise<number> {
+  let wanted = until === 'promoted' ? 'standby' : until;
   while (true) {
     const state = await readPidFile(directory);
-    if (state !== undefined && state.pid === pid && state.status === until) return state.pid;
+    if (state !== undefined && state.pid === pid && state.status === wanted) {
+      if (until !== 'promoted' || wanted === 'ready') return state.pid;
+      await tellToPromote(directory, state.pid);
+      wanted = 'ready';
+    }
     await sleepMs(POLL_MS, signal);
   }
+}
+
+/**
+ * As `pg_ctl promote` does it. A standby looks for it only where it finds no more WAL, in the archive or here: told before
+ * that, it replays all that there is, as it would without.
+ */
+async function tellToPromote(directory: string, pid: number): Promise<void> {
+  await fs.writeFile(path.join(directory, 'promote'), '', { mode: 0o600 });
+  process.kill(pid, 'SIGUSR1');
 }
 
 /** The id of the server that runs in this directory, or undefined. */

@@ -7,11 +7,12 @@ import type {
   RecoverRequest,
   ResolvedTarget,
 } from '../../source.ts';
+import { checkpointTimeline } from '../advance/control-file.ts';
 import { connectSql, parseConnectionUrl } from '../connection/index.ts';
 import { parseLsn, segmentName } from '../lsn.ts';
 import { startTestServer, type TestServer, until } from '../test-server.ts';
 import { type CapturedFolder, captureTo, contextIn, storeAt } from '../testing.ts';
-import { settleCopy, startCopy, stopCopy } from './life.ts';
+import { checkpointCopy, settleCopy, startCopy, stopCopy } from './life.ts';
 import { runningPostmaster, stopPostmaster } from './postmaster.ts';
 import { recoverPostgres } from './recover.ts';
 
@@ -48,6 +49,25 @@ function exactly(line: number, offset: bigint): ResolvedTarget {
     leftBehindCommits: 0,
     leftBehindIsMore: false,
   };
+}
+
+/** What is left of it: links in the server's folder, and the folder that they lead to. */
+async function givenWal(directory: string, scratch: string): Promise<string[]> {
+  const wal = await fs.readdir(path.join(directory, 'pg_wal'), { withFileTypes: true });
+  const links = wal.filter((entry) => entry.isSymbolicLink()).map(({ name }) => name);
+  return [...links, ...(await fs.readdir(scratch)).filter((name) => name === 'wal')];
+}
+
+/** Resolves when none of its processes is left, either. */
+async function killServer(pid: number, directory: string): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await until(async () => {
+    const all = (await fs.readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const places = await Promise.all(
+      all.map((each) => fs.readlink(`/proc/${each}/cwd`).catch(() => '')),
+    );
+    return !places.includes(directory);
+  }, 'the server to end');
 }
 
 async function namesBelow(folder: string): Promise<string[]> {
@@ -203,15 +223,85 @@ describe.each([15, 18] as const)('recovery of Postgres %i', (major) => {
     expect(logs.length).toBeLessThanOrEqual(1);
   });
 
-  test('needs nothing of the WAL that it was given, and comes back from a crash without it', async () => {
-    const wal = await fs.readdir(path.join(directory, 'pg_wal'), { withFileTypes: true });
-    expect(wal.filter((entry) => entry.isSymbolicLink())).toEqual([]);
-    expect(await fs.readdir(scratch)).not.toContain('wal');
+  test('needs nothing of the WAL that it was given once it wrote out what it replayed', async () => {
+    await checkpointCopy(directory, contextIn(scratch));
+    expect(await givenWal(directory, scratch)).toEqual([]);
+    await checkpointCopy(directory, contextIn(scratch));
     await stopPostmaster(directory, 'immediate');
     const request = { directory, scratch, port: undefined, survived: false };
     const { facts } = await startCopy(request, contextIn(scratch));
     const socket = String(facts.socketUrl).replace('//shop@', '//postgres@');
     expect(await ask(socket, 'select min(id) from orders')).toEqual([{ min: -1 }]);
+  });
+
+  test('comes back from a kill before any of what it replayed was written out', async () => {
+    const request = await another('killed');
+    const { pid, facts } = await recoverPostgres(
+      {
+        ...request,
+        journal: journalOf({ 1: server.dataDirectory }),
+        resolved: exactly(1, position),
+      },
+      contextIn(request.scratch),
+    );
+    const socket = String(facts.socketUrl).replace('//shop@', '//postgres@');
+    await ask(socket, 'insert into orders values (-5)');
+    expect(await checkpointTimeline(request.directory)).toBe(1);
+    await killServer(pid as number, request.directory);
+    expect(await givenWal(request.directory, request.scratch)).not.toEqual([]);
+    // Whoever fed it is not asked again.
+    await fs.rm(path.join(request.scratch, 'wal', 'restore-wal'));
+    const start = { ...request, port: undefined, survived: false };
+    await startCopy(start, contextIn(request.scratch));
+    expect(await ask(socket, 'select count(*)::int as n, min(id) from orders')).toEqual([
+      { n: 50_001, min: -5 },
+    ]);
+    expect(await givenWal(request.directory, request.scratch)).toEqual([]);
+    await stopCopy(request.directory);
+  });
+
+  onOneMajor(major, 'writes out what it replayed also where nobody can ask for it', async () => {
+    const request = await another('unasked');
+    const access = { user: 'not-there-yet', database: 'postgres' };
+    const { facts } = base.outcome;
+    await recoverPostgres(
+      {
+        ...request,
+        capture: { ...base.outcome, facts: { ...facts, access } },
+        journal: journalOf({ 1: server.dataDirectory }),
+        resolved: exactly(1, position),
+      },
+      contextIn(request.scratch),
+    );
+    await checkpointCopy(request.directory, contextIn(request.scratch));
+    expect(await givenWal(request.directory, request.scratch)).toEqual([]);
+    expect(await checkpointTimeline(request.directory)).toBe(2);
+    await stopCopy(request.directory);
+  });
+
+  test('takes along the WAL that it needs where it was killed before it becomes production', async () => {
+    const request = await another('moved');
+    const { pid, facts } = await recoverPostgres(
+      {
+        ...request,
+        journal: journalOf({ 1: server.dataDirectory }),
+        resolved: exactly(1, position),
+      },
+      contextIn(request.scratch),
+    );
+    const socket = String(facts.socketUrl).replace('//shop@', '//postgres@');
+    await ask(socket, 'insert into orders values (-6)');
+    await killServer(pid as number, request.directory);
+    const settling = { ...request, home: request.directory };
+    await settleCopy(settling);
+    await settleCopy(settling);
+    await fs.rm(path.join(request.scratch, 'wal'), { recursive: true });
+    const start = { ...request, port: undefined, survived: false };
+    await startCopy(start, contextIn(request.scratch));
+    expect(await ask(socket, 'select count(*)::int as n, min(id) from orders')).toEqual([
+      { n: 50_001, min: -6 },
+    ]);
+    await stopCopy(request.directory);
   });
 
   test('stops and starts again, and a second start finds it', async () => {

@@ -13,24 +13,21 @@ import type { CopyState } from './copy-state.ts';
 import { reloadPostmaster, startPostmaster } from './postmaster.ts';
 import { type PreparedCopy, prepareCopy, whileFed } from './prepare.ts';
 import { serviceUrl, socketUrl } from './url.ts';
-import { removeLinks } from './wal-feed.ts';
 
 /**
  * Brings a restored base to life at a position: an isolated server on loopback that replays exactly the WAL up to there
- * and then takes writes on a timeline of its own. It keeps running when this process ends.
+ * and then takes writes on a timeline of its own. It keeps running when this process ends. What it replayed it writes out
+ * behind that, and keeps the WAL until then: `checkpointCopy` waits for it.
  */
 export async function recoverPostgres(
   request: RecoverRequest,
   context: SourceContext,
 ): Promise<RecoveredStore> {
   const copy = await prepareCopy(request, context);
-  const { feed, state, folders } = copy;
+  const { state, folders } = copy;
   const pid = await whileFed(copy, (feeding) => replay(copy, feeding));
-  await removeLinks(feed.serverFolder);
   await fs.appendFile(folders.configFile, "fsync = 'on'\n");
   reloadPostmaster(pid);
-  await fs.rm(folders.wal, { recursive: true, force: true });
-  await fs.rm(feed.baseFolder, { recursive: true, force: true });
   return { ...recoveredStore(state, pid, request.own), pid };
 }
 
@@ -55,6 +52,7 @@ async function replay({ feed, ended, directory, ...copy }: PreparedCopy, feeding
       configFile: folders.configFile,
       logFile: folders.log,
       user: state.user,
+      until: 'promoted',
     },
     feed.signal,
   );

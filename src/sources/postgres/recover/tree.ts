@@ -47,7 +47,8 @@ export async function prepareTree(
   );
   await linkTablespaces(directory, directory);
   await moveWal(path.join(directory, 'pg_wal'), path.join(directory, BASE_WAL));
-  await fs.promises.writeFile(path.join(directory, 'recovery.signal'), '', { mode: 0o600 });
+  // Only a standby can be promoted without writing everything out first (xlog.c, PerformRecoveryXLogAction).
+  await fs.promises.writeFile(path.join(directory, 'standby.signal'), '', { mode: 0o600 });
   await fs.promises.chmod(directory, 0o700);
   own(directory, user);
 }

@@ -38,7 +38,7 @@ export type WalFeedRequest = {
 /**
  * Makes the folder and the script that the server calls as its `restore_command`. It is given links, because the server's
  * folder may be mounted: not a byte of WAL then passes through the mount. Postgres removes such links and never uses them
- * again for other segments (xlog.c, RemoveXlogFile); `removeLinks` takes away what it leaves. Where the feed has failed
+ * again for other segments (xlog.c, RemoveXlogFile); `dropWal` takes away what it leaves. Where the feed has failed
  * or died the script answers with a status that makes Postgres give up instead of taking the gap for the end.
  */
 export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCommand: string }> {
@@ -73,16 +73,6 @@ export async function feedWal(request: WalFeedRequest): Promise<bigint> {
     throw error;
   } finally {
     await journal?.close();
-  }
-}
-
-/**
- * Takes away the links that the server left in its folder. Recovery is over, and its end is copied into the first segment
- * of the timeline that has begun: nothing of them will be read again.
- */
-export async function removeLinks(serverFolder: string): Promise<void> {
-  for (const entry of await fs.readdir(serverFolder, { withFileTypes: true })) {
-    if (entry.isSymbolicLink()) await fs.rm(path.join(serverFolder, entry.name), { force: true });
   }
 }
 
