@@ -2,6 +2,7 @@
 import { systemClock, timedId } from '#base';
 import {
   type CaptureRecord,
+  madeOf,
   openBlockMapWriter,
   openWriter,
   type Position,
@@ -157,7 +158,7 @@ async function storeCapture<Own>(
     tree: captured.tree,
     paths: [capture.root],
     ...(previous && { parent: previous.snapshot }),
-    tags: captureTags(address, id),
+    tags: captureTags(address, id, madeOf({ facts: options.facts ?? {} })),
   });
   recent.keepRoot(snapshot.id, captured.tree);
   crashPoint('capture/snapshot-stored');

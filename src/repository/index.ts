@@ -84,6 +84,7 @@ export { type PruneOptions, type PruneResult, prune } from './prune/prune.ts';
 export * from './records/block-map.ts';
 export * from './records/captures.ts';
 export * from './records/journal-notes.ts';
+export { madeOf } from './records/made-of.ts';
 export * from './records/marks.ts';
 export * from './records/mends.ts';
 export type {

@@ -1,12 +1,12 @@
 /** Bases that are made of the one before and the journal: production isn't asked, and what comes back is what it was. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { quietLogger, silent } from '#base';
 import { type Environment, loadEnvironment } from '#environment';
 import type { RecoveryState, When } from '#recovery';
-import type { CaptureRecord } from '#repository';
+import { type CaptureRecord, listCaptures, readCapture, removeCapture } from '#repository';
 import { makeNextBase } from '../../src/app/protection/next-base.ts';
 import {
   changeRecovery,
@@ -15,7 +15,7 @@ import {
 } from '../../src/app/recovery/index.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
-import { eventually, mountsIn, processesIn } from './site/command.ts';
+import { eventually, mountsIn, processesIn, runHoldfast } from './site/command.ts';
 import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts';
 
 const SUM = `select md5(string_agg(o::text, ',' order by id)) as sum, count(*)::int as n from orders o`;
@@ -141,8 +141,47 @@ describe.runIf(process.getuid?.() === 0).each([15, 18] as const)(
       expect(await query(latest, 'select count(*)::int as n from later')).toEqual([{ n: 5000 }]);
       // No WAL tells of it.
       expect(await query(latest, 'show work_mem')).toEqual([{ work_mem: '9MB' }]);
-      if (major === 15) await expectSound(latest);
+      await expectSound(latest);
       await remove(latest);
+    });
+
+    test.runIf(major === 18)('stand alone when all before them is forgotten', async () => {
+      const holdfast = async (...words: string[]) => {
+        const { code, output, errors } = await runHoldfast(inRepository(), words);
+        expect(code, output + errors).toBe(0);
+        return output;
+      };
+      const { repository } = site;
+      const madeOffProduction = async () =>
+        (await repository.snapshots.list({ paths: ['/postgres/numbers'] })).map(({ tags }) =>
+          tags.some((tag) => tag.startsWith('made-of:')),
+        );
+      expect(await madeOffProduction()).toEqual([true, true, false]);
+      const address = { environment: 'site', stage: 'production', store: 'numbers' };
+      const [newest, ...before] = (await listCaptures(repository, address, ['base'])).reverse();
+      expect(newest).toBeDefined();
+      for (const entry of before) {
+        const { snapshot } = await readCapture(repository, entry);
+        await removeCapture(repository, entry);
+        await repository.snapshots.remove(snapshot);
+      }
+      await holdfast('repo', 'prune', '--now');
+      expect(await madeOffProduction()).toEqual([true]);
+      await holdfast('repo', 'check', '--read-data');
+      const { HOLDFAST_REPOSITORY, HOLDFAST_PASSWORD } = inRepository().env;
+      const check = ['--no-cache', '-r', HOLDFAST_REPOSITORY, 'check', '--read-data'];
+      const env = { ...process.env, RESTIC_PASSWORD: HOLDFAST_PASSWORD };
+      expect(execFileSync('restic', check, { env, encoding: 'utf8' })).toContain('no errors');
+      expect(await holdfast('prove', 'latest')).toContain('roven');
+    });
+
+    const inRepository = () => ({
+      cwd: site.folder,
+      env: {
+        ...site.place.env,
+        HOLDFAST_REPOSITORY: path.join(site.folder, 'repository'),
+        HOLDFAST_PASSWORD: site.environment.SITE_PASSWORD ?? '',
+      },
     });
 
     /** By the server's own tools: each page by its checksum, then tables and indexes against each other. */

@@ -17,6 +17,7 @@ type StoreStatus = {
   windows: { fromMs: number; toMs: number }[];
   gaps: { fromMs: number; toMs?: number; because: string }[];
   journal?: { state: string; shipped?: { line: number } };
+  lastCapture?: { madeOf?: string };
 };
 type Status = { stores: StoreStatus[] };
 type Recovered = { id: string; status: string; stores: { store: string; urlFile?: string }[] };
@@ -354,6 +355,11 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     const sent = await basesSent();
     await server.sql('insert into numbers values (4000)', 'checkpoint');
     await untilNumbers('a new base', (store) => store.captures > captures);
+    expect((await numbers()).lastCapture?.madeOf).toEqual(expect.any(String));
+    expect((await holdfast('status')).output).toContain('captured off production');
+    await eventually('its point', async () =>
+      (await holdfast('points')).output.includes('numbers (off production)') ? true : undefined,
+    );
     await server.sql('insert into numbers values (4001)');
     expect((await numbersAt('latest')).slice(-2)).toEqual([4000, 4001]);
     expect(await basesSent()).toBe(sent);

@@ -2,6 +2,7 @@
 import type { Logger } from '#base';
 import {
   type Catalog,
+  capturesMadeOf,
   listMarks,
   listPoints,
   type Ownership,
@@ -88,11 +89,20 @@ async function pointsOf(catalog: Catalog, rows: readonly PointRow[]): Promise<Po
     catalog.pool,
     rows.map(({ id }) => id),
   );
-  return rows.map((row) => {
-    const { id, atMs, stores, infrastructure, services } = row.record as RecoveryPoint;
+  const records = rows.map(({ record }) => record as RecoveryPoint);
+  const captures = records.flatMap(({ stores }) => Object.values(stores));
+  const made = await capturesMadeOf(
+    catalog.pool,
+    captures.map(({ capture }) => capture),
+  );
+  return records.map(({ id, atMs, stores, infrastructure, services }) => {
     const proof = proofs.get(id);
+    const shown = Object.entries(stores).map(([store, { capture }]) => {
+      const madeOf = made.get(capture);
+      return [store, { capture, ...(madeOf === undefined ? {} : { madeOf }) }] as const;
+    });
     return {
-      ...{ id, atMs, stores, services },
+      ...{ id, atMs, services, stores: Object.fromEntries(shown) },
       ...(infrastructure === undefined ? {} : { infrastructure }),
       ...(proof && { proof }),
     };

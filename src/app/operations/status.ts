@@ -2,6 +2,7 @@
 import { formatDuration, systemClock } from '#base';
 import { type Catalog, captureTotals, countPoints } from '#catalog';
 import type { Store } from '#environment';
+import { madeOf } from '#repository';
 import type { Status, StoreStatus } from '#server';
 import type { EnvironmentProtection } from '../protection/environment-protection.ts';
 import type { Entry } from '../protection/environments.ts';
@@ -57,6 +58,7 @@ async function storeStatus(
   const journal = await protecting.journal?.view();
   const lagMs = lagOf(protecting, nowMs);
   const { newest, progress } = protecting;
+  const made = newest && madeOf(newest);
   const { captures = 0, storedBytes, sinceMs } = totals.get(store.name) ?? {};
   const recoverableSinceMs = protecting.journal ? journal?.windows[0]?.fromMs : sinceMs;
   return {
@@ -77,6 +79,7 @@ async function storeStatus(
         kind: newest.kind,
         atMs: newest.endedAtMs,
         problems: newest.problemCount,
+        ...(made === undefined ? {} : { madeOf: made }),
       },
       sizeBytes: newest.statistics.bytes,
     }),

@@ -10,12 +10,14 @@ import {
   timeOfId,
 } from '#repository';
 
-export function captureTags(address: StoreAddress, captureId: string): string[] {
+/** `madeOf`: the capture that this one was made of without asking the store (`CaptureRecord.facts.madeOf`). */
+export function captureTags(address: StoreAddress, captureId: string, madeOf?: string): string[] {
   return [
     'holdfast',
     `env:${address.environment}/${address.stage}`,
     `store:${address.store}`,
     `capture:${captureId}`,
+    ...(madeOf === undefined ? [] : [`made-of:${madeOf}`]),
   ];
 }
 

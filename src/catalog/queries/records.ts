@@ -125,6 +125,19 @@ export async function listCaptures(
   }));
 }
 
+/** Of these captures, by id: the one that each was made of, for those that were made without asking their store. */
+export async function capturesMadeOf(
+  pool: pg.Pool,
+  ids: readonly string[],
+): Promise<Map<string, string>> {
+  const { rows } = await pool.query<{ id: string; made_of: string }>(
+    `select id, record->'facts'->>'madeOf' as made_of from capture
+     where id = any($1) and record->'facts' ? 'madeOf'`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, made_of }) => [id, made_of]));
+}
+
 /** Newest first, `limit` at most. */
 export async function listPoints(pool: pg.Pool, scope: Scope, limit: number): Promise<PointRow[]> {
   const { rows } = await pool.query(

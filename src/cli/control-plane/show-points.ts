@@ -61,11 +61,15 @@ function rowsOf({ status, points, marks, proofs }: Shown): Line[] {
 }
 
 function pointRow({ atMs, stores, proof }: Schemas['Point'], nowMs: number): Line {
-  const what = Object.keys(stores).sort().join(', ');
+  const what = Object.entries(stores).sort().map(storeText).join(', ');
   if (!proof) return { mark: ' ', cells: [exactly(atMs, nowMs), what, 'not yet'] };
   const { verdict, failedBy } = proof;
   const proven = provenText(verdict, proof.atMs, failedBy, nowMs);
   return { mark: PROOF_MARKS[verdict], cells: [exactly(atMs, nowMs), what, proven] };
+}
+
+function storeText([name, { madeOf }]: [string, Schemas['Point']['stores'][string]]): string {
+  return madeOf === undefined ? name : `${name} (off production)`;
 }
 
 /** An instant of a window, that no point is noted of. */

@@ -90,6 +90,8 @@ function remarksOf(store: StoreStatus, nowMs: number, width: number): string[] {
   const told: string[] = [];
   if (store.verdict !== 'excluded' && store.says !== undefined) told.push(store.says);
   if (store.running) told.push(runningText(store.running));
+  if (store.lastCapture?.madeOf !== undefined)
+    told.push('captured off production: of the base before and the journal');
   told.push(...windowLines(store, nowMs));
   if (store.journal) told.push(journalText(store));
   const name = cutTo(store.name, 22);

@@ -791,6 +791,7 @@ export interface components {
             stores: {
                 [key: string]: {
                     capture: string;
+                    madeOf?: string;
                 };
             };
             infrastructure?: string;
@@ -859,6 +860,7 @@ export interface components {
                 kind: string;
                 atMs: number;
                 problems: number;
+                madeOf?: string;
             };
             sizeBytes?: number;
             storedBytes?: number;

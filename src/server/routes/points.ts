@@ -8,7 +8,14 @@ export const pointSchema = z
   .object({
     id: z.string(),
     atMs: instantSchema,
-    stores: z.record(z.string(), z.object({ capture: z.string() })),
+    stores: z.record(
+      z.string(),
+      z.object({
+        capture: z.string(),
+        /** The capture that it was made of together with the journal, without asking the store. */
+        madeOf: z.string().optional(),
+      }),
+    ),
     infrastructure: z.string().optional(),
     services: z.record(z.string(), z.object({ version: z.string().optional() })),
     /** The last time it was brought up; absent: not yet. */

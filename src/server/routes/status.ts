@@ -46,7 +46,14 @@ export const storeStatusSchema = z
     ),
     captures: z.number(),
     lastCapture: z
-      .object({ id: z.string(), kind: z.string(), atMs: instantSchema, problems: z.number() })
+      .object({
+        id: z.string(),
+        kind: z.string(),
+        atMs: instantSchema,
+        problems: z.number(),
+        /** The capture that it was made of together with the journal, without asking the store. */
+        madeOf: z.string().optional(),
+      })
       .optional(),
     /** Bytes of the store as last captured, and bytes that it takes in the repository. */
     sizeBytes: z.number().optional(),
