@@ -17,10 +17,17 @@ export { readingAhead } from './storage/reading-ahead.ts';
 /** `keyId`: of the key file that the password opened. */
 export type Unlocked = { storage: Storage; masterKey: MasterKey; keyId: string };
 
-/** Throws `repository/no-repository`, `repository/wrong-password`, `repository/no-keys`. */
-export async function unlockRepository(inner: Storage, password: Secret): Promise<Unlocked> {
+/**
+ * `onDeriving`: told when the key is being derived, in another thread. Throws `repository/no-repository`,
+ * `repository/wrong-password`, `repository/no-keys`.
+ */
+export async function unlockRepository(
+  inner: Storage,
+  password: Secret,
+  onDeriving?: () => void,
+): Promise<Unlocked> {
   returnLargeMemory();
   const storage = withRetries(inner);
   if (!(await hasConfig(storage))) throw errors.noRepository([storage.location]);
-  return { storage, ...(await openMasterKey(storage, password)) };
+  return { storage, ...(await openMasterKey(storage, password, onDeriving)) };
 }

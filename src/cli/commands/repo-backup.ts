@@ -75,8 +75,9 @@ export const command: CommandSpec = {
       return problemCount > 0 ? 3 : 0;
     };
     return await withRepository(options, work, async () => {
-      const { lookAhead } = await import('#capture/paths');
+      const { lookAhead, prepareBackup } = await import('#capture/paths');
       ahead = lookAhead(listOf(paths), walk);
+      await prepareBackup();
     });
   },
 };

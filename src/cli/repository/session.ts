@@ -80,9 +80,13 @@ export async function withRepositoryAt<T>(
   const named = await storageFrom(location, options);
   // Nearly every command looks at snapshots; those of a bucket lie in the local cache.
   const storage = named.isRemote ? named : readingAhead(named, 'snapshots/');
-  const unlocking = unlockRepository(storage, password);
+  const begun = Promise.withResolvers<void>();
+  const unlocking = unlockRepository(storage, password, begun.resolve);
   // The failure of either is told by whoever needs it.
-  unlocking.catch(() => {});
+  const end = () => begun.resolve();
+  unlocking.then(end, end);
+  // From this machine it is read in no time. Loading in between would keep the derivation from beginning.
+  if (!named.isRemote) await begun.promise;
   meanwhile?.().catch(() => {});
   const { openUnlocked } = await import('#repository');
   const unlocked = await unlocking;

@@ -49,9 +49,15 @@ export function decodeKeyFile(name: string, id: string, stored: Buffer): KeyFile
   };
 }
 
-/** Undefined where the password is another one. */
-export async function openKeyFile(file: KeyFile, password: Secret): Promise<MasterKey | undefined> {
-  const sealer = new Sealer(await passwordKey(password, file.salt, file.parameters));
+/** Undefined where the password is another one. `onDeriving`: told when another thread has begun with it. */
+export async function openKeyFile(
+  file: KeyFile,
+  password: Secret,
+  onDeriving: () => void = () => {},
+): Promise<MasterKey | undefined> {
+  const deriving = passwordKey(password, file.salt, file.parameters);
+  onDeriving();
+  const sealer = new Sealer(await deriving);
   try {
     return decodeMasterKey(unpackedName('keys', file.id), sealer.open(file.data));
   } catch (error) {

@@ -96,6 +96,7 @@ export class Keys {
 export async function openMasterKey(
   storage: Storage,
   password: Secret,
+  onDeriving?: () => void,
 ): Promise<{ masterKey: MasterKey; keyId: string }> {
   const { files, damaged } = await readKeyFiles(storage);
   if (files.length === 0) files.push(...(await readLostKeys(storage)));
@@ -103,7 +104,7 @@ export async function openMasterKey(
     throw errors.noKeys([storage.location], damaged[0] && { cause: damaged[0] });
   }
   for (const file of files) {
-    const masterKey = await openKeyFile(file, password);
+    const masterKey = await openKeyFile(file, password, onDeriving);
     if (masterKey) return { masterKey, keyId: file.id };
   }
   throw errors.wrongPassword([storage.location]);
