@@ -4,21 +4,29 @@
  */
 import type { Source } from '#sources';
 import type { Choice } from '../choose/request.ts';
+import { errors } from '../errors.ts';
 import { alone } from './alone.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { settleStores } from './mounted-store.ts';
-import { LIVES, saveState } from './state.ts';
+import { LIVES, readState, saveState } from './state.ts';
 import { contextFor, type StoreOptions } from './switch.ts';
 
 /**
  * Idempotent, and goes on after a crash. Nobody is kept from changing it meanwhile, but at the end. Throws what hinders it,
- * also that it was removed.
+ * and `recovery/being-changed` where it was removed or switched meanwhile.
  */
 export async function settleRecovery(
   options: StoreOptions & { crashPoint?: CrashPoint },
 ): Promise<void> {
   const { state, crashPoint = noCrash } = options;
-  await checkpointStores(options);
+  try {
+    await checkpointStores(options);
+  } catch (error) {
+    // Taken away or switched meanwhile: that a server ended under it is no failure then.
+    const status = (await readState(state.folder))?.status;
+    if (status === undefined || !LIVES.includes(status)) throw errors.beingChanged([state.id]);
+    throw error;
+  }
   crashPoint('create/written-out');
   await alone(state, async () => {
     if (LIVES.includes(state.status)) await noteSettled(options);
