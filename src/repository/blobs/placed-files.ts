@@ -35,7 +35,8 @@ export class PlacedFiles {
   readonly #root: number | undefined;
   readonly #created: boolean[] = [];
   readonly #open = new Map<number, OpenFile>();
-  readonly #read = Buffer.allocUnsafe(BLOCK_BYTES);
+  /** For files that are brought up to date alone: most plans have none, and there are thousands of plans. */
+  #read: Buffer | undefined;
   writtenBytes = 0;
 
   /** `root`: see `PlacingPlan`. */
@@ -113,6 +114,7 @@ export class PlacedFiles {
 
   /** Less where the file ends before. */
   #readAt(handle: number, length: number, offset: number): Buffer {
+    this.#read ??= Buffer.allocUnsafe(BLOCK_BYTES);
     let done = 0;
     while (done < length) {
       const read = fs.readSync(handle, this.#read, done, length - done, offset + done);
