@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { randomBytes } from '#base';
+import { campaignSeed } from './campaign-seed.ts';
 import { runMountKill } from './mount-kill.ts';
 
 test.runIf(process.getuid?.() === 0)(
   'what a program made durable on a mount survives kill -9 of the process that serves it',
   async () => {
-    const seed = randomBytes(4).readUInt32LE();
+    const seed = campaignSeed();
     const { figures, failures } = await runMountKill({ count: 4, seed, note: () => {} });
     expect({ seed, failures }).toEqual({ seed, failures: [] });
     expect(figures.kills).toBe(4);

@@ -27,7 +27,7 @@ export async function fullMount(trials: FullDiskTrials): Promise<void> {
   try {
     await full.prepare();
     for (let number = 1; number <= trials.count; number += 1) {
-      await full.trial();
+      await full.trial(number === 1 ? 0 : trials.chance.below(12));
       if (number % REMOUNT_EVERY === 0) await full.remount();
     }
     await full.remount();
@@ -67,15 +67,14 @@ class FullMount {
   }
 
   /** One write that may find no room, a look at everything, and the same write again with room. */
-  async trial(): Promise<void> {
+  async trial(roomPages: number): Promise<void> {
     const { chance, disk, figures, fail } = this.#trials;
     const [name, before] = chance.oneOf([...this.#files]);
     const data = chance.bytes(1 + chance.below(chance.oneOf([3_000, 60_000])));
     const at = chance.below(before.length - data.length);
     const after = Buffer.from(before);
     data.copy(after, at);
-    const roomBytes = chance.below(12) * 4096;
-    disk.leave(roomBytes);
+    disk.leave(roomPages * 4096);
     if (chance.fraction() < 0.3) await this.#hydrateWithoutRoom();
     try {
       this.#write(name, data, at);
