@@ -3,13 +3,13 @@ import os from 'node:os';
 import { madeMetadata, type ProgressListener, silent, systemClock } from '#base';
 import {
   encodeTree,
-  openWriter,
   type Repository,
   type RepositoryWriter,
   type Snapshot,
   type TreeNode,
   type WriterOptions,
   type WriterStats,
+  withWriter,
 } from '#repository';
 import { errors } from './errors.ts';
 
@@ -53,17 +53,11 @@ export async function backupStream(
   });
   try {
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
-    const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
-    let saved: { tree: string; sizeBytes: number };
-    let stats: WriterStats;
-    try {
-      const given = watched(bytes, signal, options.progress ?? silent);
-      saved = await saveFile(writer, given, names, startedAtMs);
-      stats = await writer.finish();
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    const given = watched(bytes, signal, options.progress ?? silent);
+    const writing = { ...options.writer, heldLock: lock };
+    const { saved, stats } = await withWriter(repository, writing, (writer) =>
+      saveFile(writer, given, names, startedAtMs),
+    );
     signal.throwIfAborted();
     const snapshot = await repository.snapshots.save({
       time: startedAtMs,

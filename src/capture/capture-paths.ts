@@ -1,11 +1,11 @@
 import os from 'node:os';
 import { type ProgressListener, silent, systemClock } from '#base';
 import {
-  openWriter,
   type Repository,
   type Snapshot,
   type WriterOptions,
   type WriterStats,
+  withWriter,
 } from '#repository';
 import { absolutePaths, type BackupAhead, type LookAheadOptions, lookAhead } from './look-ahead.ts';
 import type { Problem } from './problems.ts';
@@ -90,11 +90,9 @@ export async function capturePaths(
     const signal = AbortSignal.any([lock.signal, ...(options.signal ? [options.signal] : [])]);
     const { parent, remembered } = await ahead;
     const remember = new FoldersToRemember(startedAtMs);
-    const writer = await openWriter(repository, { ...options.writer, heldLock: lock });
-    let captured: CapturedTree;
-    let stats: WriterStats;
-    try {
-      captured = await captureTree({
+    const writing = { ...options.writer, heldLock: lock };
+    const { saved: captured, stats } = await withWriter(repository, writing, (writer) =>
+      captureTree({
         repository,
         writer,
         events,
@@ -111,12 +109,8 @@ export async function capturePaths(
         progress: options.progress ?? silent,
         step: 'backup',
         signal,
-      });
-      stats = await writer.finish();
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+      }),
+    );
     signal.throwIfAborted();
     const snapshot = await repository.snapshots.save({
       time: startedAtMs,

@@ -4,22 +4,15 @@ import {
   type CaptureRecord,
   madeOf,
   openBlockMapWriter,
-  openWriter,
   type Position,
   type Repository,
   type RepositoryLock,
   type RootMetadata,
   type StoreAddress,
-  type WriterStats,
+  withWriter,
   writeCapture,
 } from '#repository';
-import type {
-  CaptureOptions,
-  CaptureOutcome,
-  Source,
-  SourceContext,
-  StoreSettings,
-} from '#sources';
+import type { CaptureOptions, Source, SourceContext, StoreSettings } from '#sources';
 import { type BegunCapture, beginCapture } from './begin-capture.ts';
 import { type CrashPoint, noCrash } from './crash-point.ts';
 import { type CapturedTree, captureTree } from './snapshot/capture-tree.ts';
@@ -121,12 +114,8 @@ async function storeCapture<Own>(
   const recent = recentTrees(repository);
   const before = previous && (await recent.rootOf(previous.snapshot));
   const blockMap = openBlockMapWriter(repository, address, id);
-  const writer = await openWriter(repository, { heldLock: lock });
-  let captured: CapturedTree;
-  let outcome: CaptureOutcome;
-  let stats: WriterStats;
-  try {
-    captured = await captureTree({
+  const { saved, stats } = await withWriter(repository, { heldLock: lock }, async (writer) => {
+    const captured = await captureTree({
       repository,
       writer,
       events,
@@ -144,13 +133,11 @@ async function storeCapture<Own>(
       ...(capture.expectedBytes === undefined ? {} : { expectedBytes: capture.expectedBytes }),
       signal: context.signal,
     });
-    outcome = await capture.outcome();
+    const outcome = await capture.outcome();
     for (const problem of outcome.problems ?? []) captured.problems.add('', problem);
-    stats = await writer.finish();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+    return { captured, outcome };
+  });
+  const { captured, outcome } = saved;
   crashPoint('capture/blobs-stored');
   context.signal.throwIfAborted();
   const snapshot = await repository.snapshots.save({

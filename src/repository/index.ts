@@ -133,4 +133,5 @@ export type * from './tree/node.ts';
 export * from './walk/find-path.ts';
 export * from './walk/tree-entries.ts';
 export { openWriter, type WriterOptions } from './writer/open-writer.ts';
+export { withWriter } from './writer/with-writer.ts';
 export type * from './writer/writer.ts';

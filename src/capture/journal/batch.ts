@@ -7,12 +7,12 @@ import {
   encodeTree,
   type JournalBatch,
   openJournalReader,
-  openWriter,
   type Repository,
   type RepositoryWriter,
   type Standing,
   type StoreAddress,
   type TreeNode,
+  withWriter,
   writeCapture,
 } from '#repository';
 import type { CrashPoint } from '../crash-point.ts';
@@ -50,16 +50,10 @@ export async function writeBatch(options: BatchOptions, span: BatchSpan): Promis
   try {
     const startedAtMs = systemClock.nowMs();
     const id = timedId(startedAtMs);
-    const writer = await openWriter(repository, { workers: 1, heldLock: lock });
-    let saved: { tree: string; segments: BatchSegment[] };
-    let stats: Awaited<ReturnType<RepositoryWriter['finish']>>;
-    try {
-      saved = await saveSegments(options, writer, span);
-      stats = await writer.finish();
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    const writing = { workers: 1, heldLock: lock };
+    const { saved, stats } = await withWriter(repository, writing, (writer) =>
+      saveSegments(options, writer, span),
+    );
     crashPoint('journal/batch-blobs-stored');
     lock.signal.throwIfAborted();
     const snapshot = await repository.snapshots.save({

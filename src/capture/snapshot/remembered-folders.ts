@@ -2,7 +2,7 @@
  * Which tree a folder with these very entries had in the snapshot before, noted on this machine. Of a folder whose
  * entries are all as they were, neither its tree is read then nor anything of it held against that.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { groupName, lookedUpNames, userName } from '#base';
 import type { Repository } from '#repository';
 
@@ -173,6 +173,5 @@ export async function rememberFolders(
 
 /** One for each set of paths: the next capture of it writes it anew. */
 function noteName(paths: readonly string[], host: string): string {
-  const digest = createHash('sha256').update(JSON.stringify([host, ...paths]));
-  return `folders-${digest.digest('hex').slice(0, ID_BYTES)}`;
+  return `folders-${hash('sha256', JSON.stringify([host, ...paths])).slice(0, ID_BYTES)}`;
 }
