@@ -16,7 +16,7 @@ export { type RemoveOptions, sweepPassingPlaces } from './life/passing-place.ts'
 export * from './life/recover.ts';
 export * from './life/resume.ts';
 export { bindingsOf } from './life/services.ts';
-export { settleRecovery } from './life/settle.ts';
+export { settleRecovery, sourcesOf } from './life/settle.ts';
 export * from './life/state.ts';
 export * from './life/switch.ts';
 export * from './mount/index.ts';

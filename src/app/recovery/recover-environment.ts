@@ -24,6 +24,7 @@ import {
   resumeRecovery,
   type SwitchOptions,
   settleRecovery,
+  sourcesOf,
   storesDown,
   undoRecovery,
   type When,
@@ -122,7 +123,7 @@ export async function recoverEnvironment(
 ): Promise<RecoverResult> {
   const { environment, choice, inPlace, signal, log, progress } = options;
   const site = siteOf({ environment, captures: captureOutcomes(choice), signal });
-  const sources = Object.fromEntries(choice.stores.map(({ store }) => [store.name, store.source]));
+  const sources = sourcesOf(choice);
   if (inPlace) await refuseUnswitchable({ site, state: { stores: {} } }, Object.keys(sources));
   const mounting = await mountingFor(options);
   const result = await recoverBeside({

@@ -40,6 +40,7 @@ export async function checkpointStores(options: StoreOptions): Promise<void> {
   }
 }
 
+/** By the names of the stores. */
 export function sourcesOf({ stores }: Choice): Record<string, Source> {
   return Object.fromEntries(stores.map(({ store }) => [store.name, store.source]));
 }
