@@ -1,7 +1,5 @@
 /** The real command line as a user runs it, in a process of its own, and what every failure of it must look like. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
 
@@ -22,8 +20,11 @@ export type Running = { child: ChildProcess; ended: Promise<Ended> };
 
 export type RunOptions = {
   env?: Record<string, string | undefined>;
-  /** Runs as this user and group, without any other group; needs root. */
-  asUser?: number;
+  /**
+   * Runs as the user and group `uid`, without any other group; needs root. They find the checkout at `checkout`, an
+   * empty folder that they can enter: it must stay for as long as anything lives that was started, or that loses its code.
+   */
+  asUser?: { uid: number; checkout: string };
 };
 
 /** `bin/holdfast` with these words. */
@@ -31,12 +32,8 @@ export function startHoldfast(words: readonly string[], options: RunOptions = {}
   const env = { ...process.env, ...options.env };
   const { asUser } = options;
   if (asUser === undefined) return running(spawn(program, words, { env }));
-  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-checkout-'));
-  fs.chmodSync(place, 0o755);
-  const given = ['-m', 'sh', '-c', AS_USER, checkout, place, `${asUser}`, ...words];
-  const run = running(spawn('unshare', given, { env: { ...env, HOME: '/nonexistent' } }));
-  const ended = run.ended.finally(() => fs.rmdirSync(place));
-  return { ...run, ended };
+  const given = ['-m', 'sh', '-c', AS_USER, checkout, asUser.checkout, `${asUser.uid}`, ...words];
+  return running(spawn('unshare', given, { env: { ...env, HOME: '/nonexistent' } }));
 }
 
 export function running(child: ChildProcess): Running {

@@ -40,12 +40,15 @@ stores:
       XDG_CACHE_HOME: path.join(folder, 'cache'),
       HOLDFAST_PASSWORD: 'correct horse',
     };
-    holdfast = (...words) => startHoldfast(words, { asUser: NOBODY, env }).ended;
+    const checkout = path.join(folder, 'checkout');
+    await fs.mkdir(checkout);
+    const asUser = { uid: NOBODY, checkout };
+    holdfast = (...words) => startHoldfast(words, { asUser, env }).ended;
     const up = await holdfast('up', '-d', '--wait', '--file', file);
     expect(up).toMatchObject({ code: 0, stderr: '' });
     const state = await fs.stat(path.join(folder, 'home/holdfast/server.json'));
     expect(state.uid).toBe(NOBODY);
-    expect(await holdfast('protect')).toMatchObject({ code: 0 });
+    expect(await holdfast('protect')).toMatchObject({ code: 0, stderr: '' });
     const words = ['recover', '--to', 'latest', '--file', file];
     const recovered = await holdfast(...words);
     expect(recovered).toMatchObject({ code: 0, stderr: '' });

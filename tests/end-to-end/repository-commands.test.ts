@@ -407,8 +407,11 @@ describe('a target', () => {
 });
 
 describe.skipIf(!isRoot)('without permission (needs root, to become somebody else)', () => {
-  const asNobody = (folder: string, ...words: string[]) =>
-    repo(folder, words, { asUser: NOBODY }).ended;
+  const asNobody = (folder: string, ...words: string[]) => {
+    const checkout = inScratch('checkout');
+    fs.mkdirSync(checkout, { recursive: true });
+    return repo(folder, words, { asUser: { uid: NOBODY, checkout } }).ended;
+  };
 
   test('a repository is neither read nor made', async () => {
     const wanted = { code: 4, says: /permission denied/, advises: /right to read and write/ };
