@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Secret } from '#base';
 import { openRepository, openStorage, readOnly } from '#repository';
-import { expectClearFailure, startHoldfast } from './command-line.ts';
+import { expectClearFailure, expectCode, startHoldfast } from './command-line.ts';
 
 const PASSWORD = 'of restic';
 
@@ -74,7 +74,7 @@ test('what it holds is shown, and nothing of it is changed', async () => {
   const before = state();
   const shown = await adopt();
   expect(shown.stderr).toBe('');
-  expect(shown.code).toBe(0);
+  expectCode(shown, 0);
   expect(state()).toEqual(before);
   expect(shown.stdout).toMatch(/snapshots {3}2, /);
   expect(shown.stdout).toMatch(/^web1 +1 .*nightly/m);
@@ -102,7 +102,7 @@ test('it is taken into a declaration that is there, which keeps everything else'
   ].join('\n');
   fs.writeFileSync(inScratch('holdfast.yaml'), declared, { mode: 0o640 });
   const before = state();
-  expect(await adopt('--write')).toMatchObject({ code: 0 });
+  expectCode(await adopt('--write'), 0);
   const text = fs.readFileSync(inScratch('holdfast.yaml'), 'utf8');
   const [line] = text.split('\n').filter((each) => each.startsWith('repository:'));
   expect(line).toContain(repository);
@@ -124,7 +124,7 @@ test('what is missing of it is named', async () => {
     .filter((name) => name.length > 60);
   fs.rmSync(path.join(repository, 'data', pack as string));
   const shown = await adopt('--json');
-  expect(shown.code).toBe(6);
+  expectCode(shown, 6);
   expect(JSON.parse(shown.stdout)).toMatchObject({ verdict: 'fail' });
   expect(shown.stdout).toContain(path.basename(pack as string));
 });

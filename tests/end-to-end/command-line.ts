@@ -52,6 +52,12 @@ export function running(child: ChildProcess): Running {
   return { child, ended };
 }
 
+/** It ended with this code; where not, all that it said is shown. */
+export function expectCode(ended: { code: number | null }, code: number): void {
+  const said = Object.values(ended).filter((value) => typeof value === 'string');
+  expect(ended.code, said.join('\n')).toBe(code);
+}
+
 const MOST_LINES = 4;
 const MOST_CHARACTERS = 300;
 

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleepMs, systemClock } from '#base';
 import { parseLsn } from '../../src/sources/postgres/lsn.ts';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 let folder: string;
@@ -175,7 +176,7 @@ describe('a control plane', { timeout: 240_000 }, () => {
 
   test('names instants', async () => {
     const marked = await holdfast(['mark', 'deploy', '--sha', '4f2c1e', '--author', 'kim']);
-    expect(marked).toMatchObject({ code: 0 });
+    expectCode(marked, 0);
     expect((await holdfast(['points'])).output).toContain('deploy 4f2c1e (kim)');
     // Where the database stood is noted with it, and counts more than any clock.
     const [row] = await database.sql('select pg_current_wal_insert_lsn()::text as lsn');
@@ -204,17 +205,17 @@ describe('a control plane', { timeout: 240_000 }, () => {
   test('captures one store when it is asked to, and only one that there is', async () => {
     expect(await json(['protect', 'uploads'])).toMatchObject([{ store: 'uploads', state: 'done' }]);
     const unknown = await holdfast(['protect', 'nothing']);
-    expect(unknown).toMatchObject({ code: 5 });
+    expectCode(unknown, 5);
     expect(unknown.errors).toContain('Protected are: orders, uploads.');
   });
 
   test('says who runs when another one is started on its folder', async () => {
     const pid = await serverPid();
     const second = await holdfast(['serve']);
-    expect(second).toMatchObject({ code: 4 });
+    expectCode(second, 4);
     expect(second.errors).toContain(`pid ${pid}`);
     const up = await holdfast(['up']);
-    expect(up).toMatchObject({ code: 0 });
+    expectCode(up, 0);
     expect(up.output).toContain(`A control plane runs already (pid ${pid})`);
     expect(await serverPid()).toBe(pid);
   });
@@ -273,7 +274,7 @@ describe('a control plane', { timeout: 240_000 }, () => {
     await eventually('no process left', async () =>
       (await processesLeft()).length === 0 ? true : undefined,
     );
-    expect(await holdfast(['status'])).toMatchObject({ code: 5 });
+    expectCode(await holdfast(['status']), 5);
   });
 
   test('comes back from repository and password alone', async () => {
@@ -294,17 +295,17 @@ describe('a control plane', { timeout: 240_000 }, () => {
   test('refuses a repository that another control plane owns', async () => {
     const other = { HOLDFAST_STATE: path.join(folder, 'other-state') };
     const up = await holdfast(['up', '--detach'], other);
-    expect(up).toMatchObject({ code: 4 });
+    expectCode(up, 4);
     expect(up.errors).toContain('owned by another control plane');
     expect(up.errors).toContain('--take-over');
-    expect(await holdfast(['status'], other)).toMatchObject({ code: 5 });
+    expectCode(await holdfast(['status'], other), 5);
   });
 
   test('tells a wrong declaration by its line before anything is started', async () => {
     await fs.writeFile(path.join(folder, 'wrong.yaml'), 'apiVersion: holdfast/v1\nnmae: shop\n');
     const other = { HOLDFAST_STATE: path.join(folder, 'never-made') };
     const up = await holdfast(['up', '--detach', '--file', 'wrong.yaml'], other);
-    expect(up).toMatchObject({ code: 2 });
+    expectCode(up, 2);
     expect(up.errors).toContain('wrong.yaml:2:1');
     await expect(fs.access(other.HOLDFAST_STATE)).rejects.toThrow();
   });

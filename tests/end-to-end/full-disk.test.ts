@@ -4,6 +4,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canMakeDisks, SmallDisk } from '../chaos/small-disk.ts';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import { askHoldfast, eventually, runHoldfast } from './site/command.ts';
@@ -27,7 +28,7 @@ describe.runIf(canMakeDisks()).each([15, 18] as const)(
         ...['recover', '--to', 'latest', '--store', 'numbers', '--target', root],
       ]);
     const holdfast = async (...words: string[]) =>
-      expect(await runHoldfast(site.place, words)).toMatchObject({ code: 0 });
+      expectCode(await runHoldfast(site.place, words), 0);
     const remove = (root: string, { id }: Recovered) =>
       holdfast('recovery', 'remove', id, '--yes', '--target', root);
     const logOf = async ({ stores }: Recovered) =>

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 import {
   askHoldfast,
   eventually,
@@ -216,7 +217,7 @@ stores:
     );
     expect(await isThere(state('recoveries', id, 'numbers', 'scratch', 'wal'))).toBe(false);
     if (process.getuid?.() === 0) await comesBackByItself(id);
-    expect(await holdfast('recovery', 'remove', id, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('recovery', 'remove', id, '--yes'), 0);
     expect(await processesIn(state('recoveries'))).toEqual([]);
   });
 
@@ -248,7 +249,7 @@ stores:
     await eventually('nothing to be left of it', async () =>
       (await processesIn(root)).length + (await mountsIn(root)).length === 0 ? true : undefined,
     );
-    expect(await holdfast('recovery', 'remove', cut, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('recovery', 'remove', cut, '--yes'), 0);
     expect(await fs.readdir(root)).toEqual([]);
   });
 
@@ -284,7 +285,7 @@ stores:
   }
 
   test('another port is chosen where its own is taken', async () => {
-    expect((await holdfast('down')).code).toBe(0);
+    expectCode(await holdfast('down'), 0);
     const port = Number(await fs.readFile(state('port'), 'utf8'));
     const catalogPort = Number(await fs.readFile(state('catalog', 'port'), 'utf8'));
     const squatters = await Promise.all(
@@ -308,13 +309,13 @@ stores:
   });
 
   test('of two that start at once one runs, and the other says so', async () => {
-    expect((await holdfast('down')).code).toBe(0);
+    expectCode(await holdfast('down'), 0);
     const both = await Promise.all([holdfast('up', '--detach'), holdfast('up', '--detach')]);
     const codes = both.map(({ code }) => code).sort();
     expect(codes[0], both.map(({ errors }) => errors).join('\n')).toBe(0);
     const loser = both.find(({ code }) => code !== 0);
     if (loser) {
-      expect(loser.code).toBe(4);
+      expectCode(loser, 4);
       expect(loser.errors).toContain('a control plane runs on this state folder already');
     }
     await met();
@@ -332,7 +333,7 @@ stores:
       const { output } = await holdfast('status');
       return output.includes('under way') || capturing.child.exitCode !== null ? true : undefined;
     });
-    expect((await holdfast('down')).code).toBe(0);
+    expectCode(await holdfast('down'), 0);
     await capturing.ended;
     const checked = await runHoldfast(
       { cwd: folder, env: { ...place.env, HOLDFAST_PASSWORD: 'correct horse' } },

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Ended, running } from './command-line.ts';
+import { type Ended, expectCode, running } from './command-line.ts';
 
 const NOBODY = 65_534;
 const checkout = path.resolve(import.meta.dirname, '../..');
@@ -77,6 +77,6 @@ ls state/recoveries
     expect(ended.stderr).toBe('');
     expect(ended.stdout).toMatch(/data +\S+ +mounted; /);
     expect(ended.stdout).toMatch(/\n1\none\ntwo\nRemoved r\w+\n0\n$/);
-    expect(ended.code).toBe(0);
+    expectCode(ended, 0);
   },
 );

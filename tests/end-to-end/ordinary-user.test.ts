@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type Ended, startHoldfast } from './command-line.ts';
+import { type Ended, expectCode, startHoldfast } from './command-line.ts';
 
 const NOBODY = 65_534;
 let folder: string;
@@ -55,7 +55,7 @@ stores:
     expect(recovered.stdout).toMatch(/^! Nothing could be mounted \(.*\): all data was written/m);
     expect((await holdfast(...words, '--full')).stdout).not.toContain('Nothing could be mounted');
     const removed = await holdfast('down', '--purge', '--recoveries', '--yes');
-    expect(removed).toMatchObject({ code: 0 });
+    expectCode(removed, 0);
     expect(await fs.readdir(path.join(folder, 'home/holdfast'))).toEqual([]);
   },
 );

@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectCode } from './command-line.ts';
 import {
   askHoldfast,
   type Ended,
@@ -117,7 +118,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     expect(found).toMatchObject({ command, copies: 2 });
     expect(found.failedMs).toBeGreaterThan(deletedMs[1]);
     const unknown = await holdfast(...asked.with(4, 'no-such-program'));
-    expect(unknown).toMatchObject({ code: 1 });
+    expectCode(unknown, 1);
     expect(unknown.errors).toContain('could not be asked');
     await expectNothingLeft();
   });
@@ -126,7 +127,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     const asked = ['recover', '--to', iso(wellMs), '--table', 'customers', '--merge', '--update'];
     // Without a terminal nobody has agreed, whatever was shown.
     const shown = await holdfast(...asked);
-    expect(shown).toMatchObject({ code: 4 });
+    expectCode(shown, 4);
     expect(shown.output).toMatch(/insert 100, update 1, same 899/);
     expect(shown.output).toContain('~ id=500  name: wrong → c500');
     expect(await production('select count(*)::int as n from customers')).toEqual([{ n: 900 }]);
@@ -149,7 +150,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     );
     making.child.kill('SIGKILL');
     await making.ended;
-    expect(await holdfast(...asked)).toMatchObject({ code: 0 });
+    expectCode(await holdfast(...asked), 0);
     await expectNothingLeft();
     expect((await processesIn(root)).filter((line) => line.includes('postgres'))).toEqual([]);
     const stopped = startHoldfast(place, words(...asked));
@@ -159,14 +160,14 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
       2,
     );
     stopped.child.kill('SIGINT');
-    expect((await stopped.ended).code).toBe(130);
+    expectCode(await stopped.ended, 130);
     await expectNothingLeft();
   });
 
   test('files come back beside or in place, where what was there is kept', async () => {
     const asked = ['recover', '--to', iso(wellMs), '--store', 'uploads', '--path', 'invoices'];
     const refused = await holdfast(...asked, '--yes');
-    expect(refused).toMatchObject({ code: 4 });
+    expectCode(refused, 4);
     expect(refused.output).toContain('add 1, replace 1, same 0');
     expect(refused.errors).toContain('invoices/one.txt');
     const one = path.join(site.uploads, 'invoices', 'one.txt');
@@ -178,7 +179,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
     );
     expect(await fs.readFile(path.join(kept, 'one.txt'), 'utf8')).toBe('overwritten');
     const beside = [...asked.slice(0, -1), 'invoices/one.txt', '--as', 'invoices/one.old', '--yes'];
-    expect(await holdfast(...beside)).toMatchObject({ code: 0 });
+    expectCode(await holdfast(...beside), 0);
     expect(await fs.readFile(path.join(site.uploads, 'invoices', 'one.old'), 'utf8')).toBe('first');
   });
 
@@ -200,7 +201,7 @@ describe.runIf(process.getuid?.() === 0)('parts of stores', { timeout: 240_000 }
   ] as const)('%j is refused with %i', async (given, code, said) => {
     const ended = await holdfast(...given);
     expect(ended.errors + ended.output).toContain(said);
-    expect(ended.code).toBe(code);
+    expectCode(ended, code);
     expect(ended.errors).not.toMatch(/^\s+at |node:internal/m);
   });
 });

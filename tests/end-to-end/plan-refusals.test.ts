@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '#base';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 import { type Ended, runHoldfast } from './site/command.ts';
 
 type Finding = { severity: string; code: string; what: string; mend?: string };
@@ -112,8 +113,8 @@ describe.each([15, 18] as const)('Postgres %i', (major) => {
       )),
     ];
     const before = await look();
-    expect(await planHere(server.url())).toMatchObject({ code: 0 });
-    expect(await planHere(server.url(), ['--gate', '--json'])).toMatchObject({ code: 6 });
+    expectCode(await planHere(server.url()), 0);
+    expectCode(await planHere(server.url(), ['--gate', '--json']), 6);
     expect(await look()).toEqual(before);
     expect(before.at(-1)).toMatchObject({ slots: 0 });
   });
@@ -123,7 +124,7 @@ describe.each([15, 18] as const)('Postgres %i', (major) => {
     expect(store).toMatchObject({ verdict: 'refused', gate: 6 });
     expect(found(store, 'no-replication-right')?.mend).toBe('ALTER ROLE "plain" REPLICATION;');
     const shown = await plan(server.url('plain', 'pl'));
-    expect(shown.code).toBe(0);
+    expectCode(shown, 0);
     expect(shown.output).toContain('ALTER ROLE "plain" REPLICATION;');
     await server.sql('alter role plain replication');
     expect(found(await planned(server.url('plain', 'pl')), 'no-replication-right')).toBe(undefined);

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort, Secret } from '#base';
 import { openRepository, openStorage } from '#repository';
 import { startTestServer, type TestServer, until } from '../../src/sources/postgres/test-server.ts';
-import { startHoldfast } from './command-line.ts';
+import { expectCode, startHoldfast } from './command-line.ts';
 import { askDatabase } from './site/ask-database.ts';
 
 const checkout = path.resolve(import.meta.dirname, '../..');
@@ -49,7 +49,7 @@ describe.runIf(process.getuid?.() === 0)('Postgres on a lazy mount', { timeout: 
     const env = { HOLDFAST_REPOSITORY: repository, HOLDFAST_PASSWORD: PASSWORD };
     for (const words of [['init'], ['backup', folder]]) {
       const { ended: done } = startHoldfast(['repo', ...words], { env });
-      expect(await done).toMatchObject({ code: 0 });
+      expectCode(await done, 0);
     }
     const storage = await openStorage(repository);
     const opened = await openRepository({ storage, password: new Secret(PASSWORD) });

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '#base';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 import { askHoldfast, eventually, mountsIn, processesIn, runHoldfast } from './site/command.ts';
 
 type Proof = { id: string; point?: string; verdict: string; failedBy?: string };
@@ -142,8 +143,8 @@ proofs: {cpu: 100%, quiet: 0}
     const asking = holdfast('prove', 'latest');
     await copyUnderWay();
     await killServer();
-    expect((await asking).code).toBe(1);
-    expect((await holdfast('up', '--detach')).code).toBe(0);
+    expectCode(await asking, 1);
+    expectCode(await holdfast('up', '--detach'), 0);
     // Of no point: it was asked for.
     await eventually('the proof to be made', async () =>
       (await points()).proofs.find(({ id, point }) => point === undefined && !known.includes(id)),
@@ -154,7 +155,7 @@ proofs: {cpu: 100%, quiet: 0}
   test('are loud where a check fails, and name it', async () => {
     await database.sql('insert into orders values (-1)');
     await fs.writeFile(path.join(folder, 'uploads/two.txt'), 'two');
-    expect((await holdfast('protect')).code).toBe(0);
+    expectCode(await holdfast('protect'), 0);
     expect(await newestLookedAt()).toMatchObject({ verdict: 'fail', failedBy: 'positive' });
     expect((await holdfast('points')).output).toMatch(/✗ .*failed: positive/);
     const { code, output } = await holdfast('status');
@@ -174,7 +175,7 @@ proofs: {cpu: 100%, quiet: 0}
     const declared = await fs.readFile(file, 'utf8');
     await fs.writeFile(file, `${declared}# changed\n`);
     const before = await points();
-    expect((await holdfast('apply')).code).toBe(0);
+    expectCode(await holdfast('apply'), 0);
     const made = await eventually('a proof of what is declared now', async () => {
       const { proofs } = await points();
       return proofs.length > before.proofs.length ? proofs : undefined;

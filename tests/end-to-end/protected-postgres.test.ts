@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBytes, sleepMs } from '#base';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import { askHoldfast, type Ended, eventually, type Place, runHoldfast } from './site/command.ts';
@@ -82,7 +83,7 @@ async function numbersAt(when: string): Promise<number[]> {
   const [store] = recovered.stores;
   const rows = await askDatabase(await addressOf(store), 'select n from numbers order by n');
   const removed = await holdfast('recovery', 'remove', recovered.id, '--yes');
-  expect(removed, removed.errors).toMatchObject({ code: 0 });
+  expectCode(removed, 0);
   return rows.map(({ n }) => n as number);
 }
 
@@ -194,7 +195,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     );
     const asked = ['recover', '--to', instant(thenMs), '--table', 'kept', '--merge', '--update'];
     const refused = await holdfast(...asked);
-    expect(refused, refused.errors).toMatchObject({ code: 4 });
+    expectCode(refused, 4);
     expect(refused.output).toMatch(/insert 5, update 1, same 14/);
     const merged = await askHoldfast<{ undo: string }>(place, [...asked, '--yes']);
     expect(await server.sql('select count(*)::int as n from kept')).toEqual([{ n: 20 }]);
@@ -215,7 +216,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     ]);
     expect(found.heldMs).toBeLessThan(found.failedMs);
     await fs.writeFile(path.join(folder, 'uploads', 'one.txt'), 'first');
-    expect(await holdfast('protect', 'uploads')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('protect', 'uploads'), 0);
     await fs.rm(path.join(folder, 'uploads', 'one.txt'));
     const file = ['recover', '--to', 'latest', '--store', 'uploads', '--path', 'one.txt', '--yes'];
     expect(await holdfast(...file)).toMatchObject({ code: expect.any(Number) });
@@ -251,7 +252,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     await sleepMs(20);
     await server.sql('insert into numbers values (1003)');
     const down = await holdfast('down');
-    expect(down.code).toBe(0);
+    expectCode(down, 0);
     expect(down.errors).toContain('production holds its WAL up to their limit');
     expect(down.errors).toContain('holdfast down --drop-slots');
     expect(await slots()).toMatchObject([{ slot_name: SLOT }]);
@@ -277,7 +278,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
 
     const words = ['recover', '--to', instant(withinMs), '--store', 'numbers'];
     const refused = await runHoldfast(place, words);
-    expect(refused.code).toBe(5);
+    expectCode(refused, 5);
     expect(refused.errors).toContain(`numbers can't be brought back to ${instant(withinMs)}`);
     expect(refused.errors).toContain(`a gap from ${instant(gap?.fromMs as number)}`);
 
@@ -329,15 +330,15 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
 
   test('rpo: 0 is not claimed where the spool lies on the same machine', async () => {
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('0'));
-    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('apply'), 0);
     const store = await untilNumbers(
       'a word on it',
       ({ says }) => says?.includes('rpo: 0') === true,
     );
     expect(store.verdict).toBe('missed');
-    expect(await holdfast('status')).toMatchObject({ code: 6 });
+    expectCode(await holdfast('status'), 6);
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('5s'));
-    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('apply'), 0);
     await streaming();
   });
 
@@ -350,7 +351,7 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     const basesSent = async () => (await server.log()).match(/command: BASE_BACKUP/g)?.length ?? 0;
     const { captures } = await numbers();
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), off);
-    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('apply'), 0);
     await streaming();
     const sent = await basesSent();
     await server.sql('insert into numbers values (4000)', 'checkpoint');
@@ -364,14 +365,14 @@ describe('a protected Postgres', { timeout: 240_000 }, () => {
     expect((await numbersAt('latest')).slice(-2)).toEqual([4000, 4001]);
     expect(await basesSent()).toBe(sent);
     await fs.writeFile(path.join(folder, 'holdfast.yaml'), declaration('5s'));
-    expect(await holdfast('apply')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('apply'), 0);
     await streaming();
   });
 
   test('down --purge leaves nothing in the database', async () => {
     expect(await slots()).toMatchObject([{ slot_name: SLOT }]);
     const down = await holdfast('down', '--purge', '--yes');
-    expect(down.code).toBe(0);
+    expectCode(down, 0);
     // What the recovery in place replaced is kept.
     expect(down.output).toContain(`Left in ${folder}/state/recoveries:`);
     expect(down.output).toContain('What was promoted is production now');

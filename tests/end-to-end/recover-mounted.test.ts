@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import {
@@ -147,7 +148,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     const copy = await recover();
     await kill(...(await victims()));
     const promoted = await holdfast('recovery', 'promote', copy.id, '--yes');
-    expect(promoted).toMatchObject({ code: 5 });
+    expectCode(promoted, 5);
     expect(promoted.errors).toContain('nothing of ours is mounted');
     expect(promoted.errors).toContain('`holdfast recovery resume` mounts it again');
     expect((await noted())?.status).toBe('ready');

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectSql, parseConnectionUrl } from '../../src/sources/postgres/connection/index.ts';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import {
@@ -160,7 +161,7 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
   });
 
   test('goes without a trace', async () => {
-    expect(await holdfast(['recovery', 'remove', copy.id, '--yes'])).toMatchObject({ code: 0 });
+    expectCode(await holdfast(['recovery', 'remove', copy.id, '--yes']), 0);
     expect(await processesIn(copy.folder)).toEqual([]);
     expect(await fs.readdir(recoveries())).toEqual([]);
   });
@@ -174,7 +175,7 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
       recoveries(),
       file,
     );
-    expect(refused.code).toBe(2);
+    expectCode(refused, 2);
     expect(refused.errors).toContain('numbers has no `control: {stop, start}`');
     expect(await fs.readdir(recoveries())).toEqual([]);
   });
@@ -182,15 +183,15 @@ describe('a copy on the host of production', { timeout: 240_000 }, () => {
   test('takes no place of a production that did not stop when it was told to', async () => {
     copy = await recover(['--to', 'latest']);
     const refused = await holdfast(['recovery', 'promote', copy.id, '--yes']);
-    expect(refused.code).toBe(4);
+    expectCode(refused, 4);
     expect(refused.errors).toContain(`numbers is still in use at ${site.server.dataDirectory}`);
     expect(await site.server.sql('select max(n) as n from numbers')).toEqual([{ n: 500 }]);
     expect(await fs.readdir(path.dirname(site.server.dataDirectory))).not.toContain(
       `data.replaced-${copy.id}`,
     );
     await site.server.stop();
-    expect(await holdfast(['recovery', 'undo', copy.id, '--yes'])).toMatchObject({ code: 0 });
-    expect(await holdfast(['recovery', 'remove', copy.id, '--yes'])).toMatchObject({ code: 0 });
+    expectCode(await holdfast(['recovery', 'undo', copy.id, '--yes']), 0);
+    expectCode(await holdfast(['recovery', 'remove', copy.id, '--yes']), 0);
     await site.server.start();
   });
 });
@@ -244,7 +245,7 @@ describe.each(['same', 'other'])(
     test('is gone on with after a kill at any step', async () => {
       await cutAtEach('promote', 'promoting');
       const removed: Ended = await holdfast(['recovery', 'remove', copy.id, '--yes'], root);
-      expect(removed.code).toBe(2);
+      expectCode(removed, 2);
       expect(await holdfast(['recovery', 'promote', copy.id, '--yes'], root)).toMatchObject({
         code: 0,
       });
@@ -310,7 +311,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
     const bytes = await neededBytes();
     await mounted(bytes - 4 * 2 ** 20);
     const seen = await recoverThere('--full');
-    expect(seen.code).toBe(1);
+    expectCode(seen, 1);
     expect(seen.errors).toMatch(/free and the recovery needs/);
     expect(await fs.readdir(disk)).toEqual([]);
     await execute('umount', [disk]);
@@ -331,7 +332,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
     const { bavail, bsize } = await fs.statfs(disk);
     await fs.writeFile(ballast, Buffer.alloc(bavail * bsize - 2 ** 20));
     const promoted = await holdfast(['recovery', 'promote', copy.id, '--yes'], disk);
-    expect(promoted).toMatchObject({ code: 1 });
+    expectCode(promoted, 1);
     expect(promoted.errors).toContain('no space left');
     expect(promoted.errors).toContain('goes on where it stopped');
     const url = await addressOf(numbersOf(copy));
@@ -340,7 +341,7 @@ describe('a full disk', { timeout: 240_000 }, () => {
     ).rejects.toThrow(/No space left on device|terminating connection|Connection terminated/);
     await fs.rm(ballast);
     // Where it could write no WAL it ends, or starts anew by itself.
-    expect(await holdfast(['recovery', 'resume', copy.id], disk)).toMatchObject({ code: 0 });
+    expectCode(await holdfast(['recovery', 'resume', copy.id], disk), 0);
     const answer = await eventually('it to answer', () =>
       askDatabase(url, 'select max(n) as n from numbers').catch(() => undefined),
     );

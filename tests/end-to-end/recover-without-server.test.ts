@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import { holdfast, openProtectedSite, type ProtectedSite, waitFor } from './site/protected-site.ts';
@@ -65,7 +66,7 @@ describe('with repository and password alone', () => {
   test('a dry run shows what it would do and starts nothing', async () => {
     const shown = await run('recover', '--to', new Date(instantMs).toISOString(), '--dry-run');
     expect(shown.stderr).toBe('');
-    expect(shown.code).toBe(0);
+    expectCode(shown, 0);
     expect(shown.json).toMatchObject({ status: 'planned' });
     expect(storeOf(shown.json as Report, 'numbers')?.leftBehind).toBe('2 commits');
     await expect(fs.access(path.join(site.folder, 'recoveries'))).rejects.toThrow('ENOENT');
@@ -78,7 +79,7 @@ describe('with repository and password alone', () => {
       expect(storeOf(shown.json as Report, 'numbers')?.leftBehind, to).toBe('2 commits');
     }
     const unknown = await run('recover', '--to', 'latest', '--timeline', '7', '--dry-run');
-    expect(unknown).toMatchObject({ code: 5 });
+    expectCode(unknown, 5);
     expect(unknown.stderr + JSON.stringify(unknown.json)).toContain('timeline 7');
   });
 
@@ -88,7 +89,7 @@ describe('with repository and password alone', () => {
     await fs.writeFile(file, declared.replace('skew: 1h', 'skew: 1ms'));
     try {
       const refused = await run('recover', '--to', new Date(instantMs).toISOString());
-      expect(refused).toMatchObject({ code: 4 });
+      expectCode(refused, 4);
       expect(refused.stderr + JSON.stringify(refused.json)).toContain('uploads');
     } finally {
       await fs.writeFile(file, declared);
@@ -100,7 +101,7 @@ describe('with repository and password alone', () => {
     expect(recovered.stderr).toBe('');
     report = recovered.json as Report;
     expect(report.checks).toMatchObject([{ name: 'dense', verdict: 'pass' }]);
-    expect(recovered.code).toBe(0);
+    expectCode(recovered, 0);
     const rows = await askDatabase(
       await addressOf(storeOf(report, 'numbers')),
       'select count(*)::int as n from numbers',
@@ -141,7 +142,7 @@ describe('with repository and password alone', () => {
       'select n from numbers order by n',
     );
     expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
-    expect(await run('recovery', 'remove', latest.id, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await run('recovery', 'remove', latest.id, '--yes'), 0);
     await expect(fs.access(latest.folder)).rejects.toThrow('ENOENT');
   });
 
@@ -155,7 +156,7 @@ describe('with repository and password alone', () => {
       HOLDFAST_FROM_REPOSITORY: site.repository.location,
       HOLDFAST_FROM_PASSWORD: site.environment.SITE_PASSWORD as string,
     };
-    expect((await holdfast(site.folder, ['repo', 'init', ...other], environment)).code).toBe(0);
+    expectCode(await holdfast(site.folder, ['repo', 'init', ...other], environment), 0);
     const made = await holdfast(site.folder, ['repo', 'copy', ...other], environment);
     expect(made.code, made.stderr).toBe(0);
     const recovered = await run(
@@ -170,7 +171,7 @@ describe('with repository and password alone', () => {
       'select count(*)::int as n from numbers',
     );
     expect(rows).toEqual([{ n: 1500 }]);
-    expect(await run('recovery', 'remove', fromCopy.id, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await run('recovery', 'remove', fromCopy.id, '--yes'), 0);
   });
 
   test("it takes production's place, and gives it back", async () => {
@@ -180,7 +181,7 @@ describe('with repository and password alone', () => {
     expect(await site.server.sql('select count(*)::int as n from numbers')).toEqual([{ n: 1501 }]);
     expect(await fs.readdir(site.uploads)).toEqual(['first.bin']);
     await site.server.stop();
-    expect(await run('recovery', 'undo', report.id, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await run('recovery', 'undo', report.id, '--yes'), 0);
     await site.server.start();
     expect(await site.server.sql('select count(*)::int as n from numbers')).toEqual([{ n: 3 }]);
     expect(await fs.readdir(site.uploads)).toEqual(['first.bin', 'second.bin']);

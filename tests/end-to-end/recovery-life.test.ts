@@ -7,6 +7,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CRASH_POINTS } from '#recovery';
+import { expectCode } from './command-line.ts';
 import { addressOf } from './site/address.ts';
 import { askDatabase } from './site/ask-database.ts';
 import {
@@ -103,7 +104,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     await written.close();
   });
   afterEach(async () => {
-    expect(await holdfast('recovery', 'remove', copy.id, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await holdfast('recovery', 'remove', copy.id, '--yes'), 0);
     expect(await fs.readdir(root)).toEqual([]);
     expect(await mountsIn(root)).toEqual([]);
     expect(await processesIn(root)).toEqual([]);
@@ -178,11 +179,11 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     );
     const held = await ask('recovery', 'hydrate', copy.id, '--pause');
     expect(held.hydration?.state).toBe('paused');
-    expect(await paced.ended).toMatchObject({ code: 0 });
+    expectCode(await paced.ended, 0);
     expect(await mountsIn(root)).toHaveLength(2);
     const inUse = await fs.open(path.join(directoryOf('uploads'), 'new'), 'r');
     const left = await holdfast('recovery', 'hydrate', copy.id, '--rate', '1GiB');
-    expect(left).toMatchObject({ code: 3 });
+    expectCode(left, 3);
     await inUse.close();
     copy = await ask('recovery', 'hydrate', copy.id);
     expect(await mountsIn(root)).toEqual([]);
@@ -190,7 +191,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
       (await idsOf('mount/service/main.ts')).length === 0 ? true : undefined,
     );
     await expectWhole();
-    expect(await holdfast('recovery', 'hydrate', copy.id)).toMatchObject({ code: 2 });
+    expectCode(await holdfast('recovery', 'hydrate', copy.id), 2);
   });
 
   test('killed at each step of leaving its mounts goes on from there', async () => {
@@ -200,7 +201,7 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     );
     await kill(...(await idsOf('mount/service/main.ts')));
     const lost = await paced.ended;
-    expect(lost.code).toBe(1);
+    expectCode(lost, 1);
     expect(lost.errors).toContain('lost its mounts');
     expect(lost.errors).toContain('holdfast recovery resume');
     copy = await ask('recovery', 'resume', copy.id);
@@ -231,10 +232,10 @@ describe.runIf(process.getuid?.() === 0)('a mounted recovery', { timeout: 240_00
     making.child.kill('SIGSTOP');
     const refused = await holdfast('recovery', 'remove', other, '--yes');
     making.child.kill('SIGCONT');
-    expect(refused).toMatchObject({ code: 4 });
+    expectCode(refused, 4);
     expect(refused.errors).toContain('is being made or changed by another process');
-    expect(await making.ended).toMatchObject({ code: 0 });
-    expect(await holdfast('recovery', 'remove', other, '--yes')).toMatchObject({ code: 0 });
+    expectCode(await making.ended, 0);
+    expectCode(await holdfast('recovery', 'remove', other, '--yes'), 0);
   });
 });
 

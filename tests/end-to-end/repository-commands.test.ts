@@ -9,7 +9,13 @@ import { Secret } from '#base';
 import { createRepository, openRepository, openStorage, type Repository } from '#repository';
 import { writeConfig } from '../../src/repository/config.ts';
 import { Sealer } from '../../src/repository/crypto/sealer.ts';
-import { type Ended, expectClearFailure, type RunOptions, startHoldfast } from './command-line.ts';
+import {
+  type Ended,
+  expectClearFailure,
+  expectCode,
+  type RunOptions,
+  startHoldfast,
+} from './command-line.ts';
 import { waitFor } from './site/protected-site.ts';
 
 const PASSWORD = 'correct horse';
@@ -109,7 +115,7 @@ beforeAll(async () => {
   pristine = inScratch('pristine');
   await (await makeRepository(pristine)).close();
   // First alone, so that it lies in another pack than the film.
-  expect(await run(pristine, 'backup', path.join(input, 'about.txt'))).toMatchObject({ code: 0 });
+  expectCode(await run(pristine, 'backup', path.join(input, 'about.txt')), 0);
   expect(await run(pristine, 'backup', input)).toMatchObject({ code: 0, stderr: '' });
 });
 
@@ -129,9 +135,9 @@ describe('a new user', () => {
     expect((await run(folder, 'snapshots')).stdout).toContain(input);
     const listed = await run(folder, 'ls', 'latest', input);
     expect(listed.stdout.split('\n')).toContain(path.join(input, 'media/film.bin'));
-    expect(await run(folder, 'check', '--read-data')).toMatchObject({ code: 0 });
+    expectCode(await run(folder, 'check', '--read-data'), 0);
     const target = inScratch('first restored');
-    expect(await run(folder, 'restore', 'latest', '-t', target)).toMatchObject({ code: 0 });
+    expectCode(await run(folder, 'restore', 'latest', '-t', target), 0);
     const film = 'media/film.bin';
     const back = fs.readFileSync(path.join(target, input, film));
     expect(back.equals(fs.readFileSync(path.join(input, film)))).toBe(true);
@@ -278,7 +284,7 @@ describe('a locked repository', () => {
     expect(said).toContain(`locked exclusively by PID ${process.pid}`);
     backup.child.kill('SIGINT');
     const ended = await backup.ended;
-    expect(ended.code).toBe(130);
+    expectCode(ended, 130);
     expect(ended.stderr.split('\n').filter((line) => line !== '')).toHaveLength(3);
     await lock.release();
     await repository.close();
@@ -307,7 +313,7 @@ describe('a damaged repository', () => {
     fs.chmodSync(pack, 0o600);
     fs.truncateSync(pack, fs.statSync(pack).size - 200_000);
     const quick = await run(folder, 'check');
-    expect(quick.code).toBe(6);
+    expectCode(quick, 6);
     expect(quick.stdout).toMatch(/is \d+ bytes long and not \d+/);
     await expectFilmLost(folder);
   });
@@ -334,7 +340,7 @@ describe('a damaged repository', () => {
     fs.rmSync(path.join(folder, 'holdfast', 'copies'), { recursive: true });
     loseIndexes();
     const checked = await run(folder, 'check');
-    expect(checked.code).toBe(6);
+    expectCode(checked, 6);
     expect(checked.stdout).toMatch(/4 packs are in no index .*an index is missing/);
     const wanted = { code: 1, says: /is in no index/, advises: /holdfast repo check/ };
     expectClearFailure(await run(folder, 'restore', 'latest', '-t', inScratch('never')), wanted);
@@ -346,7 +352,7 @@ describe('a damaged repository', () => {
     const repaired = await run(folder, 'repair', 'index');
     expect(repaired).toMatchObject({ code: 0, stdout: expect.stringMatching(/right again/) });
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
-    expect(await run(folder, 'check', '--read-data')).toMatchObject({ code: 0 });
+    expectCode(await run(folder, 'check', '--read-data'), 0);
   });
 
   test('with a damaged config, or without keys: their copies stand in', async () => {
@@ -375,7 +381,7 @@ describe.skipIf(!isRoot)('a full disk (needs root, to mount a small one)', () =>
     const disk = mountSmall('small disk', 12);
     const folder = path.join(disk, 'repository');
     await (await makeRepository(folder)).close();
-    expect(await run(folder, 'backup', input)).toMatchObject({ code: 0 });
+    expectCode(await run(folder, 'backup', input), 0);
     const large = inScratch('large.bin');
     fs.writeFileSync(large, randomBytes(24 * 2 ** 20));
     const full = await run(folder, 'backup', large);
@@ -425,12 +431,12 @@ describe.skipIf(!isRoot)('without permission (needs root, to become somebody els
     fs.mkdirSync(own);
     fs.chownSync(own, NOBODY, NOBODY);
     const folder = path.join(own, 'repository');
-    expect(await asNobody(folder, 'init')).toMatchObject({ code: 0 });
+    expectCode(await asNobody(folder, 'init'), 0);
     const guarded = inScratch('guarded');
     fs.cpSync(input, guarded, { recursive: true });
     fs.chmodSync(path.join(guarded, 'media', 'film.bin'), 0o600);
     const backedUp = await asNobody(folder, 'backup', guarded);
-    expect(backedUp.code).toBe(3);
+    expectCode(backedUp, 3);
     expect(backedUp.stderr).toMatch(/^! .*media\/film\.bin: permission denied\n$/);
     const ended = await asNobody(folder, 'restore', 'latest', '--target', inScratch('theirs'));
     expectClearFailure(ended, { code: 4, says: /permission denied/, advises: /may write to/ });
@@ -477,7 +483,7 @@ describe('a backup that is cut', () => {
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
     expect(await run(folder, 'backup', large)).toMatchObject({ code: 0, stderr: '' });
     expect(snapshotsOf(folder)).toBe(3);
-    expect(await run(folder, 'prune', '--now')).toMatchObject({ code: 0 });
+    expectCode(await run(folder, 'prune', '--now'), 0);
   });
 
   test('by two Ctrl-C ends at once, and what stays of it hinders nobody for long', async () => {
@@ -485,8 +491,8 @@ describe('a backup that is cut', () => {
     const backup = await inTheMiddle(folder);
     backup.child.kill('SIGINT');
     backup.child.kill('SIGINT');
-    expect(await backup.ended).toMatchObject({ code: 130 });
-    expect(await run(folder, 'unlock')).toMatchObject({ code: 0 });
+    expectCode(await backup.ended, 130);
+    expectCode(await run(folder, 'unlock'), 0);
     expect(await run(folder, 'backup', input)).toMatchObject({ code: 0, stderr: '' });
     expect(restic(folder, 'check', '--read-data')).toContain('no errors were found');
   });

@@ -8,7 +8,7 @@ import { Secret } from '#base';
 import { backupPaths } from '#capture';
 import { createRepository, openStorage } from '#repository';
 import { describeTree } from '../everything-tree.ts';
-import { startHoldfast } from './command-line.ts';
+import { expectCode, startHoldfast } from './command-line.ts';
 import { waitFor } from './site/protected-site.ts';
 
 const PASSWORD = 'killed';
@@ -60,7 +60,7 @@ test('wherever it was, in an empty target and in one that holds something else',
     fs.writeFileSync(path.join(target, 'folder 3', '3'), 'another content of it');
   }
   const ended = await restore().ended;
-  expect(ended).toMatchObject({ code: 0 });
+  expectCode(ended, 0);
   expect(await describeTree(target)).toEqual(await describeTree(input));
 }, 180_000);
 
