@@ -11,7 +11,8 @@ import { grown, openPlace, type Subject } from './subject.ts';
 
 export const S3_DELAY_MS = 20;
 
-export type StorageKind = 'local' | 's3';
+export const STORAGE_KINDS = ['local', 's3'] as const;
+export type StorageKind = (typeof STORAGE_KINDS)[number];
 
 export type StartOptions = {
   sizes: readonly number[];

@@ -1,6 +1,7 @@
 /** `npm run campaign -- damage --count 2000 --seed 7`: prints figures, and ends with 1 where something failed. */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { messageOf } from '#base';
 import type { Campaign } from './campaign.ts';
 import { damage } from './damage.ts';
 import { diskFull } from './disk-full.ts';
@@ -27,31 +28,46 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   sequences,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    count: { type: 'string' },
-    minutes: { type: 'string' },
-    only: { type: 'string' },
-    seed: { type: 'string' },
-  },
-});
-const name = positionals[0] ?? '';
-const campaign = campaigns[name];
-const count = Number(values.count ?? campaign?.count);
-const seed = Number(values.seed ?? randomBytes(4).readUInt32LE());
-const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
-const badMinutes = minutes !== undefined && !(minutes > 0);
-if (!campaign || badMinutes || !Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
-  process.stderr.write(
-    'npm run campaign -- NAME [--count N | --minutes N] [--only PART] [--seed N]\n',
-  );
-  for (const [known, { summary }] of Object.entries(campaigns)) {
-    process.stderr.write(`  ${known.padEnd(10)} ${summary}\n`);
-  }
+function asked() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      count: { type: 'string' },
+      minutes: { type: 'string' },
+      only: { type: 'string' },
+      seed: { type: 'string' },
+    },
+  });
+  const name = positionals[0] ?? '';
+  const campaign = campaigns[name];
+  if (!campaign) throw new Error(`no campaign is called ${JSON.stringify(name)}`);
+  const count = Number(values.count ?? campaign.count);
+  const seed = Number(values.seed ?? randomBytes(4).readUInt32LE());
+  const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+  if (!Number.isInteger(count) || count < 1) throw new Error('--count takes a whole number');
+  if (!Number.isInteger(seed)) throw new Error('--seed takes a whole number');
+  if (minutes !== undefined && !(minutes > 0)) throw new Error('--minutes takes a positive number');
+  return { name, campaign, count, seed, minutes, only: values.only };
+}
+
+function refuse(error: unknown): never {
+  const lines = [
+    messageOf(error),
+    'npm run campaign -- NAME [--count N | --minutes N] [--only PART] [--seed N]',
+    ...Object.entries(campaigns).map(([name, { summary }]) => `  ${name.padEnd(13)} ${summary}`),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
   process.exit(2);
 }
 
+let wanted: ReturnType<typeof asked>;
+try {
+  wanted = asked();
+} catch (error) {
+  refuse(error);
+}
+
+const { name, campaign, count, seed, minutes, only } = wanted;
 const amount = minutes === undefined ? `${count} times` : `${minutes} min`;
 process.stdout.write(`${name}: ${amount}, seed ${seed}\n`);
 const startedMs = performance.now();
@@ -59,7 +75,7 @@ const { figures, failures } = await campaign.run({
   count,
   seed,
   ...(minutes !== undefined && { minutes }),
-  ...(values.only !== undefined && { only: values.only }),
+  ...(only !== undefined && { only }),
   note: (line) => process.stderr.write(`  ${line}\n`),
 });
 for (const [what, figure] of Object.entries(figures)) {
