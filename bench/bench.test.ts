@@ -50,6 +50,9 @@ test('files, against restic and borg', async () => {
     'restore, wall',
     'restore, processor',
     'restore, peak memory',
+    'check of all data, wall',
+    'check of all data, processor',
+    'check of all data, peak memory',
   ]);
 }, 300_000);
 

@@ -1,4 +1,4 @@
-/** First and unchanged backup and restore of a mixed tree, alternating between the programs; medians and ratios. */
+/** First and unchanged backup, restore and check of a mixed tree, alternating between the programs; medians and ratios. */
 import fs from 'node:fs';
 import path from 'node:path';
 import { makeMixedTree } from './input.ts';
@@ -6,12 +6,16 @@ import { type Measured, measure, median, medianOf, sizeOf } from './measure.ts';
 import { PEERS, type Peer } from './peers.ts';
 import { type BenchTable, ratio } from './table.ts';
 
-type Jobs = {
-  first: Measured[];
-  unchanged: Measured[];
-  restore: Measured[];
-  storedBytes: number[];
+const TITLES = {
+  first: 'first backup',
+  unchanged: 'unchanged backup',
+  restore: 'restore',
+  check: 'check of all data',
 };
+type Kind = keyof typeof TITLES;
+type Jobs = Record<Kind, Measured[]> & { storedBytes: number[] };
+
+const noJobs = (): Jobs => ({ first: [], unchanged: [], restore: [], check: [], storedBytes: [] });
 
 async function once(peer: Peer, folder: string, input: string, jobs: Jobs): Promise<void> {
   const repository = path.join(folder, `repository-${peer.name}`);
@@ -23,15 +27,14 @@ async function once(peer: Peer, folder: string, input: string, jobs: Jobs): Prom
   jobs.unchanged.push(await measure(peer.backup(repository, input, 2), env));
   jobs.restore.push(await measure(peer.restore(repository, target, 2), env));
   fs.rmSync(target, { recursive: true, force: true });
+  jobs.check.push(await measure(peer.check(repository), env));
   fs.rmSync(repository, { recursive: true, force: true });
 }
 
 export async function benchFiles(folder: string, bytes: number, runs: number): Promise<BenchTable> {
   const inputFolder = path.join(folder, 'input');
   const input = makeMixedTree(inputFolder, bytes);
-  const jobs = new Map<string, Jobs>(
-    PEERS.map(({ name }) => [name, { first: [], unchanged: [], restore: [], storedBytes: [] }]),
-  );
+  const jobs = new Map<string, Jobs>(PEERS.map(({ name }) => [name, noJobs()]));
   for (let run = 0; run < runs; run += 1) {
     for (const peer of PEERS) await once(peer, folder, inputFolder, jobs.get(peer.name) as Jobs);
   }
@@ -42,18 +45,12 @@ export async function benchFiles(folder: string, bytes: number, runs: number): P
     values: PEERS.map(({ name }) => pick(jobs.get(name) as Jobs)),
     ratios: PEERS.slice(1).map(({ name }) => ratio(pick(jobs.get(name) as Jobs), pick(ours))),
   });
-  type Kind = 'first' | 'unchanged' | 'restore';
-  const titles: Record<Kind, string> = {
-    first: 'first backup',
-    unchanged: 'unchanged backup',
-    restore: 'restore',
-  };
   const rowsOf = (kind: Kind) => [
-    { unit: 's', ...row(`${titles[kind]}, wall`, (of) => medianOf(of[kind]).wallMs / 1000) },
-    { unit: 's', ...row(`${titles[kind]}, processor`, (of) => medianOf(of[kind]).cpuMs / 1000) },
+    { unit: 's', ...row(`${TITLES[kind]}, wall`, (of) => medianOf(of[kind]).wallMs / 1000) },
+    { unit: 's', ...row(`${TITLES[kind]}, processor`, (of) => medianOf(of[kind]).cpuMs / 1000) },
     {
       unit: 'MiB',
-      ...row(`${titles[kind]}, peak memory`, (of) => medianOf(of[kind]).peakBytes / 2 ** 20),
+      ...row(`${TITLES[kind]}, peak memory`, (of) => medianOf(of[kind]).peakBytes / 2 ** 20),
     },
   ];
   return {
@@ -64,6 +61,7 @@ export async function benchFiles(folder: string, bytes: number, runs: number): P
       { unit: 'MiB', ...row('stored', (of) => median(of.storedBytes) / 2 ** 20) },
       ...rowsOf('unchanged'),
       ...rowsOf('restore'),
+      ...rowsOf('check'),
     ],
   };
 }

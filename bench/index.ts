@@ -8,7 +8,7 @@ import path from 'node:path';
 import { randomBytes, Secret } from '#base';
 import { createRepository, openStorage, type Repository } from '#repository';
 import { type Measured, measure, medianOf } from './measure.ts';
-import { type BenchTable, ratio } from './table.ts';
+import { type BenchTable, rowsAgainst } from './table.ts';
 
 const BLOBS_PER_FILE = 50_000;
 /** Of 1 MiB, in packs of 16 MiB: the most packs that so many blobs commonly have. */
@@ -57,8 +57,8 @@ export async function benchIndex(
       title: `index of ${blobs} blobs, median of ${runs}`,
       columns: ['holdfast', 'restic'],
       rows: [
-        ...rowsOf('without cache', medianOf(uncached[0]), medianOf(uncached[1])),
-        ...rowsOf('from the cache', medianOf(cached[0]), medianOf(cached[1])),
+        ...rowsAgainst('without cache', medianOf(uncached[0]), medianOf(uncached[1])),
+        ...rowsAgainst('from the cache', medianOf(cached[0]), medianOf(cached[1])),
       ],
     },
     {
@@ -69,20 +69,6 @@ export async function benchIndex(
         alone('loading it from the cache', 's', (openMs ?? 0) / 1000),
       ],
     },
-  ];
-}
-
-function rowsOf(title: string, ours: Measured, theirs: Measured): BenchTable['rows'] {
-  const row = (what: string, unit: string, a: number, b: number) => ({
-    title: `${title}, ${what}`,
-    unit,
-    values: [a, b],
-    ratios: [ratio(b, a)],
-  });
-  return [
-    row('wall', 's', ours.wallMs / 1000, theirs.wallMs / 1000),
-    row('processor', 's', ours.cpuMs / 1000, theirs.cpuMs / 1000),
-    row('peak memory', 'MiB', ours.peakBytes / 2 ** 20, theirs.peakBytes / 2 ** 20),
   ];
 }
 

@@ -11,6 +11,7 @@ import { benchInstant, PARTS } from './instant/bench-instant.ts';
 import { STORAGE_KINDS } from './instant/start.ts';
 import { benchJournalLag } from './journal-lag.ts';
 import { benchPostgres } from './postgres.ts';
+import { benchSnapshots } from './snapshots.ts';
 import { type BenchTable, showTable } from './table.ts';
 
 const DEFAULTS = ['files', 'postgres'];
@@ -21,6 +22,7 @@ const options = {
   parts: { type: 'string', default: PARTS.join(',') },
   storages: { type: 'string', default: STORAGE_KINDS.join(',') },
   blobs: { type: 'string', default: '10000000' },
+  snapshots: { type: 'string', default: '1000' },
   seconds: { type: 'string', default: '30' },
   runs: { type: 'string', default: '3' },
   folder: { type: 'string', default: os.tmpdir() },
@@ -82,6 +84,13 @@ const benches: Readonly<Record<string, Bench>> = {
     plan(asked) {
       const [blobs, runs] = [positive('blobs', asked.blobs), runsOf(asked)];
       return (folder) => benchIndex(folder, blobs, runs);
+    },
+  },
+  snapshots: {
+    summary: 'opening a repository and listing its snapshots, beside restic  [--snapshots 1000]',
+    plan(asked) {
+      const [count, runs] = [positive('snapshots', asked.snapshots), runsOf(asked)];
+      return async (folder) => [await benchSnapshots(folder, count, runs)];
     },
   },
 };

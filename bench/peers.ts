@@ -8,6 +8,8 @@ export type Peer = {
   init(repository: string): string[];
   backup(repository: string, input: string, turn: number): string[];
   restore(repository: string, target: string, turn: number): string[];
+  /** Reads and verifies all of it. */
+  check(repository: string): string[];
 };
 
 const root = path.resolve(import.meta.dirname, '..');
@@ -22,6 +24,7 @@ export const holdfast: Peer = {
   restore: (repository, target) => [
     ...[holdfastProgram, 'repo', 'restore', 'latest', '--repo', repository, '--target', target],
   ],
+  check: (repository) => [holdfastProgram, 'repo', 'check', '--read-data', '--repo', repository],
 };
 
 export const restic: Peer = {
@@ -35,6 +38,7 @@ export const restic: Peer = {
   restore: (repository, target) => [
     ...['restic', '-q', '-r', repository, 'restore', 'latest', '--target', target],
   ],
+  check: (repository) => ['restic', '-q', '-r', repository, 'check', '--read-data'],
 };
 
 export const borg: Peer = {
@@ -64,6 +68,7 @@ export const borg: Peer = {
       `${repository}::${turn}`,
     ];
   },
+  check: (repository) => ['borg', 'check', '--verify-data', repository],
 };
 
 export const PEERS: readonly Peer[] = [holdfast, restic, borg];
