@@ -64,8 +64,8 @@ export interface Repository {
   readonly sealingThreads: SealingThreads;
   /**
    * Reads the index files that aren't loaded yet; where somebody has pruned, all of them, into a new `index`. Call it
-   * after taking a lock to write: blobs that were pruned mustn't be taken for present. Idempotent. List snapshots before, not after: what a listed snapshot
-   * needs is then in an index that is loaded.
+   * after taking a lock to write: blobs that were pruned mustn't be taken for present. Idempotent. List snapshots
+   * before, not after: what a listed snapshot needs is then in an index that is loaded.
    */
   loadIndex(): Promise<void>;
   /** The same once for each lock, because nobody prunes while it is held. */

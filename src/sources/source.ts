@@ -102,7 +102,10 @@ export interface Capture {
   readonly root: string;
   readonly expectedBytes: number | undefined;
   events(): AsyncIterable<CaptureEvent>;
-  /** After the events are exhausted and all contents were read: hooks end here. Call it once. Throws where the capture as a whole is not to be trusted. */
+  /**
+   * After the events are exhausted and all contents were read: hooks end here. Call it once. Throws where the capture
+   * as a whole is not to be trusted.
+   */
   outcome(): Promise<CaptureOutcome>;
   /** Frees connections and hooks; may be called at any time, twice too. */
   close(): Promise<void>;
@@ -274,7 +277,10 @@ export type Sample = {
 export interface LeftTree {
   /** An ordinary folder with every entry; files may have holes where nothing was read or written. */
   directory: string;
-  /** Of a regular file, by its path in the folder. Blocks that aren't here are `before`; what a file lacks within a block is fetched. */
+  /**
+   * Of a regular file, by its path in the folder. Blocks that aren't here are `before`; what a file lacks within a
+   * block is fetched.
+   */
   blocks(relative: string, chunkSizeBytes: number): AsyncIterable<ContentBlock>;
 }
 

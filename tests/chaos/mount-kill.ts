@@ -1,7 +1,7 @@
 /**
- * Mount-kill: kill -9 of the process that serves a mount, under a load of writes that are made durable one by one, again and
- * again on the same files. What was durable is there after each; half of the time only what an end of the host would
- * leave counts, too.
+ * Mount-kill: kill -9 of the process that serves a mount, under a load of writes that are made durable one by one,
+ * again and again on the same files. What was durable is there after each; half of the time only what an end of the
+ * host would leave counts, too.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,4 +1,7 @@
-/** An environment whose repository lies in a bucket, as holdfast.yaml declares it: locked and over TLS; behind a way that is cut. */
+/**
+ * An environment whose repository lies in a bucket, as holdfast.yaml declares it: locked and over TLS; behind a way
+ * that is cut.
+ */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';

@@ -1,7 +1,9 @@
 /**
- * Tends the recoveries on this host, as long as a control plane runs: what an end of the former one cut goes on or is given
- * up; mounts that lost their process are mounted again, and servers that ended are started again; what was replayed is written out and made durable; the rest of their data is brought here in the background, and then they
- * leave their mounts, after an announcement. Without a control plane whoever calls `recovery resume` or `hydrate` does it.
+ * Tends the recoveries on this host, as long as a control plane runs: what an end of the former one cut goes on or is
+ * given up; mounts that lost their process are mounted again, and servers that ended are started again; what was
+ * replayed is written out and made durable; the rest of their data is brought here in the background, and then they
+ * leave their mounts, after an announcement. Without a control plane whoever calls `recovery resume` or `hydrate` does
+ * it.
  */
 import fs from 'node:fs/promises';
 import { isHoldfastError, type Logger, pauseMs, systemClock } from '#base';

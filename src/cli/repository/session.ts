@@ -56,8 +56,8 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
 }
 
 /**
- * Opens, hands over, and closes whatever happens. Everything else is loaded, and `meanwhile` begun, while the key is derived from the password in
- * another thread: what is loaded then takes no time.
+ * Opens, hands over, and closes whatever happens. Everything else is loaded, and `meanwhile` begun, while the key is
+ * derived from the password in another thread: what is loaded then takes no time.
  */
 export async function withRepository<T>(
   options: Record<string, unknown>,

@@ -112,8 +112,9 @@ export function announceLeaving(state: RecoveryState): Promise<void> {
 }
 
 /**
- * With all of it here: databases write out what they hold, are stopped, and run again on plain folders, seconds later; their
- * connections drop. A folder that a program has open stays mounted: resolves to these stores, and may be called again.
+ * With all of it here: databases write out what they hold, are stopped, and run again on plain folders, seconds later;
+ * their connections drop. A folder that a program has open stays mounted: resolves to these stores, and may be called
+ * again.
  */
 export function leaveHydrated(options: SwitchOptions): Promise<string[]> {
   return alone(options.state, () => leave(options));

@@ -1,6 +1,6 @@
 /**
- * What is left of a mounted recovery once it answers: what was replayed is written out, and then made durable. Whoever asked
- * for it needn't wait for that; until then it doesn't survive an end of this host.
+ * What is left of a mounted recovery once it answers: what was replayed is written out, and then made durable. Whoever
+ * asked for it needn't wait for that; until then it doesn't survive an end of this host.
  */
 import type { Source } from '#sources';
 import type { Choice } from '../choose/request.ts';

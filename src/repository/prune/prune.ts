@@ -50,8 +50,9 @@ export type PruneResult = {
 };
 
 /**
- * Under an exclusive lock; `loadIndex` must be called again afterwards. Throws `repository/used-blob-missing`, or what is damaged, before anything is changed; where
- * a snapshot can't be read nothing is pruned, since nobody knows what it needs.
+ * Under an exclusive lock; `loadIndex` must be called again afterwards. Throws `repository/used-blob-missing`, or what
+ * is damaged, before anything is changed; where a snapshot can't be read nothing is pruned, since nobody knows what it
+ * needs.
  */
 export async function prune(
   repository: Repository,

@@ -1,12 +1,13 @@
 /**
- * The block map of a capture that was cut into fixed chunks: which blob holds which block of which file, so that a mount
- * finds a block with one small read and decodes no tree. Two kinds of sealed files under `<name>/`:
+ * The block map of a capture that was cut into fixed chunks: which blob holds which block of which file, so that a
+ * mount finds a block with one small read and decodes no tree. Two kinds of sealed files under `<name>/`:
  *
- * `pages/<n, 8 hex digits>`: `PAGE_IDS` blob ids of 32 bytes, one after another; the ids of all files in one row,
- * each file's from its `firstId` on, cut into pages of equal size (the last may be shorter).
+ * `pages/<n, 8 hex digits>`: `PAGE_IDS` blob ids of 32 bytes, one after another; the ids of all files in one row, each
+ * file's from its `firstId` on, cut into pages of equal size (the last may be shorter).
  *
- * `table`: magic "HFBM", version u32, files u32, ids u64, ids of a page u32, then for each file, ordered by the bytes of its path: length of
- * the path u16, chunk size u32, size u64, first id u64, path. Little-endian. Written last: without it there is no map.
+ * `table`: magic "HFBM", version u32, files u32, ids u64, ids of a page u32, then for each file, ordered by the bytes
+ * of its path: length of the path u16, chunk size u32, size u64, first id u64, path. Little-endian. Written last:
+ * without it there is no map.
  */
 import { errors } from '../errors.ts';
 import { storeFolder } from './names.ts';

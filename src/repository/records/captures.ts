@@ -11,8 +11,8 @@ import { type RecordsHome, readRecord, writeRecord } from './record-files.ts';
 import type { CaptureKind, CaptureRecord, StoreAddress } from './records.ts';
 
 /**
- * Durable when it resolves, to the record's name; only after the snapshot is. `latestMs` is the latest instant within a journal batch.
- * Throws `repository/record-invalid` where a field couldn't be read again.
+ * Durable when it resolves, to the record's name; only after the snapshot is. `latestMs` is the latest instant within a
+ * journal batch. Throws `repository/record-invalid` where a field couldn't be read again.
  */
 export async function writeCapture(
   home: RecordsHome,

@@ -215,7 +215,10 @@ describe('killed between any two changes', () => {
 
 const NOT_LOCKS = /^(?!locks)/;
 
-/** All three repairs; every change after the given number of them is refused, as for a process that was killed. Resolves to how many there were. */
+/**
+ * All three repairs; every change after the given number of them is refused, as for a process that was killed. Resolves
+ * to how many there were.
+ */
 async function repairUntil(storage: MemoryStorage, changes: number): Promise<number> {
   const dying = new FaultyStorage(storage, [
     {

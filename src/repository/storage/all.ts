@@ -26,8 +26,8 @@ const TOO_NARROW = ['rest'];
 
 /**
  * `/folder`, `./folder`, `file:///folder`, `memory:name`, `s3:https://host/bucket/folder`. Nothing is read or made yet.
- * Throws `repository/storage-too-narrow`, `repository/storage-not-yet`, `repository/storage-unknown` (one letter before a colon is a drive, not a scheme)
- * and `s3/address-invalid`.
+ * Throws `repository/storage-too-narrow`, `repository/storage-not-yet`, `repository/storage-unknown` (one letter before
+ * a colon is a drive, not a scheme) and `s3/address-invalid`.
  */
 export async function openStorage(url: string, options: StorageOptions = {}): Promise<Storage> {
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]+):/.exec(url)?.[1]?.toLowerCase();

@@ -1,8 +1,8 @@
 /**
- * The next base, made of the one before and the WAL since, on a mounted copy: production sends nothing but its configuration. The copy
- * replays as a standby does, is never promoted, and is stopped cleanly. What a standby that was shut down leaves is, with
- * the WAL from its last restartpoint on, what a base backup of that standby would be (PostgreSQL: xlogrecovery.c,
- * `BACKUP FROM: standby`).
+ * The next base, made of the one before and the WAL since, on a mounted copy: production sends nothing but its
+ * configuration. The copy replays as a standby does, is never promoted, and is stopped cleanly. What a standby that was
+ * shut down leaves is, with the WAL from its last restartpoint on, what a base backup of that standby would be
+ * (PostgreSQL: xlogrecovery.c, `BACKUP FROM: standby`).
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
