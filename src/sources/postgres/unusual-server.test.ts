@@ -22,7 +22,14 @@ beforeAll(async () => {
   server = await startTestServer({
     major: 18,
     initdbArguments: ['--no-data-checksums', `--waldir=${outside}/wal`],
-    settings: { full_page_writes: 'off', max_replication_slots: '1', password_encryption: 'md5' },
+    settings: {
+      full_page_writes: 'off',
+      max_replication_slots: '1',
+      password_encryption: 'md5',
+      // An archive that takes nothing: who waited for it would wait for ever.
+      archive_mode: 'on',
+      archive_command: 'false',
+    },
     // SCRAM, as the default entries have it, takes no password that is stored in the older way.
     hostEntries: ['host all old 127.0.0.1/32 md5'],
   });

@@ -76,9 +76,9 @@ test('the command is in the words of each version', () => {
     verifyChecksums: true,
   } as const;
   expect(baseBackupCommand(140_010, options)).toBe(
-    "BASE_BACKUP LABEL 'it''s' FAST WAL TABLESPACE_MAP MAX_RATE 976 MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'",
+    "BASE_BACKUP LABEL 'it''s' FAST WAL NOWAIT TABLESPACE_MAP MAX_RATE 976 MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'",
   );
   expect(baseBackupCommand(150_000, options)).toBe(
-    "BASE_BACKUP (LABEL 'it''s', CHECKPOINT 'fast', WAL true, TABLESPACE_MAP true, MAX_RATE 976, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C', VERIFY_CHECKSUMS true)",
+    "BASE_BACKUP (LABEL 'it''s', CHECKPOINT 'fast', WAL true, WAIT false, TABLESPACE_MAP true, MAX_RATE 976, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C', VERIFY_CHECKSUMS true)",
   );
 });

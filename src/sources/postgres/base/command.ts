@@ -7,6 +7,7 @@ export type BaseBackupOptions = {
   verifyChecksums: boolean;
 };
 
+/** Nothing waits for the server's own archive, which is asked for once a second: the backup holds the WAL that it needs. */
 export function baseBackupCommand(serverVersion: number, options: BaseBackupOptions): string {
   const label = quoteLiteral(options.label);
   const rateKilobytes =
@@ -15,7 +16,7 @@ export function baseBackupCommand(serverVersion: number, options: BaseBackupOpti
     return [
       `BASE_BACKUP LABEL ${label}`,
       options.checkpoint === 'fast' ? 'FAST' : '',
-      'WAL TABLESPACE_MAP',
+      'WAL NOWAIT TABLESPACE_MAP',
       options.verifyChecksums ? '' : 'NOVERIFY_CHECKSUMS',
       rateKilobytes === undefined ? '' : `MAX_RATE ${rateKilobytes}`,
       "MANIFEST 'yes' MANIFEST_CHECKSUMS 'CRC32C'",
@@ -27,6 +28,7 @@ export function baseBackupCommand(serverVersion: number, options: BaseBackupOpti
     `LABEL ${label}`,
     `CHECKPOINT '${options.checkpoint}'`,
     'WAL true',
+    'WAIT false',
     'TABLESPACE_MAP true',
     ...(rateKilobytes === undefined ? [] : [`MAX_RATE ${rateKilobytes}`]),
     "MANIFEST 'yes'",
