@@ -12,6 +12,7 @@ const NEEDED: readonly (readonly [name: string, file: string])[] = [
   ['attr', '/usr/bin/setfattr'],
   ['util-linux', '/usr/bin/setpriv'],
   ['fuse3', '/usr/bin/fusermount3'],
+  ['fio', '/usr/bin/fio'],
   ['acl', '/usr/bin/setfacl'],
   ['ceph-mon', '/usr/bin/ceph-mon'],
   ['ceph-osd', '/usr/bin/ceph-osd'],

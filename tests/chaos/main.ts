@@ -9,6 +9,7 @@ import { faults } from './faults.ts';
 import { faultsS3 } from './faults-s3.ts';
 import { fuzz } from './fuzz.ts';
 import { kill } from './kill.ts';
+import { mountFio } from './mount-fio.ts';
 import { mountKill } from './mount-kill.ts';
 import { recoveryKill } from './recovery-kill.ts';
 import { scale } from './scale.ts';
@@ -22,6 +23,7 @@ const campaigns: Readonly<Record<string, Campaign>> = {
   'faults-s3': faultsS3,
   fuzz,
   kill,
+  'mount-fio': mountFio,
   'mount-kill': mountKill,
   'recovery-kill': recoveryKill,
   scale,

@@ -3,24 +3,19 @@
  * again and again on the same files. What was durable is there after each; half of the time only what an end of the
  * host would leave counts, too.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 import { Worker } from 'node:worker_threads';
-import { Secret, sleepMs } from '#base';
-import { createRepository, openStorage } from '#repository';
-import { saveFiles } from '../../src/repository/saved-files.fixture.ts';
+import { sleepMs } from '#base';
+import { type Mounting, mountingOf } from '../../src/recovery/mount/lazy/mounting.fixture.ts';
 import { type Campaign, type CampaignOptions, type CampaignReport, Figures } from './campaign.ts';
 import { Chance } from './chance.ts';
 import { fileOf, isPossible, RECORD_BYTES, SLOTS_PER_FILE } from './mount-kill/records.ts';
-import { SCRYPT } from './sample.ts';
+import { type StoredFiles, storeFiles } from './stored-files.ts';
 
-const FIXTURE = path.resolve(import.meta.dirname, '../../src/recovery/mount/lazy/mount.fixture.ts');
-/** The fixture's. */
-const FIXTURE_PASSWORD = new Secret('lazy');
 const FILES = 4;
+const NAMES = Array.from({ length: FILES }, (_, file) => `file${file}`);
 /** Durable ones, before a kill. */
 const MOST_WRITES = 60;
 const LATER_MS = 10;
@@ -44,7 +39,8 @@ export async function runMountKill({
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'holdfast-mount-kill-'));
   const chance = new Chance(seed);
   try {
-    const stored = await store(path.join(home, 'repository'));
+    const files = new Map(NAMES.map((name, file) => [name, fileOf(file)]));
+    const stored = await storeFiles(path.join(home, 'repository'), files);
     for (let done = 0; done < count; ) {
       const place = new Place(stored, path.join(home, `place-${done}`), chance, figures);
       const kills = Math.min(KILLS_PER_PLACE, count - done);
@@ -64,34 +60,17 @@ export async function runMountKill({
   return { figures: figures.toJSON(), failures };
 }
 
-type Stored = { repository: string; tree: string; files: string[] };
-
-async function store(location: string): Promise<Stored> {
-  const storage = await openStorage(location);
-  const repository = await createRepository({
-    storage,
-    password: FIXTURE_PASSWORD,
-    scrypt: SCRYPT,
-  });
-  const files = Array.from({ length: FILES }, (_, file) => `file${file}`);
-  const contents = new Map(files.map((name, file) => [name, fileOf(file)]));
-  const { tree } = await saveFiles(repository, contents);
-  await repository.close();
-  return { repository: location, tree, files };
-}
-
 /** One mounted tree over many kills. */
 class Place {
-  readonly #stored: Stored;
   readonly #folder: string;
   readonly #chance: Chance;
   readonly #figures: Figures;
   readonly #begun = new Int32Array(new SharedArrayBuffer(FILES * SLOTS_PER_FILE * 4));
   readonly #durable = new Int32Array(new SharedArrayBuffer(FILES * SLOTS_PER_FILE * 4));
-  #served: ChildProcess | undefined;
+  readonly #mounting: Mounting;
 
-  constructor(stored: Stored, folder: string, chance: Chance, figures: Figures) {
-    this.#stored = stored;
+  constructor(stored: StoredFiles, folder: string, chance: Chance, figures: Figures) {
+    this.#mounting = mountingOf(stored.repository, stored.tree);
     this.#folder = folder;
     this.#chance = chance;
     this.#figures = figures;
@@ -105,26 +84,26 @@ class Place {
     const load = this.#load();
     const soon = this.#untilWritten(before + 1 + this.#chance.below(MOST_WRITES));
     await Promise.race([soon, load]);
-    await this.#end((child) => child.kill('SIGKILL'));
+    await this.#mounting.kill(this.#folder);
     await load;
     this.#figures.add('kills');
     this.#figures.add('writes that were durable', this.#durableWrites() - before);
     if (this.#chance.fraction() < AS_AFTER_A_REBOOT) this.#forgetWhatIsNotDurable();
     await this.#mount();
     const wrong = this.#wrongSlots();
-    await this.#end((child) => child.stdin?.end());
+    await this.#mounting.unmount();
     return wrong;
   }
 
   async leave(): Promise<void> {
-    await this.#end((child) => child.kill('SIGKILL'));
+    await this.#mounting.unmount();
     fs.rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #load(): Promise<void> {
     const workerData = {
       folder: path.join(this.#folder, 'mount'),
-      files: this.#stored.files,
+      files: NAMES,
       counters: { begun: this.#begun.buffer, durable: this.#durable.buffer },
       seed: this.#chance.below(2 ** 30),
     };
@@ -158,7 +137,7 @@ class Place {
   /** What is there from now on counts as durable: a kill changes it no more. */
   #wrongSlots(): string[] {
     const wrong: string[] = [];
-    for (const [file, name] of this.#stored.files.entries()) {
+    for (const [file, name] of NAMES.entries()) {
       const bytes = fs.readFileSync(path.join(this.#folder, 'mount', name));
       for (let at = 0; at < SLOTS_PER_FILE; at += 1) {
         const slot = file * SLOTS_PER_FILE + at;
@@ -174,28 +153,7 @@ class Place {
     return wrong;
   }
 
-  async #mount(): Promise<void> {
-    const { repository, tree } = this.#stored;
-    const writing = this.#chance.oneOf(['through', 'behind']);
-    const words = [FIXTURE, repository, tree, this.#folder, writing];
-    const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#served = child;
-    const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const { value } = await lines.next();
-    if (value !== 'mounted') throw new Error(`the mount said "${value}"`);
-  }
-
-  /** Resolves when the mount point is gone, whoever took it away. */
-  async #end(how: (child: ChildProcess) => void): Promise<void> {
-    const child = this.#served;
-    this.#served = undefined;
-    if (!child) return;
-    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    how(child);
-    await ended;
-    const mountPoint = path.join(this.#folder, 'mount');
-    while (fs.readFileSync('/proc/self/mounts', 'utf8').includes(` ${mountPoint} `)) {
-      await sleepMs(10);
-    }
+  #mount(): Promise<void> {
+    return this.#mounting.mount(this.#folder, this.#chance.oneOf(['through', 'behind']));
   }
 }

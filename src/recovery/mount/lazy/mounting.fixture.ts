@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
-import { vi } from 'vitest';
+import { sleepMs } from '#base';
 
 export type Writing = 'through' | 'behind';
 
@@ -53,7 +53,7 @@ export function mountingOf(repository: string, tree: string): Mounting {
       await ended;
       const mountPoint = path.join(folder, 'mount').replaceAll(' ', '\\040');
       const mounts = () => fs.readFileSync('/proc/self/mounts', 'utf8');
-      await vi.waitUntil(() => !mounts().includes(mountPoint), { timeout: 20_000 });
+      while (mounts().includes(mountPoint)) await sleepMs(10);
     },
   };
 }
