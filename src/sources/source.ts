@@ -229,6 +229,11 @@ export type RecoverRequest = {
   capture: CaptureOutcome;
   /** The restored tree. The source may change it as it must. */
   directory: string;
+  /**
+   * Where that is mounted: the folder whose entries it shows, each with its name, owner and permissions. A look there
+   * costs no request to the mount; changes are made in `directory` alone.
+   */
+  below?: string;
   /** Folder for sockets, logs and journal segments of this copy; exists, 0700. */
   scratch: string;
   journal?: JournalAccess;

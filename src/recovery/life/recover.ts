@@ -281,10 +281,12 @@ async function startStore(
 ): Promise<void> {
   const { name, source } = chosen.store;
   const { directory, scratch } = foldersOf(state, name);
+  const below = state.stores[name]?.mounted?.files;
   const recovered = await source.recover(
     {
       capture: outcomeOf(chosen.capture),
       directory,
+      ...(below === undefined ? {} : { below }),
       scratch,
       ...(chosen.journal ? { journal: chosen.journal } : {}),
       ...(chosen.resolved ? { resolved: chosen.resolved } : {}),

@@ -11,12 +11,10 @@ import {
 
 /** Of every file system here. */
 const FEATURES =
-  FEATURE.asyncRead |
-  FEATURE.readdirplus |
-  FEATURE.readdirplusAuto |
-  FEATURE.parallelDirops |
-  FEATURE.maxPages |
-  FEATURE.cacheSymlinks;
+  FEATURE.asyncRead | FEATURE.parallelDirops | FEATURE.maxPages | FEATURE.cacheSymlinks;
+
+/** Listing a folder tells of each entry what a stat would: for who looks at all of them anyway. */
+export const LISTS_ATTRIBUTES = FEATURE.readdirplus | FEATURE.readdirplusAuto;
 
 const READ_AHEAD_BYTES = 1024 * 1024;
 const REQUESTS_AT_ONCE = 64;

@@ -1,7 +1,7 @@
 /** One mounted file system: requests come in from a thread that waits for them, and are answered here. */
 import os from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { answerInit } from './init.ts';
+import { answerInit, LISTS_ATTRIBUTES } from './init.ts';
 import { type KernelMount, type KernelMountOptions, mountDevice } from './kernel.ts';
 import { OPCODE } from './opcodes.ts';
 import { type FuseAnswer, sendAnswer } from './reply.ts';
@@ -106,7 +106,7 @@ class Serving {
 
   #agree(request: FuseRequest): void {
     try {
-      this.#send(request.unique, [answerInit(request.body)]);
+      this.#send(request.unique, [answerInit(request.body, LISTS_ATTRIBUTES)]);
       this.#agreement.resolve();
     } catch (error) {
       this.#send(request.unique, { errno: EIO });

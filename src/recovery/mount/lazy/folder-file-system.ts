@@ -47,7 +47,7 @@ export class FolderFileSystem {
   constructor({ folder, nodes, pages, hasXattrs, defer }: FolderParts) {
     this.#folder = folder;
     this.#nodes = nodes;
-    this.#names = new FolderNames(nodes);
+    this.#names = new FolderNames(nodes, hasXattrs);
     this.#files = new FolderFiles(nodes, pages, defer);
     this.#xattrs = new FolderXattrs(hasXattrs);
     this.#defer = defer;

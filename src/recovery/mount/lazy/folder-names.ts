@@ -26,19 +26,22 @@ import { flagsBelow } from './folder-files.ts';
 import type { FolderNode, NodeTable } from './nodes.ts';
 
 const { EINVAL, ENOENT, ENOSYS } = os.constants.errno;
-const { S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT, S_IFREG } = fs.constants;
+const { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK } = fs.constants;
 
 /** Nobody but us changes what lies below: the kernel may believe what it was told. */
 export const KNOWN = { validMs: 24 * 60 * 60 * 1000 };
 
 export class FolderNames {
   readonly #nodes: NodeTable;
+  readonly #listsInodes: boolean;
   /** By handle of an open directory. */
-  readonly #listings = new Map<bigint, readonly Buffer[]>();
+  readonly #listings = new Map<bigint, readonly Listed[]>();
   #nextHandle = 1n;
 
-  constructor(nodes: NodeTable) {
+  /** `listsInodes`: false spares a look at each entry where names alone are listed, and shows no inodes in lists. */
+  constructor(nodes: NodeTable, listsInodes: boolean) {
     this.#nodes = nodes;
+    this.#listsInodes = listsInodes;
   }
 
   lookup(parent: FolderNode, { body }: FuseRequest): FuseAnswer {
@@ -149,13 +152,15 @@ export class FolderNames {
     const { handle, offset, sizeBytes } = decodeRead(body);
     const path = this.#nodes.pathOf(node);
     if (!path) return [];
-    if (offset === 0n) this.#listings.set(handle, namesIn(path));
-    const names = this.#listings.get(handle) ?? [];
+    if (offset === 0n) this.#listings.set(handle, entriesOf(path));
+    const listed = this.#listings.get(handle) ?? [];
     const answer = new DirectoryAnswer(sizeBytes, plus ? KNOWN : undefined);
-    for (let place = Number(offset); place < names.length; place += 1) {
-      const name = names[place] as Buffer;
-      if (!answer.fits(name)) break;
-      this.#addLine(answer, node, path, name, BigInt(place + 1), plus);
+    for (let place = Number(offset); place < listed.length; place += 1) {
+      const entry = listed[place] as Listed;
+      if (!answer.fits(entry.name)) break;
+      const next = BigInt(place + 1);
+      if (plus || this.#listsInodes) this.#addLine(answer, node, path, entry, next, plus);
+      else answer.add({ name: entry.name, attributes: unlooked(entry), next });
     }
     return [answer.bytes()];
   }
@@ -164,7 +169,7 @@ export class FolderNames {
     answer: DirectoryAnswer,
     node: FolderNode,
     path: Buffer,
-    name: Buffer,
+    { name }: Listed,
     next: bigint,
     plus: boolean,
   ): void {
@@ -208,9 +213,34 @@ export class FolderNames {
 const HERE = Buffer.from('.');
 const ABOVE = Buffer.from('..');
 
-function namesIn(path: Buffer): Buffer[] {
-  return [HERE, ABOVE, ...fs.readdirSync(path, { encoding: 'buffer' })];
+/** `mode`: its type, as st_mode has it. */
+type Listed = { name: Buffer; mode: number };
+
+function entriesOf(path: Buffer): Listed[] {
+  const entries = fs.readdirSync(path, { encoding: 'buffer', withFileTypes: true });
+  const within = entries.map((entry) => ({ name: entry.name, mode: typeOf(entry) }));
+  return [{ name: HERE, mode: S_IFDIR }, { name: ABOVE, mode: S_IFDIR }, ...within];
 }
+
+function typeOf(entry: fs.Dirent<Buffer>): number {
+  if (entry.isFile()) return S_IFREG;
+  if (entry.isDirectory()) return S_IFDIR;
+  if (entry.isSymbolicLink()) return S_IFLNK;
+  if (entry.isFIFO()) return S_IFIFO;
+  if (entry.isSocket()) return S_IFSOCK;
+  return entry.isBlockDevice() ? S_IFBLK : S_IFCHR;
+}
+
+/** What a list of names shows of an entry that nobody looked at. */
+function unlooked({ mode }: Listed): NodeAttributes {
+  return { ...NOTHING_KNOWN, mode };
+}
+
+/** FUSE_UNKNOWN_INO of libfuse: an inode of 0 would hide the name. */
+const NOTHING_KNOWN: NodeAttributes = {
+  ...{ node: 0xffffffffn, sizeBytes: 0n, mode: 0, links: 1, uid: 0, gid: 0, device: 0 },
+  ...{ atimeNs: 0n, mtimeNs: 0n, ctimeNs: 0n },
+};
 
 function makeSpecial(path: Buffer, mode: number, device: number): void {
   const permissions = mode & 0o7777;

@@ -3,7 +3,7 @@
  * what is here by itself. What would make it wait goes to the thread that started it. Its first message says which folder.
  */
 import { parentPort } from 'node:worker_threads';
-import { answerInit } from '../fuse/init.ts';
+import { answerInit, LISTS_ATTRIBUTES } from '../fuse/init.ts';
 import { FEATURE, OPCODE } from '../fuse/opcodes.ts';
 import { sendAnswer } from '../fuse/reply.ts';
 import { requestsOf } from '../fuse/requests.ts';
@@ -39,7 +39,7 @@ const fileSystem = new FolderFileSystem({
   defer: (request) => tell({ kind: 'deferred', request }),
 });
 
-const features = writesBehind ? FEATURE.writebackCache : 0;
+const features = (writesBehind ? FEATURE.writebackCache : 0) | (hasXattrs ? LISTS_ATTRIBUTES : 0);
 for (const bytes of requestsOf(descriptor)) {
   const request = decodeRequest(bytes);
   if (!request) continue;

@@ -1,7 +1,7 @@
 /**
  * A process that lays a tree out and mounts it, as tests need one: nobody may look at a mount from the process that serves it,
- * and one must be killed. Words: repository, tree, folder (gets `files`, `state`, `mount`), and `behind` where the kernel may
- * hold back what is written. Says `mounted`; `hydrate` on
+ * and one must be killed. Words: repository, tree, folder (gets `files`, `state`, `mount`), `behind` where the kernel may
+ * hold back what is written, `bare` where it is mounted without extended attributes, as for a database. Says `mounted`; `hydrate` on
  * its input is answered with `hydrated`, or with what is wrong; the end of its input unmounts.
  */
 import fs from 'node:fs';
@@ -13,7 +13,7 @@ import { BlobCache } from '../blob-cache.ts';
 import { isLaidOut, layOutTree } from './lay-out.ts';
 import { mountFolder } from './mount-folder.ts';
 
-const [location = '', tree = '', folder = '', writing] = process.argv.slice(2);
+const [location = '', tree = '', folder = '', writing, kind] = process.argv.slice(2);
 const password = new Secret('lazy');
 const repository = await openRepository({ storage: await openStorage(location), password });
 await repository.loadIndex();
@@ -24,7 +24,7 @@ if (!isLaidOut(places)) await layOutTree({ repository, tree }, places);
 const mounted = await mountFolder({
   ...places,
   mountPoint,
-  hasXattrs: true,
+  hasXattrs: kind !== 'bare',
   writesBehind: writing === 'behind',
   blobs: new BlobCache(repository, { maxBytes: 8 * 1024 * 1024 }),
   onFailure: (error) => process.stderr.write(`${messageOf(error)}\n`),

@@ -6,10 +6,12 @@ import readline from 'node:readline';
 import { sleepMs } from '#base';
 
 export type Writing = 'through' | 'behind';
+/** `bare`: without extended attributes, as for a database. */
+export type Kind = 'whole' | 'bare';
 
 export type Mounting = {
   /** `folder`: gets `files`, `state` and `mount`. */
-  mount(folder: string, writing?: Writing): Promise<void>;
+  mount(folder: string, writing?: Writing, kind?: Kind): Promise<void>;
   /** Brings everything here; resolves to `hydrated`, or to what is wrong. */
   hydrate(): Promise<string>;
   /** Nothing where nothing is mounted. */
@@ -23,9 +25,10 @@ export function mountingOf(repository: string, tree: string): Mounting {
   let lines: AsyncIterator<string>;
   const nextLine = async () => String((await lines.next()).value);
   return {
-    async mount(folder, writing = 'through') {
+    async mount(folder, writing = 'through', kind = 'whole') {
       const program = path.join(import.meta.dirname, 'mount.fixture.ts');
-      const started = spawn(process.execPath, [program, repository, tree, folder, writing], {
+      const words = [program, repository, tree, folder, writing, kind];
+      const started = spawn(process.execPath, words, {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
       child = started;

@@ -16,7 +16,8 @@ import type { CloneAnswer, CloneRequest, MountShown } from './protocol.ts';
 /** Shared by all mounts; the kernel keeps the pages that were read besides. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 const FAILURES_KEPT = 100;
-const SPARE_THREAD_AFTER_MS = 2_000;
+/** Not at once: what is started on the mount before goes first. That takes longer where much is replayed. */
+const SPARE_THREAD_AFTER_MS = { answering: 2_000, replaying: 10_000 };
 
 type Held = { mounted: MountedFolder; hydration: BackgroundHydration; failures: string[] };
 type UnderWay = { work: Promise<CloneAnswer>; stop: AbortController };
@@ -136,8 +137,8 @@ export class MountService {
       failures,
     });
     this.#dropWhenEnded(mountPoint, mounted);
-    // Not at once: what is started on this one goes first.
-    setTimeout(keepSpareThread, SPARE_THREAD_AFTER_MS).unref();
+    const spareAfterMs = SPARE_THREAD_AFTER_MS[writesBehind ? 'replaying' : 'answering'];
+    setTimeout(keepSpareThread, spareAfterMs).unref();
     if (signal.aborted) {
       await mounted.end();
       throw signal.reason;

@@ -97,7 +97,7 @@ export async function prepareCopy(
     });
     await ownFiles(folders.config, state);
     await Promise.all([
-      ownTree(directory, state.user),
+      ownTree(directory, state.user, request.below),
       checkIsolation({ ...state, directory, configFolder: folders.config }),
     ]);
   };

@@ -50,12 +50,15 @@ export async function prepareTree(
   // Only a standby can be promoted without writing everything out first (xlog.c, PerformRecoveryXLogAction).
   await fs.promises.writeFile(path.join(directory, 'standby.signal'), '', { mode: 0o600 });
   await fs.promises.chmod(directory, 0o700);
-  own(directory, user);
+  own({ directory, below: directory }, '.', user);
 }
 
-/** Gives all of a tree to the user that its server runs as. @throws postgres/points-outside */
-export async function ownTree(directory: string, user: OsUser): Promise<void> {
-  await ownAndInspect(directory, directory, user);
+/**
+ * Gives all of a tree to the user that its server runs as. `below`: where the same entries lie as ordinary files, if
+ * elsewhere. @throws postgres/points-outside
+ */
+export async function ownTree(directory: string, user: OsUser, below = directory): Promise<void> {
+  await ownAndInspect({ directory, home: directory, below }, user);
 }
 
 /** Gives back what a copy changed, so that it can be production's data directory at `home`. */
@@ -65,7 +68,7 @@ export async function settleTree(directory: string, home: string, user: OsUser):
     path.join(directory, AUTOMATIC_CONFIG),
   );
   await linkTablespaces(directory, home);
-  await ownAndInspect(directory, home, user);
+  await ownAndInspect({ directory, home, below: directory }, user);
 }
 
 async function checkVersion(directory: string, majorVersion: number): Promise<void> {
@@ -110,36 +113,46 @@ async function moveWal(from: string, to: string): Promise<void> {
   await fs.promises.mkdir(path.join(from, 'archive_status'), { mode: 0o700 });
 }
 
+type Places = {
+  directory: string;
+  /** Where it is to lie: links may name what is there. */
+  home: string;
+  /** Where entries are looked at. Changed they are in the directory alone. */
+  below: string;
+};
+
 /**
  * Owner of every entry, and no link that leads out of the tree, wherever it came from. Looked at in place, a few at a
  * time: of thousands of entries each would wait for a thread, which takes longer than all that is done with them.
  */
-async function ownAndInspect(directory: string, home: string, user: OsUser): Promise<void> {
-  const folders = [directory];
+async function ownAndInspect(places: Places, user: OsUser): Promise<void> {
+  const folders = ['.'];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    own(folder, user);
-    const entries = fs.readdirSync(folder, { withFileTypes: true });
+    own(places, folder, user);
+    const entries = fs.readdirSync(path.join(places.below, folder), { withFileTypes: true });
     for (let first = 0; first < entries.length; first += LOOKED_AT_ONCE) {
       await setImmediate();
       for (const entry of entries.slice(first, first + LOOKED_AT_ONCE)) {
-        const file = path.join(entry.parentPath, entry.name);
-        if (entry.isDirectory()) folders.push(file);
-        else own(file, user);
-        if (entry.isSymbolicLink()) refuseLeadingOut(file, directory, home);
+        const name = path.join(folder, entry.name);
+        if (entry.isDirectory()) folders.push(name);
+        else own(places, name, user);
+        if (entry.isSymbolicLink()) refuseLeadingOut(places, name);
       }
     }
   }
 }
 
-function refuseLeadingOut(link: string, directory: string, home: string): void {
-  const target = path.resolve(path.dirname(link), fs.readlinkSync(link));
+function refuseLeadingOut({ directory, home, below }: Places, link: string): void {
+  const named = fs.readlinkSync(path.join(below, link));
+  const target = path.resolve(directory, path.dirname(link), named);
   if (target.startsWith(`${home}/`)) return;
-  throw errors.pointsOutside([`the link ${path.relative(directory, link)}`, target]);
+  throw errors.pointsOutside([`the link ${link}`, target]);
 }
 
-function own(file: string, user: OsUser): void {
-  const { uid, gid } = fs.lstatSync(file);
-  if (uid !== user.uid || gid !== user.gid) fs.lchownSync(file, user.uid, user.gid);
+function own({ directory, below }: Omit<Places, 'home'>, name: string, user: OsUser): void {
+  const { uid, gid } = fs.lstatSync(path.join(below, name));
+  if (uid === user.uid && gid === user.gid) return;
+  fs.lchownSync(path.join(directory, name), user.uid, user.gid);
 }
 
 async function moveIfThere(from: string, to: string): Promise<void> {
