@@ -5,8 +5,9 @@ import { openStorage, unlockRepository } from '#repository/unlock';
 /** The variables that tell it what to do. */
 const { BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL, BENCH_STATE, BENCH_CHUNK } = process.env;
 // As the commands do: the key is derived while all else is loaded.
+const deriving = Promise.withResolvers<void>();
 const unlocking = BENCH_REPOSITORY ? unlock(BENCH_REPOSITORY) : undefined;
-unlocking?.catch(() => {});
+if (unlocking) await Promise.race([deriving.promise, unlocking]);
 const { captureStore } = await import('#capture');
 const { openUnlocked } = await import('#repository');
 const { findSource } = await import('#sources');
@@ -42,5 +43,6 @@ try {
 }
 
 async function unlock(location: string) {
-  return unlockRepository(await openStorage(location), new Secret(BENCH_PASSWORD ?? ''));
+  const storage = await openStorage(location);
+  return unlockRepository(storage, new Secret(BENCH_PASSWORD ?? ''), deriving.resolve);
 }

@@ -1,4 +1,5 @@
 /** One capture of one store: from the source's events to a snapshot and its record. */
+import { availableParallelism } from 'node:os';
 import { systemClock, timedId } from '#base';
 import {
   type CaptureRecord,
@@ -37,6 +38,7 @@ export type CaptureStoreOptions<Own = Record<string, unknown>> = {
   crashPoint?: CrashPoint;
 };
 
+const LARGE_BYTES = 64 * 2 ** 20;
 /** A prune that is under way is waited for. */
 const LOCK_WITHIN_MS = 60_000;
 
@@ -53,7 +55,11 @@ export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Prom
   const context = { ...options.context, signal };
   // The source gets ready while others are given time to see the lock.
   const beginning = beginCapture(options.source, options.store, requestOf(options), context);
-  beginning.catch(() => {});
+  beginning.then(
+    ({ capture }) => prepareThreads(options.repository, capture.expectedBytes),
+    // Told where it is waited for.
+    () => {},
+  );
   const lock = await lockFor(options).catch(async (error) => {
     stop.abort(error);
     await beginning.then(({ capture }) => capture.close()).catch(() => {});
@@ -77,6 +83,11 @@ export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Prom
     lock.signal.removeEventListener('abort', onLockLost);
     await lock.release();
   }
+}
+
+/** While the lock settles there is time to start them; the first MiB of a large store would wait for it. */
+function prepareThreads({ sealingThreads }: Repository, expectedBytes = 0): void {
+  if (expectedBytes >= LARGE_BYTES) sealingThreads.prepare(availableParallelism());
 }
 
 function lockFor<Own>({ repository, changedDirectories }: CaptureStoreOptions<Own>) {

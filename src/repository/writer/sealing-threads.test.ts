@@ -32,6 +32,22 @@ describe('threads', () => {
     await Promise.all(kept.map((worker) => worker.terminate()));
   });
 
+  test('that were prepared serve the next session, and no more of them than were asked for', async () => {
+    const { sealingThreads } = bench.repository;
+    sealingThreads.prepare(1);
+    const first = sealingThreads.lend();
+    await sealingThreads.giveBack(first);
+    sealingThreads.prepare(2);
+    const prepared = [sealingThreads.lend(), sealingThreads.lend()];
+    expect(prepared).toContain(first);
+    for (const worker of prepared) await sealingThreads.giveBack(worker);
+    sealingThreads.prepare(2);
+    await save();
+    const kept = [sealingThreads.lend(), sealingThreads.lend()];
+    expect(new Set(kept)).toEqual(new Set(prepared));
+    await Promise.all(kept.map((worker) => worker.terminate()));
+  });
+
   test('of a session that was given up serve nobody', async () => {
     const writer = await bench.open();
     const saved = writer.saveStream(pieces(randomBytes(24 * MIB), MIB), { kind: 'content' });

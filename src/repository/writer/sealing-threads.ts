@@ -27,16 +27,17 @@ export class SealingThreads {
   /** One that waits, or a new one. The borrower listens to its `error` and `exit`. */
   lend(): Worker {
     const idle = this.#idle.pop();
-    if (!idle) {
-      const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
-      const worker = new Worker(url, { workerData: this.#secrets, resourceLimits: HEAP });
-      // One that is being stopped may break before it ends, when nobody minds any more.
-      worker.on('error', () => {});
-      return worker;
-    }
+    if (!idle) return this.#start();
     idle.forget();
     idle.worker.ref();
     return idle.worker;
+  }
+
+  /** Has so many wait: for who will soon have much for them, and waits for something else until then. */
+  prepare(count: number): void {
+    for (let ready = this.#idle.length; ready < count && !this.#closed; ready += 1) {
+      void this.giveBack(this.#start());
+    }
   }
 
   /** Only where its last job is done; the borrower has taken its listeners away. */
@@ -62,6 +63,14 @@ export class SealingThreads {
     const idle: Idle = { worker, timer, forget };
     worker.once('error', leave).once('exit', leave);
     this.#idle.push(idle);
+  }
+
+  #start(): Worker {
+    const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
+    const worker = new Worker(url, { workerData: this.#secrets, resourceLimits: HEAP });
+    // One that is being stopped may break before it ends, when nobody minds any more.
+    worker.on('error', () => {});
+    return worker;
   }
 
   /** For little work, in the thread of whoever asks. To be given back as well. */

@@ -58,6 +58,8 @@ async function* unpack(
       for (const part of reader.read(message)) {
         if (part.kind === 'bytes') {
           if (inManifest) yield { kind: 'manifest', bytes: part.bytes };
+          // Nearly all of it comes this way.
+          else if (tar?.takesAsContent(part.bytes)) yield* windowfuls(part.bytes, window);
           else if (tar) yield* gathered(tar.read(part.bytes), window);
           else throw errors.protocolBroken(['bytes before the first archive']);
           continue;
@@ -75,13 +77,17 @@ async function* unpack(
 function* gathered(parts: Iterable<TarPart>, window: ContentWindow): Generator<TarPart> {
   for (const part of parts) {
     if (part.kind === 'content') {
-      for (let at = 0; at < part.bytes.length; ) {
-        at += window.add(part.bytes, at);
-        if (window.isFull) yield { kind: 'content', bytes: window.take() };
-      }
+      yield* windowfuls(part.bytes, window);
       continue;
     }
     if (!window.isEmpty) yield { kind: 'content', bytes: window.take() };
     yield part;
+  }
+}
+
+function* windowfuls(content: Buffer, window: ContentWindow): Generator<BackupItem & TarPart> {
+  for (let at = 0; at < content.length; ) {
+    at += window.add(content, at);
+    if (window.isFull) yield { kind: 'content', bytes: window.take() };
   }
 }

@@ -15,7 +15,13 @@ function membersOf(archive: Buffer, sizes: number[]): { members: Member[]; isWho
   let open: Member | undefined;
   for (let at = 0, turn = 0; at < archive.length; turn += 1) {
     const size = sizes[turn % sizes.length] as number;
-    for (const part of reader.read(archive.subarray(at, at + size))) {
+    const piece = archive.subarray(at, at + size);
+    at += size;
+    if (open && reader.takesAsContent(piece)) {
+      open.content += piece.toString('latin1');
+      continue;
+    }
+    for (const part of reader.read(piece)) {
       if (part.kind === 'entry') {
         const { path: name, kind, permissions, linkTarget } = part.entry;
         open = {
@@ -28,7 +34,6 @@ function membersOf(archive: Buffer, sizes: number[]): { members: Member[]; isWho
         members.push(open);
       } else if (part.kind === 'content' && open) open.content += part.bytes.toString('latin1');
     }
-    at += size;
   }
   return { members, isWhole: reader.isBetweenEntries };
 }

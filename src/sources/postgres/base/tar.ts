@@ -42,6 +42,13 @@ export class TarReader {
     return this.#headerFill === 0 && this.#contentLeft === 0 && this.#paddingLeft === 0;
   }
 
+  /** True where all of these bytes are content of the member under way, which goes on behind them: they count as read. */
+  takesAsContent(bytes: Buffer): boolean {
+    if (bytes.length >= this.#contentLeft || this.#extension) return false;
+    this.#contentLeft -= bytes.length;
+    return true;
+  }
+
   *read(bytes: Buffer): Generator<TarPart> {
     let at = 0;
     while (at < bytes.length && !this.#ended) {
