@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import { promisify } from 'node:util';
+import { findUser, userName } from '#base';
 import { errors } from '../errors.ts';
 
 /** Who runs a server and owns its files. Undefined ids: the current user, nothing to change. */
@@ -29,6 +30,11 @@ export async function serverUser(owner: string | undefined, directory: string): 
 
 /** Looks a user up by name or number as the system does (files, LDAP, …). */
 async function namedUser(nameOrUid: string): Promise<OsUser> {
+  // Within this process, which takes no time; what it doesn't know, or knew by another name, is asked for outside.
+  const known = findUser(/^\d+$/.test(nameOrUid) ? userName(Number(nameOrUid)) : nameOrUid);
+  if (known && known.uid !== 0) {
+    return { name: known.name, uid: known.uid, gid: known.gid, isCurrent: false };
+  }
   const line = await passwdLine(nameOrUid);
   if (line === undefined) throw errors.osUserMissing([nameOrUid]);
   const [name = '', , uid, gid] = line.split(':');

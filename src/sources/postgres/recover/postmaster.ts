@@ -6,7 +6,7 @@ import { sleepMs, systemClock, systemCode } from '#base';
 import { errors } from '../errors.ts';
 import { type OsUser, runAs } from './os-user.ts';
 
-const POLL_MS = 20;
+const POLL_MS = 10;
 const FAST_STOP_MS = 60_000;
 const REAPING_MS = 10_000;
 const LOG_TAIL_BYTES = 4096;

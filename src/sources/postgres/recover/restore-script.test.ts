@@ -3,13 +3,13 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { restoreScript, TAKEN } from './restore-script.ts';
+import { restoreCommand, restoreScript, TAKEN } from './restore-script.ts';
 import type { WalPlan } from './wal-plan.ts';
 
 let folder: string;
 let server: string;
 beforeAll(async () => {
-  const parent = await fs.mkdtemp(path.join(os.tmpdir(), "holdfast-restore-script-'-"));
+  const parent = await fs.mkdtemp(path.join(os.tmpdir(), "holdfast-restore-%f'-"));
   [folder, server] = [path.join(parent, 'wal'), path.join(parent, 'server')];
   await fs.mkdir(path.join(folder, TAKEN), { recursive: true });
   await fs.mkdir(server);
@@ -33,9 +33,16 @@ const plan: WalPlan = {
 /** The status it ends with. */
 async function restore(name: string, feederPid = process.pid): Promise<number> {
   const script = path.join(folder, 'restore-wal');
-  await fs.writeFile(script, restoreScript(folder, feederPid, plan), { mode: 0o700 });
-  return new Promise((resolve) => {
-    const child = execFile(script, [name, 'RECOVERYXLOG'], { cwd: server });
+  await fs.writeFile(script, restoreScript(folder, feederPid, plan), { mode: 0o600 });
+  return await runAsServer(script, name);
+}
+
+/** As Postgres does it (percentrepl.c). */
+async function runAsServer(script: string, name: string): Promise<number> {
+  const meant: Record<string, string> = { '%f': name, '%p': 'RECOVERYXLOG', '%%': '%' };
+  const command = restoreCommand(script).replaceAll(/%./g, (each) => meant[each] ?? each);
+  return await new Promise((resolve) => {
+    const child = execFile('/bin/sh', ['-c', command], { cwd: server });
     child.once('exit', (code) => resolve(code ?? -1));
   });
 }
@@ -73,4 +80,8 @@ test('it waits for what is planned until that comes, or says to stop where it ne
   expect(await restore(name, GONE)).toBe(200);
   await fs.writeFile(path.join(folder, 'failed'), '');
   expect(await restore(name)).toBe(200);
+});
+
+test('a server whose script was taken away stops', async () => {
+  expect(await runAsServer(path.join(folder, 'none'), names[0] ?? '')).toBe(200);
 });

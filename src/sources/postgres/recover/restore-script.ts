@@ -1,4 +1,4 @@
-/** What a server calls as its `restore_command`: it is called for each segment, and replay waits for it. */
+/** What a server runs as its `restore_command`: once for each segment, and replay waits for it. */
 import type { WalPlan } from './wal-plan.ts';
 
 /** Of the folder: an empty file for each segment that the server has taken. */
@@ -10,13 +10,21 @@ export const COMPLETE = 'complete';
 export const FAILED = 'failed';
 
 /**
+ * The script is read by the shell that the server starts for a command in any case: run by its name, it would have another
+ * one started for each segment. One that isn't there stops the recovery.
+ */
+export function restoreCommand(script: string): string {
+  const quoted = shellQuote(script).replaceAll('%', '%%');
+  return `set -- "%f" "%p"; [ -r ${quoted} ] || exit 200; . ${quoted}`;
+}
+
+/**
  * Waits for a segment of the plan, puts a link to it where the server wants it, once, and answers "no" at once to
  * anything else. No program is started for it but the one that links: that would take longer than to replay some of the
  * segments. Statuses above 125 make Postgres stop the recovery (documentation of restore_command).
  */
 export function restoreScript(folder: string, feederPid: number, plan: WalPlan): string {
-  return `#!/bin/sh
-cd ${shellQuote(folder)} || exit 200
+  return `cd ${shellQuote(folder)} || exit 200
 refuse() { [ -e ${COMPLETE} ] && echo "$1" >>${IN_VAIN}; exit 1; }
 take() {
   [ -e "$1" ] && [ ! -e "${TAKEN}/$1" ] || return 1

@@ -7,7 +7,7 @@ import { formatLsn, historyFileName, segmentStart } from '../lsn.ts';
 import { WalDecoder } from '../wal/decode.ts';
 import { OneReading } from './one-reading.ts';
 import type { OsUser } from './os-user.ts';
-import { COMPLETE, FAILED, restoreScript, shellQuote, TAKEN } from './restore-script.ts';
+import { COMPLETE, FAILED, restoreCommand, restoreScript, TAKEN } from './restore-script.ts';
 import { keepTablespaceInside } from './tablespace-record.ts';
 import type { PlannedSegment, SegmentPiece, WalPlan } from './wal-plan.ts';
 
@@ -52,8 +52,8 @@ export async function prepareFeed(request: WalFeedRequest): Promise<{ restoreCom
     if (line > 1) await give(path.join(folder, historyFileName(line)), raw, user);
   }
   const script = path.join(folder, 'restore-wal');
-  await give(script, restoreScript(folder, process.pid, plan), user, 0o700);
-  return { restoreCommand: `${shellQuote(script).replaceAll('%', '%%')} "%f" "%p"` };
+  await give(script, restoreScript(folder, process.pid, plan), user);
+  return { restoreCommand: restoreCommand(script) };
 }
 
 /**
