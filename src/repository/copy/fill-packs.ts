@@ -1,9 +1,10 @@
 /** Blobs that come compressed already, into packs of a repository. */
-import { freeNow, randomBytes } from '#base';
+import { randomBytes } from '#base';
 import { SEAL_OVERHEAD_BYTES, Sealer } from '../crypto/sealer.ts';
 import type { BlobType } from '../names.ts';
 import type { Repository } from '../repository.ts';
 import { OpenPack } from '../writer/open-pack.ts';
+import { giveBackPack, PIECE_BYTES } from '../writer/pack-memory.ts';
 import { PackStore } from '../writer/pack-store.ts';
 
 export type PackedPayload = {
@@ -18,6 +19,7 @@ const PACK_BYTES = 16 * 1024 * 1024;
 const OPEN_PACKS = 2;
 /** Each is a pack in memory. */
 const PACKS_IN_FLIGHT = 4;
+const ownPiece = () => Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 export class PackFiller {
   readonly #sealer: Sealer;
@@ -50,7 +52,7 @@ export class PackFiller {
     }
     const sealedBytes = blob.payload.length + SEAL_OVERHEAD_BYTES;
     // A blob that is larger than a pack gets one of its own.
-    const pack = open[place] ?? new OpenPack(type, Math.max(PACK_BYTES, sealedBytes));
+    const pack = open[place] ?? new OpenPack(type, Math.max(PACK_BYTES, sealedBytes), ownPiece);
     open[place] = pack;
     pack.add(this.#sealer, blob);
   }
@@ -76,10 +78,10 @@ export class PackFiller {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     if (this.#failure) throw this.#failure.error;
-    const { id, bytes, header } = pack.finish(this.#sealer);
+    const { id, parts, header } = pack.finish(this.#sealer);
     this.#inFlight += 1;
-    this.#store.store({ id, parts: [bytes], header }, () => {
-      freeNow(bytes.buffer);
+    this.#store.store({ id, parts, header }, () => {
+      giveBackPack(parts);
       this.#inFlight -= 1;
       this.#wakeAll();
     });

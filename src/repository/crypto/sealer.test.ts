@@ -50,6 +50,17 @@ test('what was sealed in parts opens as a whole, in place too, and the next one 
   );
 });
 
+test('what is sealed in steps is put in its order, however long it is', () => {
+  const sealer = new Sealer(key);
+  for (const length of [0, 1, 65_536, 65_537, 200_000]) {
+    const plain = Buffer.alloc(length, length);
+    const steps: Buffer[] = [];
+    sealer.sealInSteps(plain, (sealed) => steps.push(Buffer.from(sealed)));
+    expect(sealer.open(Buffer.concat(steps)).equals(plain)).toBe(true);
+    expect(sealer.open(sealer.seal(plain)).equals(plain)).toBe(true);
+  }
+});
+
 test('an IV is never used twice', () => {
   const sealer = new Sealer(key);
   const ivs = new Set<string>();

@@ -22,6 +22,11 @@ const MAC_BYTES = 16;
 export const SEAL_OVERHEAD_BYTES = IV_BYTES + MAC_BYTES;
 
 const BLOCK_BYTES = 16;
+/**
+ * Memory of that size is had again as soon as it is freed: what is larger goes back to the system, and comes with pages to
+ * be cleared.
+ */
+const STEP_BYTES = 64 * 1024;
 const IN_PLACE_BYTES = 1024 * 1024;
 const PADDING = Buffer.alloc(BLOCK_BYTES);
 
@@ -54,20 +59,39 @@ export class Sealer {
     if (isZero(this.#counter)) this.#skipBlock();
     const iv = target.subarray(offset, offset + IV_BYTES);
     iv.set(this.#counter);
-    const ciphertext = this.#stream.update(plain);
-    // Even nothing uses up a block: no two messages may share the one-time key of their MAC.
-    const blocks = Math.max(1, Math.ceil(plain.length / BLOCK_BYTES));
-    this.#stream.update(PADDING.subarray(0, blocks * BLOCK_BYTES - plain.length));
-    advance(this.#counter, blocks);
-    target.set(ciphertext, offset + IV_BYTES);
-    const end = offset + IV_BYTES + ciphertext.length;
+    const begin = offset + IV_BYTES;
+    const end = begin + plain.length;
+    for (let at = 0; at < plain.length; at += STEP_BYTES) {
+      const ciphertext = this.#stream.update(plain.subarray(at, at + STEP_BYTES));
+      target.set(ciphertext, begin + at);
+      freeLarge(ciphertext);
+    }
+    this.#endMessage(plain.length);
     sodium.crypto_onetimeauth(
       target.subarray(end, end + MAC_BYTES),
-      ciphertext,
+      target.subarray(begin, end),
       this.#keyForIv(iv),
     );
-    freeLarge(ciphertext);
     return plain.length + SEAL_OVERHEAD_BYTES;
+  }
+
+  /** The same in steps: `put` gets what is sealed one after another, each valid until it returns. */
+  sealInSteps(plain: Uint8Array, put: (sealed: Uint8Array) => void): void {
+    if (isZero(this.#counter)) this.#skipBlock();
+    const iv = Buffer.from(this.#counter);
+    const state = Buffer.alloc(sodium.crypto_onetimeauth_STATEBYTES);
+    sodium.crypto_onetimeauth_init(state, this.#keyForIv(iv));
+    put(iv);
+    for (let at = 0; at < plain.length; at += STEP_BYTES) {
+      const ciphertext = this.#stream.update(plain.subarray(at, at + STEP_BYTES));
+      sodium.crypto_onetimeauth_update(state, ciphertext);
+      put(ciphertext);
+      freeLarge(ciphertext);
+    }
+    this.#endMessage(plain.length);
+    const mac = Buffer.alloc(MAC_BYTES);
+    sodium.crypto_onetimeauth_final(state, mac);
+    put(mac);
   }
 
   /** The same of what comes in parts; each is sealed into one of its own, with others before and behind them. */
@@ -84,9 +108,7 @@ export class Sealer {
       sealed.push(ciphertext);
       length += part.length;
     }
-    const blocks = Math.max(1, Math.ceil(length / BLOCK_BYTES));
-    this.#stream.update(PADDING.subarray(0, blocks * BLOCK_BYTES - length));
-    advance(this.#counter, blocks);
+    this.#endMessage(length);
     const mac = Buffer.alloc(MAC_BYTES);
     sodium.crypto_onetimeauth_final(state, mac);
     return [...sealed, mac];
@@ -128,6 +150,15 @@ export class Sealer {
   #keyForIv(iv: Uint8Array): Buffer {
     this.#oneTimeKey.set(this.#macCipher.update(iv), 16);
     return this.#oneTimeKey;
+  }
+
+  /** The next message begins at a block of its own. */
+  #endMessage(plainBytes: number): void {
+    // Even nothing uses up a block: no two messages may share the one-time key of their MAC.
+    const blocks = Math.max(1, Math.ceil(plainBytes / BLOCK_BYTES));
+    const unused = blocks * BLOCK_BYTES - plainBytes;
+    if (unused > 0) this.#stream.update(PADDING.subarray(0, unused));
+    advance(this.#counter, blocks);
   }
 
   /** Readers refuse an all-zero IV: the counter steps over it, should it ever come there. */

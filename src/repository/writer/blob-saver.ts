@@ -9,6 +9,7 @@ import type { BlobType } from '../names.ts';
 import { ClaimTable } from './claim-table.ts';
 import type { FinishedPack, SessionSetup, UnfinishedPack } from './messages.ts';
 import { OpenPack } from './open-pack.ts';
+import { createPackMemory, type TakePiece, takePiece } from './pack-memory.ts';
 
 /** Below this zstd's own frame eats up what it saves. */
 const LEAST_COMPRESSED_BYTES = 64;
@@ -18,13 +19,21 @@ const LEAST_COMPRESSED_BYTES = 64;
  */
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
-/**
- * What a pack mostly needs beyond its size, for its last blob and its header. Room for the longest blob would be for
- * nothing, and untouched as it is it counts: the garbage collector comes for every 64 MiB of such memory.
- */
-const USUAL_MORE_BYTES = 3 * 1024 * 1024;
+/** A pack is over its size by its last blob at most, which is smaller as a rule. */
+const USUAL_MORE_BYTES = 2 * 1024 * 1024;
+/** Of what has no part in shared memory. */
+const ownPiece = () => Buffer.allocUnsafeSlow(256 * 1024);
 
 export type Compressors = Readonly<Record<Compression, Compressor>>;
+
+/** As much as all packs need that so many threads fill and the storage has not taken yet. */
+export function memoryForPacks(
+  threads: number,
+  { packSizeBytes, maxPacksInFlight }: Pick<SessionSetup, 'packSizeBytes' | 'maxPacksInFlight'>,
+): SharedArrayBuffer[] {
+  const packs = threads * OPEN_PACKS + maxPacksInFlight;
+  return createPackMemory(packs * (packSizeBytes + USUAL_MORE_BYTES));
+}
 
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */
 export class BlobSaver {
@@ -33,7 +42,7 @@ export class BlobSaver {
   readonly #known: BlobTable;
   readonly #claims: ClaimTable;
   readonly #packSizeBytes: number;
-  readonly #firstRoomBytes: number;
+  readonly #take: Readonly<Record<BlobType, TakePiece>>;
   readonly #onPack: (pack: FinishedPack) => void;
   readonly #open: Record<BlobType, (OpenPack | undefined)[]> = { data: [], tree: [] };
   #dice: Buffer = Buffer.alloc(0);
@@ -50,7 +59,9 @@ export class BlobSaver {
     this.#known = new BlobTable(setup.known);
     this.#claims = new ClaimTable(setup.claims);
     this.#packSizeBytes = setup.packSizeBytes;
-    this.#firstRoomBytes = setup.firstRoomBytes ?? setup.packSizeBytes + USUAL_MORE_BYTES;
+    const { packMemory } = setup;
+    // Trees are few: what is shared is for data.
+    this.#take = { tree: ownPiece, data: packMemory ? () => takePiece(packMemory) : ownPiece };
     this.#onPack = onPack;
   }
 
@@ -83,7 +94,7 @@ export class BlobSaver {
     const payload = compressed ? squeezed : plain;
     const blob = { id, payload, compressed, plainLength: plain.length };
     if (payload.length + SEAL_OVERHEAD_BYTES >= this.#packSizeBytes) {
-      const own = new OpenPack(type, payload.length + SEAL_OVERHEAD_BYTES);
+      const own = new OpenPack(type, payload.length + SEAL_OVERHEAD_BYTES, this.#take[type]);
       own.add(this.#sealer, blob);
       this.#onPack(own.finish(this.#sealer));
       return;
@@ -99,7 +110,7 @@ export class BlobSaver {
     let pack = this.#open[type][place];
     if (!pack) {
       // The last blob may go over the size.
-      pack = new OpenPack(type, this.#packSizeBytes + MAX_CHUNK_BYTES, this.#firstRoomBytes);
+      pack = new OpenPack(type, this.#packSizeBytes + MAX_CHUNK_BYTES, this.#take[type]);
       this.#open[type][place] = pack;
     }
     return pack;

@@ -22,8 +22,8 @@ export type SessionSetup = {
   maxPacksInFlight: number;
   packSizeBytes: number;
   cutting: Cutting;
-  /** Memory that an open pack begins with, where little is to come; default: enough for all of it. */
-  firstRoomBytes?: number;
+  /** See `createPackMemory`; without it, each pack has memory of its own: where little is to come. */
+  packMemory?: readonly SharedArrayBuffer[];
 };
 
 export type ToWorker =
@@ -88,13 +88,18 @@ export type SystemErrorFacts = {
 
 export type FinishedPack = {
   id: string;
-  bytes: Uint8Array;
+  /** One after another. To be given back by `giveBackPack`. */
+  parts: readonly Uint8Array[];
   /** The plain header. */
   header: Uint8Array;
 };
 
 /** Blobs alone, sealed, with the plain header that describes them. */
-export type UnfinishedPack = { type: BlobType; bytes: Uint8Array; header: Uint8Array };
+export type UnfinishedPack = {
+  type: BlobType;
+  parts: readonly Uint8Array[];
+  header: Uint8Array;
+};
 
 export type FromWorker = { kind: 'pack'; pack: FinishedPack } | { kind: 'done'; result: JobResult };
 

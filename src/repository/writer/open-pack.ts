@@ -1,27 +1,30 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { BlobType } from '../names.ts';
 import { encodePackHeader, type PackedBlob } from '../pack/header.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { FinishedPack, UnfinishedPack } from './messages.ts';
+import type { TakePiece } from './pack-memory.ts';
 
 /** Index files hold whole packs and at most 50,000 blobs; and a header stays far below its bound of 16 MiB. */
 const MAX_BLOBS = 10_000;
-/** Enough for the header of so many blobs. */
-const TAIL_ROOM_BYTES = 512 * 1024;
-/** A pack that is being filled, in memory that is handed over as a whole when it is finished. */
+
+/** A pack that is being filled, in pieces of memory that are handed over when it is finished. */
 export class OpenPack {
   readonly #type: BlobType;
   readonly #roomBytes: number;
-  #buffer: Buffer;
+  readonly #take: TakePiece;
+  /** The last one has room, the others are full. */
+  readonly #pieces: Buffer[] = [];
+  #usedOfLast = 0;
   readonly #blobs: PackedBlob[] = [];
   #used = 0;
 
-  /** `roomBytes`: for sealed blobs. `firstRoomBytes`: memory to begin with, where more is unlikely to be needed. */
-  constructor(type: BlobType, roomBytes: number, firstRoomBytes?: number) {
+  /** `roomBytes`: for sealed blobs. */
+  constructor(type: BlobType, roomBytes: number, take: TakePiece) {
     this.#type = type;
     this.#roomBytes = roomBytes;
-    this.#buffer = Buffer.allocUnsafeSlow(firstRoomBytes ?? this.#wholeBytes());
+    this.#take = take;
   }
 
   get usedBytes(): number {
@@ -42,42 +45,52 @@ export class OpenPack {
     sealer: Sealer,
     blob: { id: Uint8Array; payload: Uint8Array; compressed: boolean; plainLength: number },
   ): void {
-    this.#makeRoom(blob.payload.length + SEAL_OVERHEAD_BYTES);
-    const length = sealer.sealInto(blob.payload, this.#buffer, this.#used);
-    this.#blobs.push({
-      type: this.#type,
-      id: blob.id,
-      offset: this.#used,
-      length,
-      compressed: blob.compressed,
-      plainLength: blob.plainLength,
-    });
-    this.#used += length;
+    const offset = this.#used;
+    const length = blob.payload.length + SEAL_OVERHEAD_BYTES;
+    const last = this.#pieces.at(-1);
+    if (last && this.#usedOfLast + length <= last.length) {
+      sealer.sealInto(blob.payload, last, this.#usedOfLast);
+      this.#usedOfLast += length;
+      this.#used += length;
+    } else sealer.sealInSteps(blob.payload, (sealed) => this.#append(sealed));
+    const { id, compressed, plainLength } = blob;
+    this.#blobs.push({ type: this.#type, id, offset, length, compressed, plainLength });
   }
 
   finish(sealer: Sealer): FinishedPack {
     const header = encodePackHeader(this.#blobs);
-    const tail = sealPackTail(header, sealer);
-    this.#makeRoom(tail.length);
-    this.#buffer.set(tail, this.#used);
-    const bytes = this.#buffer.subarray(0, this.#used + tail.length);
-    return { id: hash('sha256', bytes, 'hex'), bytes, header };
+    this.#append(sealPackTail(header, sealer));
+    const parts = this.#parts();
+    const hash = createHash('sha256');
+    for (const part of parts) hash.update(part);
+    return { id: hash.digest('hex'), parts, header };
   }
 
   /** As it is, to be joined with others. */
   unfinished(): UnfinishedPack {
-    const bytes = this.#buffer.subarray(0, this.#used);
-    return { type: this.#type, bytes, header: encodePackHeader(this.#blobs) };
+    return { type: this.#type, parts: this.#parts(), header: encodePackHeader(this.#blobs) };
   }
 
-  #wholeBytes(): number {
-    return this.#roomBytes + TAIL_ROOM_BYTES;
+  /** Into what is left of the last piece and as many more as it takes. */
+  #append(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      let last = this.#pieces.at(-1);
+      if (!last || this.#usedOfLast === last.length) {
+        last = this.#take();
+        this.#pieces.push(last);
+        this.#usedOfLast = 0;
+      }
+      const part = bytes.subarray(at, at + last.length - this.#usedOfLast);
+      last.set(part, this.#usedOfLast);
+      this.#usedOfLast += part.length;
+      at += part.length;
+    }
+    this.#used += bytes.length;
   }
 
-  #makeRoom(bytes: number): void {
-    if (this.#used + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow(this.#wholeBytes());
-    this.#buffer.copy(larger, 0, 0, this.#used);
-    this.#buffer = larger;
+  #parts(): Buffer[] {
+    return this.#pieces.map((piece, place) =>
+      place === this.#pieces.length - 1 ? piece.subarray(0, this.#usedOfLast) : piece,
+    );
   }
 }

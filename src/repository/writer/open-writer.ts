@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { freeNow } from '#base';
 import type { Cutting } from '../chunking/cutting.ts';
 import { errors } from '../errors.ts';
 import type { LockOptions, RepositoryLock } from '../locks/locks.ts';
@@ -7,6 +6,7 @@ import type { Repository } from '../repository.ts';
 import { createClaimMemory } from './claim-table.ts';
 import { LargeTreeSealer } from './large-trees.ts';
 import type { FinishedPack, JobResult, SessionSetup, UnfinishedPack } from './messages.ts';
+import { giveBackPack } from './pack-memory.ts';
 import { PackStore } from './pack-store.ts';
 import { BodySaver } from './save-body.ts';
 import { SealingPool } from './sealing-pool.ts';
@@ -183,9 +183,9 @@ class SessionWriter implements RepositoryWriter {
     await this.#packStore.finish();
   }
 
-  #storePack({ id, bytes, header }: FinishedPack): void {
-    this.#packStore.store({ id, parts: [bytes], header }, () => {
-      freeNow(bytes.buffer);
+  #storePack({ id, parts, header }: FinishedPack): void {
+    this.#packStore.store({ id, parts, header }, () => {
+      giveBackPack(parts);
       Atomics.sub(this.#packsInFlight, 0, 1);
       Atomics.notify(this.#packsInFlight, 0);
     });

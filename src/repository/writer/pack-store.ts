@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { freeNow, systemClock } from '#base';
+import { systemClock } from '#base';
 import { Sealer } from '../crypto/sealer.ts';
 import { type BlobType, packName } from '../names.ts';
 import { decodePackHeader, type PackedBlob } from '../pack/header.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { Repository } from '../repository.ts';
 import type { UnfinishedPack } from './messages.ts';
+import { giveBackPack } from './pack-memory.ts';
 import type { WriterStats } from './writer.ts';
 
 /** As restic: so many blobs an index file, or so long until those that are stored can be found by others. */
@@ -58,13 +59,13 @@ export class PackStore {
     const sealer = new Sealer(this.#repository.masterKey);
     for (const group of joinable(packs, packSizeBytes)) {
       const header = Buffer.concat(group.map((pack) => pack.header));
-      const parts = [...group.map(({ bytes }) => bytes), sealPackTail(header, sealer)];
+      const parts = [...group.flatMap((pack) => pack.parts), sealPackTail(header, sealer)];
       const hash = createHash('sha256');
       for (const part of parts) hash.update(part);
       const id = hash.digest('hex');
       // What lay in an open pack has memory of its own.
       this.store({ id, parts, header }, () => {
-        for (const { bytes } of group) freeNow(bytes.buffer);
+        for (const pack of group) giveBackPack(pack.parts);
       });
     }
   }
@@ -126,7 +127,7 @@ export class PackStore {
 function joinable(packs: readonly UnfinishedPack[], packSizeBytes: number): UnfinishedPack[][] {
   const groups: { type: BlobType; bytes: number; packs: UnfinishedPack[] }[] = [];
   for (const pack of packs) {
-    const length = pack.bytes.length;
+    const length = pack.parts.reduce((sum, part) => sum + part.length, 0);
     const group = groups.find(
       ({ type, bytes }) => type === pack.type && bytes + length <= packSizeBytes,
     );

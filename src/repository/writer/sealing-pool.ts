@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { messageOf } from '#base';
 import { errors } from '../errors.ts';
+import { memoryForPacks } from './blob-saver.ts';
 import type { FinishedPack, FromWorker, Job, JobResult, SessionSetup } from './messages.ts';
 import type { SealingJobs } from './sealing-jobs.ts';
 import type { SealingThreads } from './sealing-threads.ts';
@@ -31,7 +32,6 @@ const JOBS_PER_WORKER = 2;
  * Many sessions are no larger: a folder that is captured whenever something in it changes.
  */
 const WEIGHT_HERE_BYTES = 1024 * 1024;
-const FIRST_ROOM_BYTES = 256 * 1024;
 
 /** Who does one writer's jobs: this thread at first, then workers, as many as there is work for. */
 export class SealingPool {
@@ -41,6 +41,8 @@ export class SealingPool {
   readonly #events: PoolEvents;
   readonly #lanes: Lane[] = [];
   #here: SealingJobs | undefined;
+  /** Of all workers. */
+  #packMemory: SharedArrayBuffer[] | undefined;
   #weightHere = 0;
   #idle: (() => void) | undefined;
   #scheduled = false;
@@ -120,7 +122,7 @@ export class SealingPool {
   #jobsHere(): SealingJobs {
     if (this.#here) return this.#here;
     this.#here = this.#threads.lendJobsHere();
-    this.#here.begin({ ...this.#setup, firstRoomBytes: FIRST_ROOM_BYTES }, (pack) => {
+    this.#here.begin(this.#setup, (pack) => {
       // Counted as a worker's is, but without waiting: this thread is the one that stores them.
       Atomics.add(new Int32Array(this.#setup.packsInFlight), 0, 1);
       this.#events.onPack(pack);
@@ -156,7 +158,9 @@ export class SealingPool {
     };
     const lane: Lane = { worker, running: [], release };
     worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-    worker.postMessage({ kind: 'begin', session: this.#setup });
+    this.#packMemory ??= memoryForPacks(this.#size, this.#setup);
+    const session = { ...this.#setup, packMemory: this.#packMemory };
+    worker.postMessage({ kind: 'begin', session });
     this.#lanes.push(lane);
     return lane;
   }

@@ -33,7 +33,7 @@ function packSender(session: SessionSetup): (pack: FinishedPack) => void {
         break;
       }
     }
-    send({ kind: 'pack', pack }, [pack.bytes.buffer as ArrayBuffer]);
+    send({ kind: 'pack', pack }, notShared(pack.parts));
   };
 }
 
@@ -48,8 +48,12 @@ function buffersOf(result: JobResult): ArrayBuffer[] {
     case 'range-failed':
       return [];
     case 'drain':
-      return result.packs.map(({ bytes }) => bytes.buffer as ArrayBuffer);
+      return notShared(result.packs.flatMap(({ parts }) => parts));
   }
+}
+
+function notShared(views: readonly Uint8Array[]): ArrayBuffer[] {
+  return views.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);
 }
 
 function send(message: FromWorker, transfer: ArrayBuffer[]): void {
