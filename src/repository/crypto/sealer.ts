@@ -11,7 +11,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import sodium from 'sodium-native';
-import { freeNow, randomBytes } from '#base';
+import { copyInto, freeNow, randomBytes } from '#base';
 import { errors } from '../errors.ts';
 import type { MasterKey } from './master-key.ts';
 
@@ -63,7 +63,7 @@ export class Sealer {
     const end = begin + plain.length;
     for (let at = 0; at < plain.length; at += STEP_BYTES) {
       const ciphertext = this.#stream.update(plain.subarray(at, at + STEP_BYTES));
-      target.set(ciphertext, begin + at);
+      copyInto(target, ciphertext, begin + at);
       freeLarge(ciphertext);
     }
     this.#endMessage(plain.length);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { copyInto } from '#base';
 import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { BlobType } from '../names.ts';
 import { encodePackHeader, type PackedBlob } from '../pack/header.ts';
@@ -81,7 +82,7 @@ export class OpenPack {
         this.#usedOfLast = 0;
       }
       const part = bytes.subarray(at, at + last.length - this.#usedOfLast);
-      last.set(part, this.#usedOfLast);
+      copyInto(last, part, this.#usedOfLast);
       this.#usedOfLast += part.length;
       at += part.length;
     }

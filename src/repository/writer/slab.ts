@@ -1,3 +1,5 @@
+import { copyInto } from '#base';
+
 /** Chunks are handed to workers in slabs of about this size. */
 export const SLAB_BYTES = 4 * 1024 * 1024;
 
@@ -54,7 +56,7 @@ export class Slab {
   add(bytes: Uint8Array): void {
     const needed = this.#used + bytes.length;
     if (needed > this.#buffer.length) this.#grow(needed);
-    this.#buffer.set(bytes, this.#used);
+    copyInto(this.#buffer, bytes, this.#used);
     this.#used = needed;
   }
 
@@ -72,7 +74,7 @@ export class Slab {
     const bytes = this.#used === 0 ? needed : Math.max(needed, this.#roomBytes);
     const fitsWhole = bytes <= SLAB_BYTES && bytes > SLAB_BYTES / 2;
     const larger = fitsWhole ? this.#memory.take() : Buffer.allocUnsafeSlow(bytes);
-    this.#buffer.copy(larger, 0, 0, this.#used);
+    copyInto(larger, this.bytes(), 0);
     this.#buffer = larger;
   }
 }
