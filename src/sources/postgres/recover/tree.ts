@@ -5,8 +5,11 @@ import { systemCode } from '#base';
 import { errors } from '../errors.ts';
 import type { OsUser } from './os-user.ts';
 
-/** Entries of a folder: microseconds each, and whatever else this process does waits meanwhile. */
-const LOOKED_AT_ONCE = 64;
+/**
+ * Entries, of whatever folders: microseconds each, and whatever else this process does waits meanwhile. As the server waits
+ * for all of them together, and what is done in between takes longer.
+ */
+const LOOKED_AT_ONCE = 256;
 
 /** Tablespaces of a copy lie in its own data directory, under this. */
 export const TABLESPACES = 'holdfast-tablespaces';
@@ -122,22 +125,21 @@ type Places = {
 };
 
 /**
- * Owner of every entry, and no link that leads out of the tree, wherever it came from. Looked at in place, a few at a
- * time: of thousands of entries each would wait for a thread, which takes longer than all that is done with them.
+ * Owner of every entry, and no link that leads out of the tree, wherever it came from. Looked at in place, some at a time:
+ * of thousands of entries each would wait for a thread, which takes longer than all that is done with them.
  */
 async function ownAndInspect(places: Places, user: OsUser): Promise<void> {
   const folders = ['.'];
+  let looked = 0;
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     own(places, folder, user);
-    const entries = fs.readdirSync(path.join(places.below, folder), { withFileTypes: true });
-    for (let first = 0; first < entries.length; first += LOOKED_AT_ONCE) {
-      await setImmediate();
-      for (const entry of entries.slice(first, first + LOOKED_AT_ONCE)) {
-        const name = path.join(folder, entry.name);
-        if (entry.isDirectory()) folders.push(name);
-        else own(places, name, user);
-        if (entry.isSymbolicLink()) refuseLeadingOut(places, name);
-      }
+    for (const entry of fs.readdirSync(path.join(places.below, folder), { withFileTypes: true })) {
+      looked += 1;
+      if (looked % LOOKED_AT_ONCE === 0) await setImmediate();
+      const name = path.join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(name);
+      else own(places, name, user);
+      if (entry.isSymbolicLink()) refuseLeadingOut(places, name);
     }
   }
 }
