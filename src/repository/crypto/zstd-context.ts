@@ -83,13 +83,13 @@ export class Compressor {
   compress(plain: Uint8Array): Buffer {
     // ZSTD_COMPRESSBOUND and one more: with so much room zstd works without buffers of its own, and can't be cut off.
     const mostBytes = plain.length + (plain.length >>> 8) + 129;
-    if (mostBytes > MOST_SCRATCH_BYTES) return compress(plain);
+    if (mostBytes > MOST_SCRATCH_BYTES) return compress(plain, this.#params);
     const context = this.#open();
     const output = this.#scratch.of(mostBytes);
     const written = context && runWhole(context, plain, output);
     if (written !== undefined) return output.subarray(0, written);
     this.#context = undefined;
-    return compress(plain);
+    return compress(plain, this.#params);
   }
 
   #open(): Context | undefined {

@@ -19,20 +19,17 @@ const LEAST_COMPRESSED_BYTES = 64;
  */
 const OPEN_PACKS = 2;
 const DICE_BYTES = 256;
-/** A pack is over its size by its last blob at most, which is smaller as a rule. */
-const USUAL_MORE_BYTES = 2 * 1024 * 1024;
 /** Of what has no part in shared memory. */
 const ownPiece = () => Buffer.allocUnsafeSlow(256 * 1024);
 
 export type Compressors = Readonly<Record<Compression, Compressor>>;
 
-/** As much as all packs need that so many threads fill and the storage has not taken yet. */
-export function memoryForPacks(
-  threads: number,
-  { packSizeBytes, maxPacksInFlight }: Pick<SessionSetup, 'packSizeBytes' | 'maxPacksInFlight'>,
-): SharedArrayBuffer[] {
-  const packs = threads * OPEN_PACKS + maxPacksInFlight;
-  return createPackMemory(packs * (packSizeBytes + USUAL_MORE_BYTES));
+/**
+ * As much as the packs need that so many threads fill, each half full as a rule, and one that is being stored. What is
+ * needed beyond that for a moment isn't kept for all of the session.
+ */
+export function memoryForPacks(threads: number, packSizeBytes: number): SharedArrayBuffer[] {
+  return createPackMemory(((threads * OPEN_PACKS) / 2 + 1) * packSizeBytes);
 }
 
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */

@@ -1,7 +1,10 @@
 import { freeNow } from '#base';
 
-/** Small enough that packs which are half full take little more than what is in them. */
-export const PIECE_BYTES = 1024 * 1024;
+/**
+ * Small enough that packs which are half full take little more than what is in them, and so large that it goes back to
+ * the system when it is freed; see `returnLargeMemory`.
+ */
+export const PIECE_BYTES = 2 * 1024 * 1024;
 /** At the front of each piece: whether it is in use. As much as a line of the processor's cache. */
 const STATE_BYTES = 64;
 const FREE = 0;

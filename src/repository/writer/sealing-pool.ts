@@ -158,7 +158,7 @@ export class SealingPool {
     };
     const lane: Lane = { worker, running: [], release };
     worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-    this.#packMemory ??= memoryForPacks(this.#size, this.#setup);
+    this.#packMemory ??= memoryForPacks(this.#size, this.#setup.packSizeBytes);
     const session = { ...this.#setup, packMemory: this.#packMemory };
     worker.postMessage({ kind: 'begin', session });
     this.#lanes.push(lane);
