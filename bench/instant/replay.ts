@@ -6,7 +6,7 @@ import { restoreTree } from '#recovery';
 import { type TestServer, until } from '../../src/sources/postgres/test-server.ts';
 import { asUser, measure, median } from '../measure.ts';
 import type { BenchTable } from '../table.ts';
-import { removeCopies, requestCopy, withClient } from './requests.ts';
+import { removeCopies, requestCopy, stopCopy, withClient } from './requests.ts';
 import { grown, makeSubject, openHere, openPlace, type Subject } from './subject.ts';
 
 const DATABASE_BYTES = 512 * 2 ** 20;
@@ -30,7 +30,8 @@ export async function benchReplay(
       // Not counted: the mount service starts.
       await requestCopy(place, made.base.end.offset, expected);
       for (let run = 0; run < runs; run += 1) {
-        const { wallMs, phases } = await requestCopy(place, made.atLsn, expected);
+        const { wallMs, phases, state } = await requestCopy(place, made.atLsn, expected);
+        await stopCopy(state);
         say(`with WAL: ${JSON.stringify(phases)}`);
         ours.push(wallMs);
         native.push(await replayNatively(folder, subject));

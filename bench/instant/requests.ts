@@ -4,6 +4,7 @@ import pg from 'pg';
 import { createLogger, silent } from '#base';
 import { listRecoveries, type RecoveryState } from '#recovery';
 import type { Repository } from '#repository';
+import { findSource } from '#sources';
 import {
   changeRecovery,
   chooseForEnvironment,
@@ -83,6 +84,15 @@ const formatLsn = (lsn: bigint) =>
 
 export function urlOf(state: RecoveryState): string {
   return state.stores.database?.url ?? '';
+}
+
+/** Its server does nothing more of its own, as vacuuming, while others are measured. */
+export async function stopCopy({ folder, stores }: RecoveryState): Promise<void> {
+  const directory = stores.database?.directory ?? '';
+  await findSource('postgres')?.stop?.(directory, {
+    ...{ log: createLogger(), progress: silent, stateFolder: folder },
+    signal: new AbortController().signal,
+  });
 }
 
 /** All that were asked for there, also such as failed. */
