@@ -8,7 +8,10 @@ const EXCLUSIVE_WITHOUT_WAITING = 2 | 4;
 
 export type FileLock = { release(): Promise<void> };
 
-/** Undefined where another process holds it. Makes the file; its content is left alone. Holders of one process exclude each other too. */
+/**
+ * Undefined where another process holds it. Makes the file; its content is left alone. Holders of one process exclude
+ * each other too.
+ */
 export async function lockFile(file: string): Promise<FileLock | undefined> {
   const handle = await fs.open(file, 'a', 0o600);
   try {

@@ -22,9 +22,10 @@ type NodeFields = {
 };
 
 /**
- * Yields the nodes in the order in which they lie. Unknown fields are skipped. Times that are absent are 0.
- * Throws `repository/tree-damaged` for whatever isn't a tree, also for a name that is no name of one entry (`../x`) or
- * comes twice (a link and a folder of one name would lead a restore astray), and for a kind of entry that Holdfast doesn't know. The buffer must not be changed while the generator lives.
+ * Yields the nodes in the order in which they lie. Unknown fields are skipped. Times that are absent are 0. Throws
+ * `repository/tree-damaged` for whatever isn't a tree, also for a name that is no name of one entry (`../x`) or comes
+ * twice (a link and a folder of one name would lead a restore astray), and for a kind of entry that Holdfast doesn't
+ * know. The buffer must not be changed while the generator lives.
  */
 export function* decodeTree(bytes: Buffer): Generator<TreeNode> {
   for (const { node } of decodePlacedNodes(bytes)) yield node;

@@ -33,9 +33,9 @@ const MAX_PACKS_IN_FLIGHT = 8;
 const LARGE_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Begins a session of writing under a shared lock, which is held until `finish` or `abort` (a lock of the caller stays). Throws
- * `repository/locked` and what `loadIndex` throws. Whatever fails later ends the session: every promise rejects with
- * the first failure (`repository/storage-full`, `repository/writer-stopped`…), and the lock is released.
+ * Begins a session of writing under a shared lock, which is held until `finish` or `abort` (a lock of the caller
+ * stays). Throws `repository/locked` and what `loadIndex` throws. Whatever fails later ends the session: every promise
+ * rejects with the first failure (`repository/storage-full`, `repository/writer-stopped`…), and the lock is released.
  */
 export async function openWriter(
   repository: Repository,

@@ -11,9 +11,9 @@ const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_NOATIME = 0 } = fs.constants
 export const READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /**
- * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. `windowFor`: by what the open file is.
- * Returns how many bytes were read, to the file's end as it was when it was reached. Throws Node's system errors; `ESTALE` where the path leads to something
- * that is no regular file any more.
+ * Gives each chunk of the file to `onChunk`; a chunk is valid until that returns. `windowFor`: by what the open file
+ * is. Returns how many bytes were read, to the file's end as it was when it was reached. Throws Node's system errors;
+ * `ESTALE` where the path leads to something that is no regular file any more.
  */
 export function readFileInChunks(
   { path, expectedSizeBytes, expectedMtimeMs }: ListedFile,

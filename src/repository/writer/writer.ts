@@ -33,8 +33,9 @@ export type WriterStats = {
 
 export interface RepositoryWriter {
   /**
-   * Reads, cuts, hashes, compresses and seals a regular file in a worker thread. Many calls may be under way; calls
-   * are handed over in batches. `expectedMtimeMs`: as Node's `Stats` have it. Rejects with Node's own system error (ENOENT, EACCES, EIO) where the file can't be read.
+   * Reads, cuts, hashes, compresses and seals a regular file in a worker thread. Many calls may be under way; calls are
+   * handed over in batches. `expectedMtimeMs`: as Node's `Stats` have it. Rejects with Node's own system error (ENOENT,
+   * EACCES, EIO) where the file can't be read.
    */
   saveFile(
     absolutePath: Buffer,

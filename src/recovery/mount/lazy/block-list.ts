@@ -1,9 +1,9 @@
 /**
- * Where the content of each lazy file lies in the repository. Two files: `blocks` tells of each block of each file, one file
- * after another: the id of its blob (32 bytes) where all blocks of the file but the last are of one size, else its offset
- * in the file (u64) and the id. `files` has a record of 48 bytes for each file (inode u64, time of birth in ns u64, size u64,
- * where in `blocks` it begins u64, blocks u64, bytes of a block u64, 0 where they differ). Little-endian. A file is known
- * again by its inode and the time of its birth, whatever it is called by then.
+ * Where the content of each lazy file lies in the repository. Two files: `blocks` tells of each block of each file, one
+ * file after another: the id of its blob (32 bytes) where all blocks of the file but the last are of one size, else its
+ * offset in the file (u64) and the id. `files` has a record of 48 bytes for each file (inode u64, time of birth in ns
+ * u64, size u64, where in `blocks` it begins u64, blocks u64, bytes of a block u64, 0 where they differ).
+ * Little-endian. A file is known again by its inode and the time of its birth, whatever it is called by then.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -26,8 +26,8 @@ export type LayOutRequest = Omit<RestoreRequest, 'target' | 'existing' | 'reposi
 
 /**
  * Folders, links, metadata as a restore makes them, and of each file only its size. Both folders must be absent or
- * empty. Outlives this process when it resolves, and this host once the mount was settled. Rejects as `restoreTree` does, and
- * with `recovery/mount-full`. `early` is told of every file.
+ * empty. Outlives this process when it resolves, and this host once the mount was settled. Rejects as `restoreTree`
+ * does, and with `recovery/mount-full`. `early` is told of every file.
  */
 export async function layOutTree(
   request: LayOutRequest,

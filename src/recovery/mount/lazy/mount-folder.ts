@@ -42,7 +42,8 @@ export type MountedFolder = {
   end(): Promise<void>;
   /**
    * Brings everything here, and makes it durable. Rejects with the signal's reason, and `recovery/mount-full`; may be
-   * called again then. Rejects with `recovery/writes-lost`, too. `pace` is awaited after each step, with the bytes that were written in it.
+   * called again then. Rejects with `recovery/writes-lost`, too. `pace` is awaited after each step, with the bytes that
+   * were written in it.
    */
   hydrate(
     signal: AbortSignal,

@@ -1,8 +1,9 @@
 /**
- * A process that lays a tree out and mounts it, as tests need one: nobody may look at a mount from the process that serves it,
- * and one must be killed. Words: repository, tree, folder (gets `files`, `state`, `mount`), `behind` where the kernel may
- * hold back what is written, `bare` where it is mounted without extended attributes, as for a database. Says `mounted`; `hydrate` on
- * its input is answered with `hydrated`, or with what is wrong; the end of its input unmounts.
+ * A process that lays a tree out and mounts it, as tests need one: nobody may look at a mount from the process that
+ * serves it, and one must be killed. Words: repository, tree, folder (gets `files`, `state`, `mount`), `behind` where
+ * the kernel may hold back what is written, `bare` where it is mounted without extended attributes, as for a database.
+ * Says `mounted`; `hydrate` on its input is answered with `hydrated`, or with what is wrong; the end of its input
+ * unmounts.
  */
 import fs from 'node:fs';
 import path from 'node:path';

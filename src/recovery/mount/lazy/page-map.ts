@@ -2,10 +2,9 @@
  * Which pages of which file are here, and which still lie in the repository alone. Shared between the thread that
  * answers the kernel and the one that fetches; both look and change under one lock, for microseconds at a time.
  *
- * Layout of the shared bytes, also on disk: 64 bytes of which the first 4 are the lock and the next 4 say whether a write was
- * lost, then for each file 8 bytes of limit, then for
- * each file 4 bytes that say whether it changed since it was last made durable, then the bits of all files, each file's beginning at a
- * whole 4 bytes.
+ * Layout of the shared bytes, also on disk: 64 bytes of which the first 4 are the lock and the next 4 say whether a
+ * write was lost, then for each file 8 bytes of limit, then for each file 4 bytes that say whether it changed since it
+ * was last made durable, then the bits of all files, each file's beginning at a whole 4 bytes.
  */
 
 export const PAGE_BYTES = 4096;

@@ -1,7 +1,7 @@
 /**
- * The WAL that a replay was given, after it: a promoted server comes back from a crash by it until its first checkpoint on the
- * timeline that it began is complete. Links to it lie in `pg_wal`, it lies in the scratch folder, and none of it is
- * production's business.
+ * The WAL that a replay was given, after it: a promoted server comes back from a crash by it until its first checkpoint
+ * on the timeline that it began is complete. Links to it lie in `pg_wal`, it lies in the scratch folder, and none of it
+ * is production's business.
  */
 import fs from 'node:fs/promises';
 import path from 'node:path';
