@@ -157,7 +157,8 @@ describe("restic's cuts", () => {
     const body = noise(5, 12 * MIB);
     const window = rabin();
     const whole = chunksOf(window, body, [MIB]);
-    expect(whole.length).toBeGreaterThan(4);
+    // Each at most 8 MiB, wherever the polynomial of this time cuts.
+    expect(whole.length).toBeGreaterThan(1);
     expect(chunksOf(window, body, [999_983, 7, 64 * 1024])).toEqual(whole);
   });
 
