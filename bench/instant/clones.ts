@@ -1,7 +1,6 @@
 /** Many copies of one point at once: how soon they answer, and what each costs. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { measure } from '../measure.ts';
 import type { BenchTable } from '../table.ts';
 import { type Answered, removeCopies, requestCopy } from './requests.ts';
 import { grown, openPlace, type Subject } from './subject.ts';
@@ -16,8 +15,6 @@ export async function benchClones(
   const { location, made, bytes } = subject;
   const { expected } = await grown(folder, subject, bytes);
   const place = await openPlace(folder, location, subject);
-  // What made the database left the disk busy, and each state that is noted durably would wait for that.
-  await measure(['sync']);
   const request = () => requestCopy(place, made.base.end.offset, expected);
   try {
     const first = await request();

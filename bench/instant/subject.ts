@@ -5,6 +5,7 @@ import { Secret } from '#base';
 import { openRepository, openStorage, type Repository } from '#repository';
 import type { TestServer } from '../../src/sources/postgres/test-server.ts';
 import { openDatabase } from '../database.ts';
+import { measure } from '../measure.ts';
 import { PASSWORD } from '../peers.ts';
 import { type Protected, protect } from '../protected.ts';
 import { type Expected, expectCopy } from './expected.ts';
@@ -84,5 +85,7 @@ export async function openPlace(folder: string, url: string, subject: Subject): 
   const file = path.join(home, 'holdfast.yaml');
   const environment = await openEnvironment(file, url, subject.server.url());
   const repository = await openHere(url);
+  // What made the database left the disk busy, and each state that is noted durably would wait for that.
+  await measure(['sync']);
   return { ...{ environment, repository, file }, root: path.join(home, 'recoveries') };
 }
