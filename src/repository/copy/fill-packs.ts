@@ -4,7 +4,7 @@ import { SEAL_OVERHEAD_BYTES, Sealer } from '../crypto/sealer.ts';
 import type { BlobType } from '../names.ts';
 import type { Repository } from '../repository.ts';
 import { OpenPack } from '../writer/open-pack.ts';
-import { giveBackPack, PIECE_BYTES } from '../writer/pack-memory.ts';
+import { giveBackPack, takePiece } from '../writer/pack-memory.ts';
 import { PackStore } from '../writer/pack-store.ts';
 
 export type PackedPayload = {
@@ -19,7 +19,6 @@ const PACK_BYTES = 16 * 1024 * 1024;
 const OPEN_PACKS = 2;
 /** Each is a pack in memory. */
 const PACKS_IN_FLIGHT = 4;
-const ownPiece = () => Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 export class PackFiller {
   readonly #sealer: Sealer;
@@ -52,7 +51,7 @@ export class PackFiller {
     }
     const sealedBytes = blob.payload.length + SEAL_OVERHEAD_BYTES;
     // A blob that is larger than a pack gets one of its own.
-    const pack = open[place] ?? new OpenPack(type, Math.max(PACK_BYTES, sealedBytes), ownPiece);
+    const pack = open[place] ?? new OpenPack(type, Math.max(PACK_BYTES, sealedBytes), takePiece);
     open[place] = pack;
     pack.add(this.#sealer, blob);
   }

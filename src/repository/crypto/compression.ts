@@ -37,13 +37,8 @@ const PIECE_BYTES = 1024 * 1024;
 const MOST_LIKELY_BYTES = 16 * 1024 * 1024;
 const MOST_ROOM_BYTES = 32 * 1024 * 1024;
 
-/** `roomBytes`: memory for the outcome, where it is likely to be small; more is taken where that isn't enough. */
-export function compress(
-  plain: Uint8Array,
-  params = COMPRESSIONS.usual,
-  roomBytes = boundOf(plain),
-): Buffer {
-  return zlib.zstdCompressSync(plain, { ...optionsFor(plain, params), chunkSize: roomBytes });
+export function compress(plain: Uint8Array, params = COMPRESSIONS.usual): Buffer {
+  return zlib.zstdCompressSync(plain, optionsFor(plain, params));
 }
 
 /** The most that zstd can need: ZSTD_COMPRESSBOUND. */

@@ -61,9 +61,11 @@ export class Sealer {
     iv.set(this.#counter);
     const begin = offset + IV_BYTES;
     const end = begin + plain.length;
-    for (let at = 0; at < plain.length; at += STEP_BYTES) {
-      const ciphertext = this.#stream.update(plain.subarray(at, at + STEP_BYTES));
-      copyInto(target, ciphertext, begin + at);
+    let at = begin;
+    for (const step of stepsOf(plain)) {
+      const ciphertext = this.#stream.update(step);
+      copyInto(target, ciphertext, at);
+      at += step.length;
       freeLarge(ciphertext);
     }
     this.#endMessage(plain.length);
@@ -77,41 +79,36 @@ export class Sealer {
 
   /** The same in steps: `put` gets what is sealed one after another, each valid until it returns. */
   sealInSteps(plain: Uint8Array, put: (sealed: Uint8Array) => void): void {
+    this.#sealEach(stepsOf(plain), (sealed) => {
+      put(sealed);
+      freeLarge(sealed);
+    });
+  }
+
+  /** The same of what comes in parts; each is sealed into one of its own, with others before and behind them. */
+  sealParts(plain: Iterable<Uint8Array>): Buffer[] {
+    const sealed: Buffer[] = [];
+    this.#sealEach(plain, (part) => sealed.push(part));
+    return sealed;
+  }
+
+  #sealEach(plain: Iterable<Uint8Array>, put: (sealed: Buffer) => void): void {
     if (isZero(this.#counter)) this.#skipBlock();
     const iv = Buffer.from(this.#counter);
     const state = Buffer.alloc(sodium.crypto_onetimeauth_STATEBYTES);
     sodium.crypto_onetimeauth_init(state, this.#keyForIv(iv));
     put(iv);
-    for (let at = 0; at < plain.length; at += STEP_BYTES) {
-      const ciphertext = this.#stream.update(plain.subarray(at, at + STEP_BYTES));
-      sodium.crypto_onetimeauth_update(state, ciphertext);
-      put(ciphertext);
-      freeLarge(ciphertext);
-    }
-    this.#endMessage(plain.length);
-    const mac = Buffer.alloc(MAC_BYTES);
-    sodium.crypto_onetimeauth_final(state, mac);
-    put(mac);
-  }
-
-  /** The same of what comes in parts; each is sealed into one of its own, with others before and behind them. */
-  sealParts(plain: Iterable<Uint8Array>): Buffer[] {
-    if (isZero(this.#counter)) this.#skipBlock();
-    const iv = Buffer.from(this.#counter);
-    const sealed = [iv];
-    const state = Buffer.alloc(sodium.crypto_onetimeauth_STATEBYTES);
-    sodium.crypto_onetimeauth_init(state, this.#keyForIv(iv));
     let length = 0;
     for (const part of plain) {
       const ciphertext = this.#stream.update(part);
       sodium.crypto_onetimeauth_update(state, ciphertext);
-      sealed.push(ciphertext);
       length += part.length;
+      put(ciphertext);
     }
     this.#endMessage(length);
     const mac = Buffer.alloc(MAC_BYTES);
     sodium.crypto_onetimeauth_final(state, mac);
-    return [...sealed, mac];
+    put(mac);
   }
 
   seal(plain: Uint8Array): Buffer {
@@ -176,6 +173,10 @@ export function freeLarge(bytes: Buffer): void {
   if (bytes.length >= LARGE_BYTES && bytes.length === bytes.buffer.byteLength) {
     freeNow(bytes.buffer);
   }
+}
+
+function* stepsOf(plain: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < plain.length; at += STEP_BYTES) yield plain.subarray(at, at + STEP_BYTES);
 }
 
 function isZero(bytes: Buffer): boolean {

@@ -10,6 +10,7 @@ import { COMPRESSION_LEVEL } from '../crypto/compression.ts';
 import { SEAL_OVERHEAD_BYTES, Sealer } from '../crypto/sealer.ts';
 import { errors } from '../errors.ts';
 import { encodePackHeader } from '../pack/header.ts';
+import { packIdOf } from '../pack/id.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { Repository } from '../repository.ts';
 import { ClaimTable } from './claim-table.ts';
@@ -44,9 +45,7 @@ export class LargeTreeSealer {
     const header = encodePackHeader([blob]);
     const sealed = sealer.sealParts(givenAway(pieces));
     sealed.push(sealPackTail(header, sealer));
-    const hash = createHash('sha256');
-    for (const part of sealed) hash.update(part);
-    return { id: hexId, pack: { id: hash.digest('hex'), parts: sealed, header } };
+    return { id: hexId, pack: { id: packIdOf(sealed), parts: sealed, header } };
   }
 }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { copyInto } from '#base';
 import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
 import type { BlobType } from '../names.ts';
 import { encodePackHeader, type PackedBlob } from '../pack/header.ts';
+import { packIdOf } from '../pack/id.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { FinishedPack, UnfinishedPack } from './messages.ts';
 import type { TakePiece } from './pack-memory.ts';
@@ -62,9 +62,7 @@ export class OpenPack {
     const header = encodePackHeader(this.#blobs);
     this.#append(sealPackTail(header, sealer));
     const parts = this.#parts();
-    const hash = createHash('sha256');
-    for (const part of parts) hash.update(part);
-    return { id: hash.digest('hex'), parts, header };
+    return { id: packIdOf(parts), parts, header };
   }
 
   /** As it is, to be joined with others. */

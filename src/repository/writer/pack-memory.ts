@@ -24,7 +24,7 @@ export function createPackMemory(bytes: number): SharedArrayBuffer[] {
 }
 
 /** A piece that is free, else memory of its own. */
-export function takePiece(shared: readonly SharedArrayBuffer[]): Buffer {
+export function takePiece(shared: readonly SharedArrayBuffer[] = []): Buffer {
   const free = shared.find(
     (piece) => Atomics.compareExchange(stateOf(piece), 0, FREE, TAKEN) === FREE,
   );

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { systemClock } from '#base';
 import { Sealer } from '../crypto/sealer.ts';
 import { type BlobType, packName } from '../names.ts';
 import { decodePackHeader, type PackedBlob } from '../pack/header.ts';
+import { packIdOf } from '../pack/id.ts';
 import { sealPackTail } from '../pack/tail.ts';
 import type { Repository } from '../repository.ts';
 import type { UnfinishedPack } from './messages.ts';
@@ -60,11 +60,8 @@ export class PackStore {
     for (const group of joinable(packs, packSizeBytes)) {
       const header = Buffer.concat(group.map((pack) => pack.header));
       const parts = [...group.flatMap((pack) => pack.parts), sealPackTail(header, sealer)];
-      const hash = createHash('sha256');
-      for (const part of parts) hash.update(part);
-      const id = hash.digest('hex');
-      // What lay in an open pack has memory of its own.
-      this.store({ id, parts, header }, () => {
+      // All but the tail, which has memory of its own.
+      this.store({ id: packIdOf(parts), parts, header }, () => {
         for (const pack of group) giveBackPack(pack.parts);
       });
     }
