@@ -5,6 +5,8 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { sleepMs } from '#base';
 
+const GONE_WITHIN_MS = 20_000;
+
 export type Writing = 'through' | 'behind';
 /** `bare`: without extended attributes, as for a database. */
 export type Kind = 'whole' | 'bare';
@@ -56,7 +58,11 @@ export function mountingOf(repository: string, tree: string): Mounting {
       await ended;
       const mountPoint = path.join(folder, 'mount').replaceAll(' ', '\\040');
       const mounts = () => fs.readFileSync('/proc/self/mounts', 'utf8');
-      while (mounts().includes(mountPoint)) await sleepMs(10);
+      const until = performance.now() + GONE_WITHIN_MS;
+      while (mounts().includes(mountPoint)) {
+        if (performance.now() > until) throw new Error(`${mountPoint} stays mounted`);
+        await sleepMs(10);
+      }
     },
   };
 }
