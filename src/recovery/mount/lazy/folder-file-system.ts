@@ -33,6 +33,8 @@ export type FolderParts = {
   nodes: NodeTable;
   pages: PageStore;
   hasXattrs: boolean;
+  /** True once what was written to it before is durable. */
+  isSettled: () => boolean;
   defer: (request: Deferred) => void;
 };
 
@@ -44,11 +46,11 @@ export class FolderFileSystem {
   readonly #xattrs: FolderXattrs;
   readonly #defer: (request: Deferred) => void;
 
-  constructor({ folder, nodes, pages, hasXattrs, defer }: FolderParts) {
+  constructor({ folder, nodes, pages, hasXattrs, isSettled, defer }: FolderParts) {
     this.#folder = folder;
     this.#nodes = nodes;
     this.#names = new FolderNames(nodes, hasXattrs);
-    this.#files = new FolderFiles(nodes, pages, defer);
+    this.#files = new FolderFiles(nodes, pages, isSettled, defer);
     this.#xattrs = new FolderXattrs(hasXattrs);
     this.#defer = defer;
   }

@@ -16,6 +16,7 @@ import { decodeRead, encodeOpened, type FuseRequest } from '../fuse/wire.ts';
 import type { Deferred } from './messages.ts';
 import type { FolderNode, NodeTable } from './nodes.ts';
 import type { PageStore } from './page-store.ts';
+import { appendSparsely } from './sparse-append.ts';
 import { needsFilling, notingLoss, writePages } from './write-pages.ts';
 
 const { EBADF, ENOENT, ESTALE } = os.constants.errno;
@@ -33,14 +34,22 @@ type OpenFile = { node: FolderNode; descriptor: number };
 export class FolderFiles {
   readonly #nodes: NodeTable;
   readonly #pages: PageStore;
+  readonly #isSettled: () => boolean;
   readonly #defer: (request: Deferred) => void;
   readonly #open = new Map<bigint, OpenFile>();
   readonly #buffer = Buffer.allocUnsafeSlow(MAX_TRANSFER_BYTES);
   #nextHandle = 1n;
 
-  constructor(nodes: NodeTable, pages: PageStore, defer: (request: Deferred) => void) {
+  /** `isSettled`: what is written to new files from then on takes room also where it is zeros, as it may be there to set room aside. */
+  constructor(
+    nodes: NodeTable,
+    pages: PageStore,
+    isSettled: () => boolean,
+    defer: (request: Deferred) => void,
+  ) {
     this.#nodes = nodes;
     this.#pages = pages;
+    this.#isSettled = isSettled;
     this.#defer = defer;
   }
 
@@ -100,7 +109,7 @@ export class FolderFiles {
     const { offset, data, isWrittenBehind } = request;
     node.unsyncedBytes += data.length;
     if (node.lazy === undefined) {
-      return [encodeWritten(writePlain(descriptor, request))];
+      return [encodeWritten(this.#writePlain(descriptor, request))];
     }
     if (needsFilling(this.#pages.map, node.lazy, offset, data.length)) {
       const where = { file: node.lazy, descriptor, offset };
@@ -109,6 +118,19 @@ export class FolderFiles {
     }
     writePages(this.#pages, node.lazy, descriptor, data, offset);
     return [encodeWritten(data.length)];
+  }
+
+  /**
+   * A program goes on with what is left of its write; the kernel, which told it long ago that all was written, doesn't.
+   * Before anything of a copy is durable, its database begins a log of its own by filling a whole segment, and most
+   * copies never need more of it than a few pages.
+   */
+  #writePlain(descriptor: number, { data, offset, isWrittenBehind }: WriteRequest): number {
+    if (!isWrittenBehind) return fs.writeSync(descriptor, data, 0, data.length, offset);
+    const isAppended = !this.#isSettled() && offset >= fs.fstatSync(descriptor).size;
+    if (isAppended) appendSparsely(descriptor, data, offset);
+    else writeWholeSync(descriptor, data, offset);
+    return data.length;
   }
 
   sync({ unique, body }: FuseRequest): MaybeAnswer {
@@ -151,13 +173,6 @@ export class FolderFiles {
     });
     return undefined;
   }
-}
-
-/** A program goes on with what is left of its write; the kernel, which told it long ago that all was written, doesn't. */
-function writePlain(descriptor: number, { data, offset, isWrittenBehind }: WriteRequest): number {
-  if (!isWrittenBehind) return fs.writeSync(descriptor, data, 0, data.length, offset);
-  writeWholeSync(descriptor, data, offset);
-  return data.length;
 }
 
 /**

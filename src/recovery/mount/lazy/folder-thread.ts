@@ -12,7 +12,7 @@ import { readLazyFiles } from './block-list.ts';
 import { FolderFileSystem } from './folder-file-system.ts';
 import type { FolderThreadData, FolderThreadMessage } from './messages.ts';
 import { NodeTable } from './nodes.ts';
-import { PageStore, sharedPageMap } from './page-store.ts';
+import { isSettled, PageStore, sharedPageMap } from './page-store.ts';
 
 const { descriptor, folder, state, pages, hasXattrs, writesBehind } =
   await new Promise<FolderThreadData>((resolve) => parentPort?.once('message', resolve));
@@ -31,11 +31,17 @@ function tell(message: FolderThreadMessage): void {
   parentPort?.postMessage(message);
 }
 
+let wasSettled = isSettled(state);
+
 const fileSystem = new FolderFileSystem({
   folder,
   nodes,
   pages: store,
   hasXattrs,
+  isSettled: () => {
+    wasSettled ||= isSettled(state);
+    return wasSettled;
+  },
   defer: (request) => tell({ kind: 'deferred', request }),
 });
 
