@@ -9,9 +9,13 @@ import {
   MINOR,
 } from './opcodes.ts';
 
-/** Of every file system here. */
+/** Of every file system here. Without big writes, what isn't held back would come page by page. */
 const FEATURES =
-  FEATURE.asyncRead | FEATURE.parallelDirops | FEATURE.maxPages | FEATURE.cacheSymlinks;
+  FEATURE.asyncRead |
+  FEATURE.bigWrites |
+  FEATURE.parallelDirops |
+  FEATURE.maxPages |
+  FEATURE.cacheSymlinks;
 
 /** Listing a folder tells of each entry what a stat would: for who looks at all of them anyway. */
 export const LISTS_ATTRIBUTES = FEATURE.readdirplus | FEATURE.readdirplusAuto;

@@ -47,6 +47,7 @@ export const LEAST_MINOR = 28;
 /** Flags of INIT. */
 export const FEATURE = {
   asyncRead: 1 << 0,
+  bigWrites: 1 << 5,
   readdirplus: 1 << 13,
   readdirplusAuto: 1 << 14,
   writebackCache: 1 << 16,

@@ -104,4 +104,13 @@ describe('requests', () => {
     body.writeUInt32LE(26, 4);
     expect(() => answerInit(body)).toThrow(/FUSE 7.26; 7.28 is the least/);
   });
+
+  it('asks for writes of many pages at once', () => {
+    const body = Buffer.alloc(16);
+    body.writeUInt32LE(7, 0);
+    body.writeUInt32LE(31, 4);
+    body.writeUInt32LE(0xffffffff, 12);
+    const FUSE_BIG_WRITES = 1 << 5;
+    expect(answerInit(body).readUInt32LE(12) & FUSE_BIG_WRITES).toBe(FUSE_BIG_WRITES);
+  });
 });

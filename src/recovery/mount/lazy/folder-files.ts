@@ -16,7 +16,7 @@ import { decodeRead, encodeOpened, type FuseRequest } from '../fuse/wire.ts';
 import type { Deferred } from './messages.ts';
 import type { FolderNode, NodeTable } from './nodes.ts';
 import type { PageStore } from './page-store.ts';
-import { appendSparsely } from './sparse-append.ts';
+import { appendSparsely, hasEmptyPage } from './sparse-append.ts';
 import { needsFilling, notingLoss, writePages } from './write-pages.ts';
 
 const { EBADF, ENOENT, ESTALE } = os.constants.errno;
@@ -126,11 +126,17 @@ export class FolderFiles {
    * copies never need more of it than a few pages.
    */
   #writePlain(descriptor: number, { data, offset, isWrittenBehind }: WriteRequest): number {
+    if (hasEmptyPage(data) && this.#isAppendedEarly(descriptor, offset)) {
+      appendSparsely(descriptor, data, offset);
+      return data.length;
+    }
     if (!isWrittenBehind) return fs.writeSync(descriptor, data, 0, data.length, offset);
-    const isAppended = !this.#isSettled() && offset >= fs.fstatSync(descriptor).size;
-    if (isAppended) appendSparsely(descriptor, data, offset);
-    else writeWholeSync(descriptor, data, offset);
+    writeWholeSync(descriptor, data, offset);
     return data.length;
+  }
+
+  #isAppendedEarly(descriptor: number, offset: number): boolean {
+    return offset >= fs.fstatSync(descriptor).size && !this.#isSettled();
   }
 
   sync({ unique, body }: FuseRequest): MaybeAnswer {
