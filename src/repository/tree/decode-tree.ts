@@ -4,7 +4,7 @@ import { errors } from '../errors.ts';
 import { isPathComponent, showName } from './encode-tree.ts';
 import { FILE_KINDS, posixPermissions } from './go-mode.ts';
 import { unquoteName } from './go-text.ts';
-import { parseGoTime } from './go-time.ts';
+import { parseGoTime, parseUsualGoTime } from './go-time.ts';
 import { JsonBytes } from './json-bytes.ts';
 import type { TreeNode } from './node.ts';
 
@@ -18,7 +18,8 @@ type NodeFields = {
   mode: number;
   content?: Buffer;
   linkTargetRaw?: Buffer;
-  metadata: Omit<TreeNode, 'name' | 'kind' | 'permissions' | 'content'>;
+  /** The node itself: what is beside it here comes to it at the end. */
+  metadata: TreeNode;
 };
 
 /**
@@ -113,13 +114,18 @@ function nodeOf(fields: NodeFields): TreeNode {
   if (kind === 'symlink' && (!metadata.linkTarget || metadata.linkTarget.includes(NULL_BYTE))) {
     throw errors.treeDamaged([`the link "${showName(name)}" has no usable target`]);
   }
-  const node: TreeNode = { name, kind, permissions: posixPermissions(fields.mode), ...metadata };
-  if (kind === 'file') node.content = fields.content ?? Buffer.alloc(0);
-  return node;
+  metadata.name = name;
+  metadata.kind = kind;
+  metadata.permissions = posixPermissions(fields.mode);
+  if (kind === 'file') metadata.content = fields.content ?? Buffer.alloc(0);
+  return metadata;
 }
 
-function emptyMetadata(): NodeFields['metadata'] {
+function emptyMetadata(): TreeNode {
   return {
+    name: NULL_BYTE,
+    kind: 'file',
+    permissions: 0,
     mtimeNs: 0n,
     atimeNs: 0n,
     ctimeNs: 0n,
@@ -143,7 +149,7 @@ const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(n
     fields.name = unquoteName(json.readString()) ?? json.fail('a name is not quoted as Go quotes');
   },
   type: (json, fields) => {
-    fields.type = json.readString().toString();
+    fields.type = readRecurring(json, lastTexts.type, textOf);
   },
   mode: (json, fields) => {
     fields.mode = json.readUint32();
@@ -164,10 +170,10 @@ const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(n
     metadata.gid = json.readUint32();
   },
   user: (json, { metadata }) => {
-    metadata.user = json.readString().toString();
+    metadata.user = readRecurring(json, lastTexts.user, textOf);
   },
   group: (json, { metadata }) => {
-    metadata.group = json.readString().toString();
+    metadata.group = readRecurring(json, lastTexts.group, textOf);
   },
   inode: (json, { metadata }) => {
     metadata.inode = json.readUint64();
@@ -203,16 +209,40 @@ const FIELD_READERS: Record<string, FieldReader> = Object.assign(Object.create(n
   },
 } satisfies Record<string, FieldReader>);
 
+/** What was read last, and how it was written: most of it comes again. */
+type Recent<T> = { written: Uint8Array; length: number; value: T };
+
+const MOST_RECURRING_BYTES = 64;
+
+function recent<T>(value: T): Recent<T> {
+  return { written: new Uint8Array(MOST_RECURRING_BYTES), length: 0, value };
+}
+
+const lastTexts = { type: recent(''), user: recent(''), group: recent('') };
 /** A file's time of access is mostly that of its last change. */
-let lastTime: { text?: string; ns: bigint } = { ns: 0n };
+const lastTime = recent(0n);
+
+function readRecurring<T>(json: JsonBytes, last: Recent<T>, read: (json: JsonBytes) => T): T {
+  if (json.takeExactly(last.written, last.length)) return last.value;
+  const start = json.position;
+  last.length = 0;
+  last.value = read(json);
+  last.length = json.copyTaken(start, last.written);
+  return last.value;
+}
+
+function textOf(json: JsonBytes): string {
+  return json.readString().toString();
+}
 
 function readTime(json: JsonBytes): bigint {
-  const text = json.readString().toString('latin1');
-  if (text !== lastTime.text) {
-    const ns = parseGoTime(text) ?? json.fail('a time is not as in RFC 3339');
-    lastTime = { text, ns };
-  }
-  return lastTime.ns;
+  return readRecurring(json, lastTime, timeOf);
+}
+
+function timeOf(json: JsonBytes): bigint {
+  const text = json.readString();
+  const ns = parseUsualGoTime(text) ?? parseGoTime(text.toString('latin1'));
+  return ns ?? json.fail('a time is not as in RFC 3339');
 }
 
 function readBase64(json: JsonBytes): Buffer {

@@ -3,6 +3,7 @@
  * `JSON.parse` would round, and comes from outside. Nothing is kept but the place; depth is bounded.
  */
 import { errors } from '../errors.ts';
+import { KeyOrder } from './key-order.ts';
 
 const ID_BYTES = 32;
 /** An id in quotes, and what follows it. */
@@ -17,6 +18,8 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MAX_DEPTH = 64;
 const MAX_UINT64 = 2n ** 64n - 1n;
+/** Numbers that long are exact without 64 bits. */
+const PLAIN_DIGITS = 15;
 const SIMPLE_ESCAPES: Record<number, number> = {
   34: 0x22,
   92: 0x5c,
@@ -73,14 +76,37 @@ export class JsonBytes {
     return true;
   }
 
+  /** Takes what comes next where it is exactly this, byte for byte; nothing is never there. */
+  takeExactly(written: Uint8Array, length = written.length): boolean {
+    this.peek();
+    const bytes = this.#bytes;
+    const start = this.#at;
+    for (let at = 0; at < length; at += 1) if (bytes[start + at] !== written[at]) return false;
+    this.#at = start + length;
+    return length > 0;
+  }
+
+  /** Copies what was taken since `start`, for `takeExactly`. Returns how much that is: nothing where it has no room. */
+  copyTaken(start: number, into: Uint8Array): number {
+    const length = this.#at - start;
+    if (length > into.length) return 0;
+    for (let at = 0; at < length; at += 1) into[at] = this.#bytes[start + at] as number;
+    return length;
+  }
+
   /** Each key of an object; whoever iterates must take or skip the value before going on. */
   *objectKeys(): Generator<string> {
     this.#expect('{');
     if (this.#takeIf('}')) return;
+    const order = new KeyOrder();
     do {
-      const key = this.readString().toString('latin1');
-      this.#expect(':');
-      yield key;
+      const { likely } = order;
+      if (likely && this.takeExactly(likely.written)) order.came(likely);
+      else {
+        order.cameAs(this.readString().toString('latin1'));
+        this.#expect(':');
+      }
+      yield order.key;
     } while (this.#commaOr('}'));
   }
 
@@ -147,6 +173,8 @@ export class JsonBytes {
 
   readUint64(): bigint {
     const start = this.#skipDigits();
+    const plain = this.#plainNumber(start);
+    if (plain !== undefined) return BigInt(plain);
     const digits = this.#bytes.toString('latin1', start, this.#at);
     if (digits.length === 0 || digits.length > 20) this.fail('a number is not within 64 bits');
     const value = BigInt(digits);
@@ -155,9 +183,9 @@ export class JsonBytes {
   }
 
   readUint32(): number {
-    const value = this.readUint64();
-    if (value > 0xffff_ffffn) this.fail('a number is not within 32 bits');
-    return Number(value);
+    const value = this.#plainNumber(this.#skipDigits());
+    if (value === undefined || value > 0xffff_ffff) this.fail('a number is not within 32 bits');
+    return value;
   }
 
   skipValue(depth = 0): void {
@@ -229,6 +257,17 @@ export class JsonBytes {
       if (byte === undefined || byte < 0x30 || byte > 0x39) return start;
       this.#at += 1;
     }
+  }
+
+  /** Of the digits since `start`; undefined where there are none, or so many that it may not be exact. */
+  #plainNumber(start: number): number | undefined {
+    const digits = this.#at - start;
+    if (digits === 0 || digits > PLAIN_DIGITS) return undefined;
+    let value = 0;
+    for (let at = start; at < this.#at; at += 1) {
+      value = value * 10 + (this.#bytes[at] as number) - 0x30;
+    }
+    return value;
   }
 
   #skipNumber(): void {
