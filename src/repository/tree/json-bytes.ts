@@ -41,7 +41,6 @@ export class JsonBytes {
     this.#at = at;
   }
 
-  /** Where it is. */
   get position(): number {
     return this.#at;
   }
@@ -90,7 +89,7 @@ export class JsonBytes {
   copyTaken(start: number, into: Uint8Array): number {
     const length = this.#at - start;
     if (length > into.length) return 0;
-    for (let at = 0; at < length; at += 1) into[at] = this.#bytes[start + at] as number;
+    into.set(this.#bytes.subarray(start, this.#at));
     return length;
   }
 
@@ -261,12 +260,9 @@ export class JsonBytes {
 
   /** Of the digits since `start`; undefined where there are none, or so many that it may not be exact. */
   #plainNumber(start: number): number | undefined {
-    const digits = this.#at - start;
-    if (digits === 0 || digits > PLAIN_DIGITS) return undefined;
+    if (this.#at === start || this.#at - start > PLAIN_DIGITS) return undefined;
     let value = 0;
-    for (let at = start; at < this.#at; at += 1) {
-      value = value * 10 + (this.#bytes[at] as number) - 0x30;
-    }
+    for (let at = start; at < this.#at; at += 1) value = value * 10 + (this.#bytes[at] ?? 0) - 0x30;
     return value;
   }
 
