@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CRC32C_START, crc32c, crc32cEnd } from '../wal/crc32c.ts';
 import { ContentWindow, WINDOW_BYTES } from './content-window.ts';
 
 const BLOCK_BYTES = 8192;
+/** Content of this length and some less is taken in another way than short content. */
+const LONG_BYTES = 10_000;
 const START_LSN = 0x5_0000_1000n;
 
 test('gathers what comes, up to its size, and gives it out once', () => {
@@ -28,6 +31,23 @@ test('its CRC-32C is that of the bytes, however they were cut', () => {
         state = window.crc32c(state, window.take());
       }
       expect(crc32cEnd(state)).toBe(crc32c(Buffer.concat(parts)));
+    }),
+  );
+});
+
+test('its CRC-32C is that of long content too, which stays as it was', () => {
+  const window = new ContentWindow();
+  const all = randomBytes(LONG_BYTES + 64);
+  const length = fc.integer({ min: LONG_BYTES - 3000, max: LONG_BYTES });
+  fc.assert(
+    fc.property(length, fc.nat({ max: 63 }), fc.nat({ max: 100 }), (bytes, from, cut) => {
+      const content = all.subarray(from, from + bytes);
+      window.add(content.subarray(0, cut), 0);
+      const state = window.crc32c(CRC32C_START, window.take());
+      window.add(content, cut);
+      const taken = window.take();
+      expect(crc32cEnd(window.crc32c(state, taken))).toBe(crc32c(content));
+      expect(taken.equals(content.subarray(cut))).toBe(true);
     }),
   );
 });

@@ -44,14 +44,95 @@ function makeFoldTables(): void {
   }
 }
 
-/**
- * Takes the bytes from `at` to `end` into a state. A byte does the same to the checksum as four others a stride later,
- * which follow from its two halves by tables of sixteen bytes: so a stride is folded into the next one, sixteen bytes
- * by each instruction, until one is left. (After Gopal and others, "Fast CRC Computation Using PCLMULQDQ", 2009, with
- * shuffles in the place of multiplications, which WebAssembly hasn't. The relaxed ones spare an instruction each, and
- * differ only where an index is sixteen or more: a half never is.)
- */
+/** Where `spread` keeps its last 256 vectors, and behind them the first three again. */
+const RING: usize = 8 * 1024;
+const RING_BYTES: usize = 4096;
+const GROUP_BYTES: usize = 64;
+/** Where it leaves what hasn't been spread. */
+const REST: usize = 16 * 1024;
+/** How many vectors further on a vector may be put, at all of these places at once, with the same checksum. */
+const NEAREST: usize = 65 * 16;
+const SECOND: usize = 155 * 16;
+const THIRD: usize = 170 * 16;
+const FOURTH: usize = 195 * 16;
+const FURTHEST: usize = 209 * 16;
+/** Below this it isn't worth it. */
+const LEAST_SPREAD_BYTES: usize = 8 * 1024;
+
+/** Takes the bytes from `at` to `end` into a state; they are written to for a moment, and at the end as before. */
 export function crc32c(state: u32, at: usize, end: usize): u32 {
+  if (at + LEAST_SPREAD_BYTES > end) return crc32cByFolding(state, at, end);
+  const first = load<u32>(at);
+  store<u32>(at, first ^ state);
+  const vectorsEnd = end - ((end - at) & 15);
+  const spreadEnd = vectorsEnd - FURTHEST - ((vectorsEnd - at - FURTHEST) & (GROUP_BYTES - 1));
+  spread(at, spreadEnd);
+  memory.copy(REST, spreadEnd, vectorsEnd - spreadEnd);
+  const spreadBytes = spreadEnd - at;
+  reach(spreadBytes, NEAREST);
+  reach(spreadBytes, SECOND);
+  reach(spreadBytes, THIRD);
+  reach(spreadBytes, FOURTH);
+  reach(spreadBytes, FURTHEST);
+  store<u32>(at, first);
+  return crc32cByTables(crc32cByFolding(0, REST, REST + (vectorsEnd - spreadEnd)), vectorsEnd, end);
+}
+
+/**
+ * The polynomial has a multiple of six terms that are vectors apart: x^(128 * n) for 209, 144, 54, 39, 14 and 0. By it a
+ * vector does the same to the checksum where it stands as where it is added to five others further on: that is done
+ * with each in its turn, until some 209 are left. The last 256 sums are in the ring then. (After Russell, "Chorba: A
+ * Novel CRC32 Implementation", 2024, which is for the polynomial of zip.)
+ */
+function spread(at: usize, end: usize): void {
+  memory.fill(RING, 0, RING_BYTES + GROUP_BYTES);
+  for (let place: usize = 0; at < end; at += GROUP_BYTES) {
+    const from1 = RING + ((place - NEAREST) & (RING_BYTES - 1));
+    const from2 = RING + ((place - SECOND) & (RING_BYTES - 1));
+    const from3 = RING + ((place - THIRD) & (RING_BYTES - 1));
+    const from4 = RING + ((place - FOURTH) & (RING_BYTES - 1));
+    const from5 = RING + ((place - FURTHEST) & (RING_BYTES - 1));
+    const a = sum(v128.load(at), v128.load(from1), v128.load(from2), v128.load(from3), v128.load(from4), v128.load(from5));
+    const b = sum(v128.load(at, 16), v128.load(from1, 16), v128.load(from2, 16), v128.load(from3, 16), v128.load(from4, 16), v128.load(from5, 16));
+    const c = sum(v128.load(at, 32), v128.load(from1, 32), v128.load(from2, 32), v128.load(from3, 32), v128.load(from4, 32), v128.load(from5, 32));
+    const d = sum(v128.load(at, 48), v128.load(from1, 48), v128.load(from2, 48), v128.load(from3, 48), v128.load(from4, 48), v128.load(from5, 48));
+    const to = RING + place;
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+    // Read on without a break where four vectors lie across the ring's end.
+    if (place == 0) {
+      v128.store(RING + RING_BYTES, a);
+      v128.store(RING + RING_BYTES, b, 16);
+      v128.store(RING + RING_BYTES, c, 32);
+    }
+    place = (place + GROUP_BYTES) & (RING_BYTES - 1);
+  }
+}
+
+// @ts-ignore: decorator of AssemblyScript
+@inline
+function sum(a: v128, b: v128, c: v128, d: v128, e: v128, f: v128): v128 {
+  return v128.xor(v128.xor(v128.xor(a, b), v128.xor(c, d)), v128.xor(e, f));
+}
+
+/** Adds to the rest what the vectors before it, of which there were so many bytes, do at this distance. */
+function reach(spreadBytes: usize, distance: usize): void {
+  for (let at: usize = 0; at < distance; at += 16) {
+    const from = RING + ((spreadBytes + at - distance) & (RING_BYTES - 1));
+    v128.store(REST + at, v128.xor(v128.load(REST + at), v128.load(from)));
+  }
+}
+
+/**
+ * A byte does the same to the checksum as four others a stride later, which follow from its two halves by tables of
+ * sixteen bytes: so a stride is folded into the next one, sixteen bytes by each instruction, until one is left. (After
+ * Gopal and others, "Fast CRC Computation Using PCLMULQDQ", 2009, with shuffles in the place of multiplications, which
+ * WebAssembly hasn't. The relaxed ones spare an instruction each, and differ only where an index is sixteen or more: a
+ * half never is.)
+ */
+function crc32cByFolding(state: u32, at: usize, end: usize): u32 {
   if (at + 2 * STRIDE_BYTES > end) return crc32cByTables(state, at, end);
   const low0 = v128.load(FOLD_TABLES);
   const high0 = v128.load(FOLD_TABLES, 16);
