@@ -127,7 +127,7 @@ export {
   nodeText,
   type WrittenNode,
 } from './tree/encode-tree.ts';
-export { type EntryText, entryText, wholeText } from './tree/entry-text.ts';
+export { type EntryText, entryText, fileText, wholeText } from './tree/entry-text.ts';
 export { type KnownNode, KnownTree } from './tree/known-tree.ts';
 export type * from './tree/node.ts';
 export * from './walk/find-path.ts';

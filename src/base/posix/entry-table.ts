@@ -117,6 +117,11 @@ export class EntryTable {
     return this.#records.readUInt16LE(entry * RECORD_BYTES + MODE) & 0o7777;
   }
 
+  /** Flags of the inode, as `flagsAsAttribute` takes them. */
+  inodeFlags(entry: number): number {
+    return this.#records.readUInt8(entry * RECORD_BYTES + FLAGS);
+  }
+
   links(entry: number): number {
     return this.#records.readUInt32LE(entry * RECORD_BYTES + LINKS);
   }
@@ -192,7 +197,7 @@ export class EntryTable {
       links: BigInt(this.links(entry)),
       sizeBytes: this.#records.readBigUInt64LE(at + SIZE),
       device: this.#device(at + OWN_DEVICE),
-      inodeFlags: this.#records.readUInt8(at + FLAGS),
+      inodeFlags: this.inodeFlags(entry),
     });
   }
 

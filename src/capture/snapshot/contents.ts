@@ -1,8 +1,16 @@
 /** The contents of files on this host: taken over where nothing changed, read once where names share an inode. */
-import { type FileMetadata, systemCode } from '#base';
-import type { Repository, RepositoryWriter, TreeNode } from '#repository';
+import { type EntryTable, type FileMetadata, systemCode } from '#base';
+import type {
+  FailedFile,
+  FileToSave,
+  Repository,
+  RepositoryWriter,
+  SavedFile,
+  TreeNode,
+} from '#repository';
 import { describeFailure } from '#sources/files';
 import type { Problems } from '../problems.ts';
+import { pathIn } from './directory.ts';
 
 const NS_PER_S = 1_000_000_000n;
 
@@ -24,7 +32,7 @@ export function trustedBeforeMs(startedAtMs: number): number {
 
 export type ContentsOptions = {
   repository: Pick<Repository, 'index'>;
-  writer: Pick<RepositoryWriter, 'saveFile'>;
+  writer: Pick<RepositoryWriter, 'saveFile' | 'saveFiles'>;
   problems: Problems;
   /** When the capture before began, ms since 1970. */
   previousStartedAtMs?: number;
@@ -73,6 +81,19 @@ export class FileContents {
     return { content };
   }
 
+  /**
+   * The same for files of one folder that are small, that nothing is known of and that have no other names: one for each
+   * of `chosen`, in their order, undefined for those that couldn't be read. What it gives isn't to be kept.
+   */
+  async takeAll(
+    folder: string,
+    entries: EntryTable,
+    chosen: readonly number[],
+  ): Promise<{ contents: Promise<(SavedFile | undefined)[]> }> {
+    await this.#room();
+    return { contents: this.#readAll(folder, entries, chosen) };
+  }
+
   #unchanged(metadata: FileMetadata, node: TreeNode | undefined): Content | undefined {
     const { repository } = this.#options;
     if (!node?.content || !sameFile(node, metadata)) return undefined;
@@ -101,20 +122,69 @@ export class FileContents {
       const { sizeBytes, mtimeNs } = metadata;
       const saved = await writer.saveFile(absolutePath, Number(sizeBytes), milliseconds(mtimeNs));
       onRead(saved.sizeBytes);
-      if (saved.isChanged) problems.add(path, 'changed while it was captured');
+      if (saved.isChanged) problems.add(path, CHANGED);
       return saved;
     } catch (error) {
-      if (isFatal(error)) {
-        this.#failure = { error };
-        throw error;
-      }
-      problems.add(path, describeFailure(error));
+      this.#giveUp(path, error);
       return undefined;
     } finally {
       this.#inFlight -= 1;
       this.#wake?.();
     }
   }
+
+  async #readAll(
+    folder: string,
+    entries: EntryTable,
+    chosen: readonly number[],
+  ): Promise<(SavedFile | undefined)[]> {
+    const { writer, onRead } = this.#options;
+    this.#inFlight += chosen.length;
+    try {
+      const saved = await writer.saveFiles(filesOf(entries, chosen));
+      const contents = saved.map((file, place) => {
+        const entry = chosen[place] as number;
+        return this.#readOf(file, () => pathIn(folder, entries.names[entry] as string));
+      });
+      onRead(contents.reduce((sum, file) => sum + (file?.sizeBytes ?? 0), 0));
+      return contents;
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    } finally {
+      this.#inFlight -= chosen.length;
+      this.#wake?.();
+    }
+  }
+
+  #readOf(file: SavedFile | FailedFile, path: () => string): SavedFile | undefined {
+    if ('failure' in file) {
+      this.#giveUp(path(), file.failure);
+      return undefined;
+    }
+    if (file.isChanged) this.#options.problems.add(path(), CHANGED);
+    return file;
+  }
+
+  /** Rejects where the whole capture must end. */
+  #giveUp(path: string, error: unknown): void {
+    if (isFatal(error)) {
+      this.#failure = { error };
+      throw error;
+    }
+    this.#options.problems.add(path, describeFailure(error));
+  }
+}
+
+const CHANGED = 'changed while it was captured';
+
+function filesOf(entries: EntryTable, chosen: readonly number[]): FileToSave[] {
+  const folder = `${entries.folder.toString('latin1')}/`;
+  return chosen.map((entry) => ({
+    path: folder + entries.names[entry],
+    sizeBytes: entries.sizeBytes(entry),
+    mtimeMs: entries.mtimeSeconds(entry) * 1000 + entries.mtimeNanoseconds(entry) / 1e6,
+  }));
 }
 
 /** Where the operating system refused this one file, the others go on. */

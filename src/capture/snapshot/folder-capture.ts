@@ -3,11 +3,19 @@
  * unread; all else goes the way of single entries.
  */
 import { type EntryTable, type FileMetadata, HoldfastError } from '#base';
-import { entryText, type KnownNode, type KnownTree, type Repository, wholeText } from '#repository';
+import {
+  entryText,
+  fileText,
+  type KnownNode,
+  type KnownTree,
+  type Repository,
+  type SavedFile,
+  wholeText,
+} from '#repository';
 import { describeFailure } from '#sources/files';
 import type { Problems } from '../problems.ts';
 import { type FileContents, trustedBeforeMs } from './contents.ts';
-import { type Directory, parentPath, pathIn, type WholeDirectory } from './directory.ts';
+import { type Directory, nodeOf, parentPath, pathIn, type WholeDirectory } from './directory.ts';
 import { changedMs, FolderParts } from './folder-parts.ts';
 import type { PreviousFolders } from './previous-folders.ts';
 import type { FoldersToRemember, RememberedFolders } from './remembered-folders.ts';
@@ -25,6 +33,12 @@ export type FolderCaptureOptions = {
   };
   remember: FoldersToRemember | undefined;
 };
+
+/** Less than a chunk as a rule: a worker reads some of them in a few milliseconds. */
+const SMALL_BYTES = 512 * 1024;
+/** As many as are worth a message of their own. */
+const MOST_SMALL = 128;
+const MOST_SMALL_BYTES = 4 * 1024 * 1024;
 
 type FolderPart = { isPlain: boolean; isLast: boolean };
 
@@ -99,11 +113,22 @@ export class FolderCapture {
   }
 
   async #takeEach(directory: Directory, entries: EntryTable): Promise<void> {
+    let small: number[] = [];
+    let smallBytes = 0;
     for (let entry = 0; entry < entries.length; entry += 1) {
       const same = this.#unchanged(entries, entry);
       if (same) this.#takeOver(directory, entries, entry, same);
-      else await this.#capture(directory, entries, entry);
+      else if (this.#isNewAndSmall(entries, entry)) {
+        directory.same.interrupt();
+        small.push(entry);
+        smallBytes += entries.sizeBytes(entry);
+        if (small.length < MOST_SMALL && smallBytes < MOST_SMALL_BYTES) continue;
+        await this.#captureSmall(directory, entries, small);
+        small = [];
+        smallBytes = 0;
+      } else await this.#capture(directory, entries, entry);
     }
+    if (small.length > 0) await this.#captureSmall(directory, entries, small);
   }
 
   async #enter(path: string): Promise<Directory> {
@@ -137,6 +162,50 @@ export class FolderCapture {
     }
     const kind = entries.kind(entry);
     builder.addKnown(directory, { name, kind, sizeBytes: entries.sizeBytes(entry), node });
+  }
+
+  /** A file that is read with others like it: of a first capture, nearly each. */
+  #isNewAndSmall(entries: EntryTable, entry: number): boolean {
+    return (
+      entries.kind(entry) === 'file' &&
+      entries.links(entry) === 1 &&
+      entries.inodeFlags(entry) === 0 &&
+      entries.sizeBytes(entry) < SMALL_BYTES &&
+      !this.#known?.find(entries.names[entry] as string)
+    );
+  }
+
+  async #captureSmall(
+    directory: Directory,
+    entries: EntryTable,
+    small: readonly number[],
+  ): Promise<void> {
+    const { builder, contents } = this.#options;
+    const taken = await contents.takeAll(directory.path, entries, small);
+    builder.addLater(directory, taken.contents, (saved) => {
+      for (const [place, file] of saved.entries()) {
+        if (file) this.#addSmall(directory, entries, small[place] as number, file);
+      }
+    });
+  }
+
+  #addSmall(directory: Directory, entries: EntryTable, entry: number, file: SavedFile): void {
+    const { builder, problems } = this.#options;
+    const { ids, sizeBytes } = file;
+    const name = entries.names[entry] as string;
+    if (!file.mayHaveXattrs) {
+      const text = fileText(entryText(entries, entry), sizeBytes, ids);
+      builder.addSaved(directory, { name: Buffer.from(name, 'latin1'), text }, sizeBytes);
+      return;
+    }
+    try {
+      const node = nodeOf(name, entries.metadata(entry));
+      const content = { content: Buffer.from(ids), sizeBytes: BigInt(sizeBytes) };
+      builder.addSaved(directory, { ...node, ...content }, sizeBytes);
+    } catch (error) {
+      if (error instanceof HoldfastError) throw error;
+      problems.add(pathIn(directory.path, name), describeFailure(error));
+    }
   }
 
   async #capture(directory: Directory, entries: EntryTable, entry: number): Promise<void> {

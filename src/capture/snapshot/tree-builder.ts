@@ -11,6 +11,7 @@ import {
   type KnownTree,
   type RepositoryWriter,
   type TreeNode,
+  type WrittenNode,
   wholeText,
 } from '#repository';
 import { errors } from '../errors.ts';
@@ -122,11 +123,22 @@ export class TreeBuilder {
     content: Promise<{ ids: Buffer; sizeBytes: number } | undefined>,
   ): void {
     this.#await(directory, content, ({ ids, sizeBytes }) => {
-      this.totals.files += 1;
-      this.totals.bytes += sizeBytes;
       const written = wholeText(text, sizeBytes);
-      directory.nodes.add({ name: Buffer.from(name, 'latin1'), text: written, content: ids });
+      const node = { name: Buffer.from(name, 'latin1'), text: written, content: ids };
+      this.addSaved(directory, node, sizeBytes);
     });
+  }
+
+  /** Several at once: `add` is called with their contents when these are there, and gives each to `addSaved`. */
+  addLater<T>(directory: Directory, contents: Promise<T>, add: (contents: T) => void): void {
+    this.#await(directory, contents, add);
+  }
+
+  /** A file whose content is stored. */
+  addSaved(directory: Directory, node: TreeNode | WrittenNode, sizeBytes: number): void {
+    this.totals.files += 1;
+    this.totals.bytes += sizeBytes;
+    directory.nodes.add(node);
   }
 
   /** A directory's own entry; may come before or after what is in it. */
@@ -168,14 +180,13 @@ export class TreeBuilder {
   ): void {
     directory.same.interrupt();
     directory.awaited += 1;
-    content.then(
-      (saved) => {
+    content
+      .then((saved) => {
         directory.awaited -= 1;
         if (saved) add(saved);
         this.#sealIfDone(directory);
-      },
-      (error) => this.#sealed.reject(error),
-    );
+      })
+      .catch((error) => this.#sealed.reject(error));
   }
 
   /** A node as it is, with its subtree. */

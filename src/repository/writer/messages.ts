@@ -31,8 +31,7 @@ export type ToWorker =
   { kind: 'begin'; session: SessionSetup } | Job;
 
 export type Job =
-  /** Files to read; see `encodeFileList`. */
-  | { kind: 'files'; files: Uint8Array }
+  | { kind: 'files'; files: FileList }
   /** Chunks or trees, one after another in `bytes`. */
   | {
       kind: 'blobs';
@@ -64,8 +63,8 @@ export type JobResult =
   | { kind: 'drain'; packs: UnfinishedPack[] };
 
 /**
- * `numbers`: for each file its count of ids, the bytes read, the plain bytes of new blobs and 1 where it changed; see
- * `FILE_NUMBERS`.
+ * `numbers`: for each file its count of ids, the bytes read, the plain bytes of new blobs and the sum of what is to be
+ * said of it (`IS_CHANGED`, `MAY_HAVE_XATTRS`); see `FILE_NUMBERS`.
  */
 export type FilesResult = {
   kind: 'files';
@@ -77,6 +76,8 @@ export type FilesResult = {
 
 /** Numbers and not objects: thousands of small objects are dear to send. */
 export const FILE_NUMBERS = 4;
+export const IS_CHANGED = 1;
+export const MAY_HAVE_XATTRS = 2;
 
 export type SystemErrorFacts = {
   message: string;
@@ -124,31 +125,22 @@ export function systemError(facts: SystemErrorFacts): Error {
 /** `expectedMtimeMs`: NaN where any will do. */
 export type ListedFile = { path: Buffer; expectedSizeBytes: number; expectedMtimeMs: number };
 
-const ENTRY_HEADER_BYTES = 20;
+/**
+ * Files to read. `paths` follow one another; `numbers`: for each file the length of its path, the size and the `mtimeMs`
+ * that are expected; see `LISTED_NUMBERS`.
+ */
+export type FileList = { paths: Uint8Array<ArrayBuffer>; numbers: Float64Array<ArrayBuffer> };
 
-/** Paths and sizes in one buffer. */
-export function encodeFileList(files: readonly ListedFile[]): Uint8Array<ArrayBuffer> {
-  let length = 0;
-  for (const { path } of files) length += ENTRY_HEADER_BYTES + path.length;
-  const list = Buffer.allocUnsafeSlow(length);
-  let at = 0;
-  for (const { path, expectedSizeBytes, expectedMtimeMs } of files) {
-    list.writeUInt32LE(path.length, at);
-    list.writeDoubleLE(expectedSizeBytes, at + 4);
-    list.writeDoubleLE(expectedMtimeMs, at + 12);
-    path.copy(list, at + ENTRY_HEADER_BYTES);
-    at += ENTRY_HEADER_BYTES + path.length;
-  }
-  return list;
-}
+export const LISTED_NUMBERS = 3;
 
-export function* decodeFileList(list: Uint8Array): Generator<ListedFile> {
-  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
-  for (let at = 0; at < bytes.length; ) {
-    const pathStart = at + ENTRY_HEADER_BYTES;
-    const path = bytes.subarray(pathStart, pathStart + bytes.readUInt32LE(at));
-    const expectedSizeBytes = bytes.readDoubleLE(at + 4);
-    yield { path, expectedSizeBytes, expectedMtimeMs: bytes.readDoubleLE(at + 12) };
-    at = pathStart + path.length;
+export function* filesOfList({ paths, numbers }: FileList): Generator<ListedFile> {
+  const bytes = Buffer.from(paths.buffer, paths.byteOffset, paths.length);
+  let pathAt = 0;
+  for (let at = 0; at < numbers.length; at += LISTED_NUMBERS) {
+    const pathEnd = pathAt + (numbers[at] as number);
+    const path = bytes.subarray(pathAt, pathEnd);
+    const expectedSizeBytes = numbers[at + 1] as number;
+    yield { path, expectedSizeBytes, expectedMtimeMs: numbers[at + 2] as number };
+    pathAt = pathEnd;
   }
 }

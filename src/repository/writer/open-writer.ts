@@ -12,7 +12,15 @@ import { BodySaver } from './save-body.ts';
 import { SealingPool } from './sealing-pool.ts';
 import { SlabMemory } from './slab.ts';
 import { WorkQueue } from './work-queue.ts';
-import type { Chunking, RepositoryWriter, SavedContent, SavedFile, WriterStats } from './writer.ts';
+import type {
+  Chunking,
+  FailedFile,
+  FileToSave,
+  RepositoryWriter,
+  SavedContent,
+  SavedFile,
+  WriterStats,
+} from './writer.ts';
 
 export type WriterOptions = {
   /** Worker threads. Default: one for each core. */
@@ -131,7 +139,21 @@ class SessionWriter implements RepositoryWriter {
     if (expectedSizeBytes >= LARGE_FILE_BYTES) {
       return this.#bodies.saveLargeFile(path, expectedSizeBytes, expectedMtimeMs);
     }
-    const saved = this.#queue.addFile({ path, expectedSizeBytes, expectedMtimeMs });
+    const [saved] = await this.saveFiles([
+      {
+        path: path.toString('latin1'),
+        sizeBytes: expectedSizeBytes,
+        mtimeMs: expectedMtimeMs,
+      },
+    ]);
+    if (!saved) throw new TypeError('a file was asked for, and nothing was said of it');
+    if ('failure' in saved) throw saved.failure;
+    return { ...saved, ids: Buffer.from(saved.ids) };
+  }
+
+  async saveFiles(files: readonly FileToSave[]): Promise<(SavedFile | FailedFile)[]> {
+    this.#requireOpen();
+    const saved = this.#queue.addFiles(files);
     this.#pool.wake();
     return saved;
   }

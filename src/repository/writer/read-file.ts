@@ -1,5 +1,6 @@
 /** Reading one regular file in a worker thread, synchronously, into the window of a cutter. */
 import fs from 'node:fs';
+import { mayHaveXattrs } from '#base';
 import type { ChunkWindow } from '../chunking/chunk-window.ts';
 import type { ListedFile } from './messages.ts';
 
@@ -19,16 +20,17 @@ export function readFileInChunks(
   { path, expectedSizeBytes, expectedMtimeMs }: ListedFile,
   windowFor: (file: number) => ChunkWindow,
   onChunk: (chunk: Buffer) => void,
-): { sizeBytes: number; isChanged: boolean } {
+): { sizeBytes: number; isChanged: boolean; mayHaveXattrs: boolean } {
   const file = openWithoutTrace(path);
   try {
     const sizeBytes = readToEnd(file, expectedSizeBytes, windowFor(file), onChunk);
     const isTimed = !Number.isNaN(expectedMtimeMs);
     const isOtherSize = sizeBytes !== expectedSizeBytes;
-    if (!isTimed && !isOtherSize) return { sizeBytes, isChanged: false };
+    const found = { sizeBytes, mayHaveXattrs: mayHaveXattrs(file) };
+    if (!isTimed && !isOtherSize) return { ...found, isChanged: false };
     const stat = fs.fstatSync(file);
     if (isOtherSize) requireRegularFile(stat, path);
-    return { sizeBytes, isChanged: isOtherSize || hasChanged(stat, expectedMtimeMs) };
+    return { ...found, isChanged: isOtherSize || hasChanged(stat, expectedMtimeMs) };
   } finally {
     fs.closeSync(file);
   }

@@ -1,6 +1,6 @@
 /** Bodies that the main thread reads: streams, and files so large that one worker alone would take too long. */
 import fs from 'node:fs/promises';
-import { FileHoles } from '#base';
+import { FileHoles, mayHaveXattrs } from '#base';
 import { ChunkWindow } from '../chunking/chunk-window.ts';
 import { createCutter } from '../chunking/cutter.ts';
 import type { Cutting } from '../chunking/cutting.ts';
@@ -89,7 +89,11 @@ export class BodySaver {
             )
           : await this.#saveByContent(file, new FileHoles(file.fd, stat.size));
       const isOtherSize = saved.sizeBytes !== expectedSizeBytes;
-      return { ...saved, isChanged: isOtherSize || hasChanged(await file.stat(), expectedMtimeMs) };
+      return {
+        ...saved,
+        isChanged: isOtherSize || hasChanged(await file.stat(), expectedMtimeMs),
+        mayHaveXattrs: mayHaveXattrs(file.fd),
+      };
     } finally {
       await file.close();
     }

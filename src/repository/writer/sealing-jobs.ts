@@ -8,14 +8,18 @@ import { Compressor } from '../crypto/zstd-context.ts';
 import { BlobSaver, type Compressors } from './blob-saver.ts';
 import { IdList } from './id-list.ts';
 import {
-  decodeFileList,
   FILE_NUMBERS,
+  type FileList,
   type FileRange,
   type FilesResult,
   type FinishedPack,
+  filesOfList,
+  IS_CHANGED,
   type Job,
   type JobResult,
+  LISTED_NUMBERS,
   type ListedFile,
+  MAY_HAVE_XATTRS,
   type RepositorySecrets,
   type SessionSetup,
   type SystemErrorFacts,
@@ -26,7 +30,8 @@ import type { Chunking } from './writer.ts';
 
 /** Stays in the processor's cache until it is hashed. */
 const RANGE_READ_BYTES = 1024 * 1024;
-const NOTHING = { sizeBytes: 0, newBytes: 0, isChanged: false };
+
+type ReadOfFile = ReturnType<typeof readFileInChunks> & { newBytes: number };
 
 /** Serves one session after another; what is dear to make lasts over all of them. */
 export class SealingJobs {
@@ -66,25 +71,28 @@ export class SealingJobs {
     }
   }
 
-  #saveFiles(saver: BlobSaver, list: Uint8Array): FilesResult {
+  #saveFiles(saver: BlobSaver, list: FileList): FilesResult {
     const ids = new IdList();
-    const numbers: number[] = [];
+    const numbers = new Float64Array((list.numbers.length / LISTED_NUMBERS) * FILE_NUMBERS);
     const failed = new Map<number, SystemErrorFacts>();
-    for (const file of decodeFileList(list)) {
+    let at = 0;
+    for (const file of filesOfList(list)) {
       const before = ids.count;
       const saved = this.#saveFile(saver, file, ids);
-      if ('code' in saved) failed.set(numbers.length / FILE_NUMBERS, saved);
-      const { sizeBytes, newBytes, isChanged } = 'code' in saved ? NOTHING : saved;
-      numbers.push(ids.count - before, sizeBytes, newBytes, isChanged ? 1 : 0);
+      numbers[at] = ids.count - before;
+      if ('code' in saved) failed.set(at / FILE_NUMBERS, saved);
+      else {
+        numbers[at + 1] = saved.sizeBytes;
+        numbers[at + 2] = saved.newBytes;
+        numbers[at + 3] =
+          (saved.isChanged ? IS_CHANGED : 0) + (saved.mayHaveXattrs ? MAY_HAVE_XATTRS : 0);
+      }
+      at += FILE_NUMBERS;
     }
-    return { kind: 'files', numbers: Float64Array.from(numbers), ids: ids.bytes(), failed };
+    return { kind: 'files', numbers, ids: ids.bytes(), failed };
   }
 
-  #saveFile(
-    saver: BlobSaver,
-    file: ListedFile,
-    ids: IdList,
-  ): { sizeBytes: number; newBytes: number; isChanged: boolean } | SystemErrorFacts {
+  #saveFile(saver: BlobSaver, file: ListedFile, ids: IdList): ReadOfFile | SystemErrorFacts {
     let newBytes = 0;
     const windowFor = (handle: number) =>
       this.#windowFor(chunkingOfFile(handle, file.expectedSizeBytes, this.#cutting));

@@ -40,7 +40,7 @@ function packSender(session: SessionSetup): (pack: FinishedPack) => void {
 function buffersOf(result: JobResult): ArrayBuffer[] {
   switch (result.kind) {
     case 'files':
-      return [result.ids.buffer as ArrayBuffer];
+      return [result.ids.buffer as ArrayBuffer, result.numbers.buffer as ArrayBuffer];
     case 'blobs':
       return [result.ids.buffer as ArrayBuffer];
     case 'range':

@@ -1,14 +1,8 @@
 import type { Compression } from '../crypto/compression.ts';
-import {
-  encodeFileList,
-  FILE_NUMBERS,
-  type FileRange,
-  type JobResult,
-  type ListedFile,
-  systemError,
-} from './messages.ts';
+import { type FileBatch, fileListOf, settleFiles } from './file-batches.ts';
+import { type FileRange, type JobResult, systemError } from './messages.ts';
 import type { PooledJob } from './sealing-pool.ts';
-import type { SavedContent, SavedFile } from './writer.ts';
+import type { FailedFile, FileToSave, SavedContent, SavedFile } from './writer.ts';
 
 /** A batch is worth some milliseconds of a worker: talking costs little against it, and the ends come out even. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -19,7 +13,7 @@ const FILE_WEIGHT_BYTES = 16 * 1024;
 const BLOB_WEIGHT_BYTES = 4 * 1024;
 
 type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => void };
-type WaitingFile = ListedFile & Settled<SavedFile>;
+type WaitingFiles = FileBatch & Settled<(SavedFile | FailedFile)[]>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
 type WaitingRange = { range: FileRange } & Settled<SavedContent>;
 type WaitingChunks = {
@@ -27,6 +21,9 @@ type WaitingChunks = {
   lengths: readonly number[];
   compression: Compression;
 } & Settled<SavedContent>;
+
+const alone = () => 1;
+const always = () => true;
 
 /** A queue that is taken from in batches; taking from the front costs the same however long it is. */
 class Waiting<T> {
@@ -38,12 +35,20 @@ class Waiting<T> {
   }
 
   /** At least one where there is any; no further ones than fit into a batch and go together with the first. */
-  takeBatch(sizeOf: (item: T) => number, goTogether: (a: T, b: T) => boolean = () => true): T[] {
+  takeBatch(
+    sizeOf: (item: T) => number,
+    goTogether: (a: T, b: T) => boolean = always,
+    countOf: (item: T) => number = alone,
+  ): T[] {
     const batch: T[] = [];
-    for (let bytes = 0; this.#taken < this.#items.length && batch.length < BATCH_ITEMS; ) {
+    let bytes = 0;
+    let count = 0;
+    while (this.#taken < this.#items.length) {
       const item = this.#items[this.#taken] as T;
       bytes += sizeOf(item);
-      if (batch[0] && (bytes > BATCH_BYTES || !goTogether(batch[0], item))) break;
+      count += countOf(item);
+      const isMore = bytes > BATCH_BYTES || count > BATCH_ITEMS;
+      if (batch[0] && (isMore || !goTogether(batch[0], item))) break;
       batch.push(item);
       this.#taken += 1;
     }
@@ -60,7 +65,7 @@ class Waiting<T> {
 
 /** What a writer was asked for and no worker has yet. Everything in it settles, by a result or by `failAll`. */
 export class WorkQueue {
-  readonly #files = new Waiting<WaitingFile>();
+  readonly #files = new Waiting<WaitingFiles>();
   readonly #ranges = new Waiting<WaitingRange>();
   readonly #trees = new Waiting<WaitingTree>();
   readonly #chunks = new Waiting<WaitingChunks>();
@@ -75,8 +80,9 @@ export class WorkQueue {
     this.#onSpent = onSpent;
   }
 
-  addFile(file: ListedFile): Promise<SavedFile> {
-    return this.#add((settled) => this.#files.push({ ...file, ...settled }));
+  addFiles(files: readonly FileToSave[]): Promise<(SavedFile | FailedFile)[]> {
+    const size = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return this.#add((settled) => this.#files.push({ files, sizeBytes: size, ...settled }));
   }
 
   addRange(range: FileRange): Promise<SavedContent> {
@@ -136,13 +142,21 @@ export class WorkQueue {
   }
 
   #nextFiles(): PooledJob | undefined {
-    const batch = this.#files.takeBatch(({ expectedSizeBytes }) => expectedSizeBytes);
-    if (batch.length === 0) return undefined;
-    const bytes = batch.reduce((sum, { expectedSizeBytes }) => sum + expectedSizeBytes, 0);
+    const batches = this.#files.takeBatch(
+      ({ sizeBytes }) => sizeBytes,
+      always,
+      ({ files }) => files.length,
+    );
+    if (batches.length === 0) return undefined;
+    const bytes = batches.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const count = batches.reduce((sum, { files }) => sum + files.length, 0);
     return {
-      weightBytes: bytes + batch.length * FILE_WEIGHT_BYTES,
-      job: { kind: 'files', files: encodeFileList(batch) },
-      settle: (result) => settleFiles(batch, result),
+      weightBytes: bytes + count * FILE_WEIGHT_BYTES,
+      job: { kind: 'files', files: fileListOf(batches) },
+      settle: (result) => {
+        if (result.kind === 'files') settleFiles(batches, result);
+        else throw new TypeError(`a worker answered ${result.kind} to files`);
+      },
     };
   }
 
@@ -216,26 +230,6 @@ function settleChunks(batch: readonly WaitingChunks[], result: JobResult): void 
     const end = blob + lengths.length;
     resolve({ ids: Buffer.from(ids.slice(blob * ID_BYTES, end * ID_BYTES)), sizeBytes, newBytes });
     blob = end;
-  }
-}
-
-function settleFiles(batch: readonly WaitingFile[], result: JobResult): void {
-  if (result.kind !== 'files') throw new TypeError(`a worker answered ${result.kind} to files`);
-  const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
-  let at = 0;
-  for (const [place, file] of batch.entries()) {
-    const [blobs = 0, sizeBytes = 0, newBytes = 0, changed] = result.numbers.subarray(
-      place * FILE_NUMBERS,
-      (place + 1) * FILE_NUMBERS,
-    );
-    const end = at + blobs * ID_BYTES;
-    const failure = result.failed.get(place);
-    if (failure) file.reject(systemError(failure));
-    else {
-      const own = Buffer.from(ids.subarray(at, end));
-      file.resolve({ ids: own, sizeBytes, newBytes, isChanged: changed === 1 });
-    }
-    at = end;
   }
 }
 

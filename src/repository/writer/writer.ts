@@ -20,7 +20,15 @@ export type SavedContent = {
 export type SavedFile = SavedContent & {
   /** When it was read to its end, it had another size than expected, or another time where one was. */
   isChanged: boolean;
+  /** Whether it has extended attributes, or doesn't tell. */
+  mayHaveXattrs: boolean;
 };
+
+/** Node's own system error (ENOENT, EACCES, EIO): this file can't be read. */
+export type FailedFile = { failure: Error };
+
+/** `path`: absolute, as latin1: one character for each byte. `mtimeMs`: as Node's `Stats` have it; NaN where any will do. */
+export type FileToSave = { path: string; sizeBytes: number; mtimeMs: number };
 
 export type WriterStats = {
   dataBlobs: number;
@@ -42,6 +50,11 @@ export interface RepositoryWriter {
     expectedSizeBytes: number,
     expectedMtimeMs?: number,
   ): Promise<SavedFile>;
+  /**
+   * The same for some small files at once, which costs far less than one by one: resolves to what became of each, in
+   * their order. What it gives holds the memory of some hundred others as long as it is held.
+   */
+  saveFiles(files: readonly FileToSave[]): Promise<(SavedFile | FailedFile)[]>;
   /** The same for bytes that arrive as a stream; pulls no faster than the workers keep up. */
   saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent>;
   /** Saves an encoded tree (see `encodeTree`); resolves to its hex id. */
