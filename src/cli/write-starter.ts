@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { randomBytes, systemCode, writeFileDurably } from '#base';
+import { makePassword, systemCode, writeFileDurably } from '#base';
 import {
   COMPOSE_FILES,
   DEFAULT_FILE,
@@ -20,8 +20,6 @@ export type Starter = {
   /** How many stores it names. */
   stores: number;
 };
-
-const PASSWORD_BYTES = 24;
 
 /** Throws `starter-exists`. Writes nothing. */
 export async function prepareStarter(
@@ -45,10 +43,7 @@ export async function prepareStarter(
 export async function writeStarter(starter: Starter): Promise<void> {
   await fs.mkdir(path.dirname(starter.passwordFile), { recursive: true, mode: 0o700 });
   if (!existsSync(starter.passwordFile)) {
-    await writeFileDurably(
-      starter.passwordFile,
-      `${randomBytes(PASSWORD_BYTES).toString('base64url')}\n`,
-    );
+    await writeFileDurably(starter.passwordFile, `${makePassword()}\n`);
   }
   try {
     await fs.writeFile(starter.file, starter.text, { flag: 'wx', mode: 0o644 });

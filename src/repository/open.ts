@@ -10,7 +10,7 @@ import { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
 import { writeKeyFile } from './keys/key-file.ts';
 import { keyIds, openMasterKey } from './keys/keys.ts';
-import { DEFAULT_SCRYPT, type ScryptParameters } from './keys/scrypt.ts';
+import type { ScryptParameters } from './keys/scrypt.ts';
 import { OpenedRepository } from './opened-repository.ts';
 import type { Repository } from './repository.ts';
 import { withRetries } from './storage/retry.ts';
@@ -69,7 +69,7 @@ export async function openUnlocked(
     masterKey,
     sealer,
     keyId,
-    scrypt: options.scrypt ?? DEFAULT_SCRYPT,
+    scrypt: options.scrypt,
     ...(nearby && {
       tableFolder: nearby.derivedFolder,
       notes: new SealedNotes(nearby, sealer),
@@ -89,7 +89,7 @@ export async function createRepository(options: OpenOptions): Promise<Repository
   const masterKey = await interruptedKey(storage, options.password);
   const key = masterKey ?? newMasterKey();
   if (!masterKey) {
-    await writeKeyFile(storage, key, options.password, options.scrypt ?? DEFAULT_SCRYPT);
+    await writeKeyFile(storage, key, options.password, options.scrypt);
   }
   // Last: a repository exists from the moment that its config does.
   await writeConfig(storage, new Sealer(key), newConfig());

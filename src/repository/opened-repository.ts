@@ -53,7 +53,7 @@ export type RepositoryParts = {
   masterKey: MasterKey;
   sealer: Sealer;
   keyId: string;
-  scrypt: ScryptParameters;
+  scrypt: ScryptParameters | undefined;
   /** On this machine: a large index is kept there between sessions. */
   tableFolder?: string;
   notes?: SealedNotes;

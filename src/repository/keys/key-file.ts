@@ -9,7 +9,7 @@ import { errors } from '../errors.ts';
 import { unpackedName } from '../names.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import type { Storage } from '../storage/storage.ts';
-import { areBearable, passwordKey, type ScryptParameters } from './scrypt.ts';
+import { areBearable, passwordKey, type ScryptParameters, scryptFor } from './scrypt.ts';
 
 const SALT_BYTES = 64;
 
@@ -71,7 +71,7 @@ export async function writeKeyFile(
   storage: Storage,
   masterKey: MasterKey,
   password: Secret,
-  parameters: ScryptParameters,
+  parameters = scryptFor(password),
 ): Promise<string> {
   if (password.reveal() === '') throw errors.emptyPassword([]);
   const salt = randomBytes(SALT_BYTES);

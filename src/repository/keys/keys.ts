@@ -7,7 +7,7 @@ import { errors } from '../errors.ts';
 import { idOfName, unpackedName } from '../names.ts';
 import type { Storage } from '../storage/storage.ts';
 import { decodeKeyFile, type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from './key-file.ts';
-import { DEFAULT_SCRYPT, type ScryptParameters } from './scrypt.ts';
+import type { ScryptParameters } from './scrypt.ts';
 
 export type KeyDescription = {
   id: string;
@@ -21,7 +21,7 @@ export type KeyDescription = {
 export class Keys {
   readonly #storage: Storage;
   readonly #masterKey: MasterKey;
-  readonly #parameters: ScryptParameters;
+  readonly #parameters: ScryptParameters | undefined;
   readonly #prepareCopies: () => Promise<void>;
   #current: string;
 
@@ -29,7 +29,8 @@ export class Keys {
     storage: Storage,
     masterKey: MasterKey,
     current: string,
-    parameters: ScryptParameters = DEFAULT_SCRYPT,
+    /** Of new keys, where the password isn't to decide. */
+    parameters?: ScryptParameters,
     /** Settles what must be there before a first copy is written. */
     prepareCopies: () => Promise<void> = async () => {},
   ) {

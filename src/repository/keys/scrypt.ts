@@ -1,7 +1,7 @@
 /** From a password to a key, as restic does it. */
 import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { Secret } from '#base';
+import { isMadePassword, type Secret } from '#base';
 import { keyFromBytes, type MasterKey } from '../crypto/master-key.ts';
 
 export type ScryptParameters = { N: number; r: number; p: number };
@@ -11,6 +11,18 @@ export type ScryptParameters = { N: number; r: number; p: number };
  * as at restic's calibrated N=32768, p=8, in less than half of the time that it takes those who know the password.
  */
 export const DEFAULT_SCRYPT: ScryptParameters = { N: 65_536, r: 8, p: 2 };
+
+/**
+ * 1 MiB and some 3 ms. What stretching does is to make each guess dear, where few guesses would do: passwords of people.
+ * One that Holdfast made is 256 bits of chance, as many as the key has that comes out; whoever could try so many, however
+ * little each costs, would rather try the key itself. It is scrypt still, so that restic opens it.
+ */
+const MADE_PASSWORD_SCRYPT: ScryptParameters = { N: 1024, r: 8, p: 1 };
+
+/** For a new key. Opening takes what the key's file says. */
+export function scryptFor(password: Secret): ScryptParameters {
+  return isMadePassword(password) ? MADE_PASSWORD_SCRYPT : DEFAULT_SCRYPT;
+}
 
 const MAX_MEMORY_BYTES = 1024 * 1024 * 1024;
 const MAX_WORK = 2 ** 28;
