@@ -25,7 +25,7 @@ export function openBlob(
   decompressor?: Decompressor,
 ): Buffer {
   const { payload, plain } = openPacked(sealer, blob, packId, sealed, decompressor);
-  if (payload !== plain) freeLarge(payload);
+  if (!decompressor && payload !== plain) freeLarge(payload);
   return plain;
 }
 
@@ -39,13 +39,17 @@ export function openLargeBlob(
   packId: string,
   sealed: Uint8Array,
 ): Buffer {
-  const inPlace = { open: (bytes: Uint8Array) => sealer.openInPlace(bytes) };
+  const openForNow = (bytes: Uint8Array) => sealer.openInPlace(bytes);
+  const inPlace = { open: openForNow, openForNow };
   return openPacked(inPlace, blob, packId, sealed, new Decompressor()).plain;
 }
 
-/** The same, with what lay under the seal: to be packed again without being compressed again. */
+/**
+ * The same, with what lay under the seal: to be packed again without being compressed again. With a decompressor both
+ * hold until the next use.
+ */
 export function openPacked(
-  sealer: Pick<Sealer, 'open'>,
+  sealer: Pick<Sealer, 'open' | 'openForNow'>,
   blob: PackedBlob,
   packId: string,
   sealed: Uint8Array,
@@ -58,7 +62,7 @@ export function openPacked(
   let payload: Buffer;
   let plain: Buffer;
   try {
-    payload = sealer.open(sealed);
+    payload = decompressor ? sealer.openForNow(sealed) : sealer.open(sealed);
     plain = payload;
     if (blob.compressed) {
       plain = decompressor

@@ -11,6 +11,7 @@ import {
   decompress,
   MAX_WINDOW_LOG,
 } from './compression.ts';
+import { MOST_SCRATCH_BYTES, Scratch } from './scratch.ts';
 
 const { ZSTD_e_end: END } = zlib.constants;
 
@@ -53,20 +54,6 @@ function runWhole(context: Context, input: Uint8Array, output: Uint8Array): numb
   if (stream.destroyed || inputLeft !== 0 || outputLeft === 0) return undefined;
   return output.length - outputLeft;
 }
-
-/** Memory that grows to the largest that was asked for, up to a bound. */
-class Scratch {
-  #memory: Buffer = Buffer.alloc(0);
-
-  of(bytes: number): Buffer {
-    if (bytes > this.#memory.length)
-      this.#memory = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#memory.length));
-    return this.#memory;
-  }
-}
-
-/** Larger ones come by themselves, with memory of their own. */
-const MOST_SCRATCH_BYTES = 9 * 1024 * 1024;
 
 /** One a thread; equal bytes become equal frames, whatever came before. */
 export class Compressor {
