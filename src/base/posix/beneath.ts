@@ -13,6 +13,9 @@ const RESOLVE_NO_SYMLINKS = 0x04;
 const RESOLVE_BENEATH = 0x08;
 /** Of `struct open_how`: flags, mode, resolve, 64 bits each. */
 const HOW_BYTES = 24;
+/** Used again for each call. The upper halves stay zero. */
+const how = Buffer.alloc(HOW_BYTES);
+how.writeUInt32LE(RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH, 16);
 
 const ENOSYS = 38;
 const EPERM = 1;
@@ -39,10 +42,8 @@ export function canOpenBeneath(): boolean {
 export function openBeneath(folder: number, relative: Buffer, flags: number, mode = 0): number {
   const path = relative.length === 0 ? DOT : relative;
   if (hasOpenat2) {
-    const how = Buffer.alloc(HOW_BYTES);
-    how.writeBigUInt64LE(BigInt(flags | O_NOFOLLOW | O_CLOEXEC), 0);
-    how.writeBigUInt64LE(BigInt(flags & O_CREAT ? mode : 0), 8);
-    how.writeBigUInt64LE(BigInt(RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH), 16);
+    how.writeUInt32LE(flags | O_NOFOLLOW | O_CLOEXEC, 0);
+    how.writeUInt32LE(flags & O_CREAT ? mode : 0, 8);
     const opened = syscall(OPENAT2, folder, cPath(path), how, HOW_BYTES);
     if (opened >= 0) return opened;
     const errno = lastErrno();

@@ -28,19 +28,20 @@ export function setOpenTimes(file: number, atimeNs: bigint, mtimeNs: bigint): vo
   checkedCall(futimens(file, timespecs(atimeNs, mtimeNs)), 'futimens');
 }
 
+/** Used again for each call: two times of seconds and nanoseconds. */
+const words = new BigInt64Array(4);
+const timespecBytes = Buffer.from(words.buffer);
+
 function timespecs(atimeNs: bigint, mtimeNs: bigint): Buffer {
-  const times = Buffer.alloc(32);
-  writeTimespec(times, 0, atimeNs);
-  writeTimespec(times, 16, mtimeNs);
-  return times;
+  writeTimespec(0, atimeNs);
+  writeTimespec(2, mtimeNs);
+  return timespecBytes;
 }
 
-function writeTimespec(into: Buffer, at: number, timeNs: bigint): void {
+function writeTimespec(at: number, timeNs: bigint): void {
   // Nanoseconds count forward also before 1970: -1 ns is second -1 plus 999,999,999 ns.
-  const nanoseconds = BigInt.asUintN(
-    64,
-    ((timeNs % NS_PER_SECOND) + NS_PER_SECOND) % NS_PER_SECOND,
-  );
-  into.writeBigInt64LE((timeNs - nanoseconds) / NS_PER_SECOND, at);
-  into.writeBigInt64LE(nanoseconds, at + 8);
+  let nanoseconds = timeNs % NS_PER_SECOND;
+  if (nanoseconds < 0n) nanoseconds += NS_PER_SECOND;
+  words[at] = (timeNs - nanoseconds) / NS_PER_SECOND;
+  words[at + 1] = nanoseconds;
 }

@@ -48,8 +48,12 @@ export function decodeJob(
   const numbers = new Uint32Array(blobs.length * WORDS);
   const ids = new Uint8Array(blobs.length * ID_BYTES);
   blobs.forEach((blob, i) => {
-    const flags = (blob.type === 'tree' ? TREE_FLAG : 0) | (blob.compressed ? COMPRESSED_FLAG : 0);
-    numbers.set([blob.offset - start, blob.length, blob.plainLength, flags], i * WORDS);
+    const at = i * WORDS;
+    numbers[at] = blob.offset - start;
+    numbers[at + 1] = blob.length;
+    numbers[at + 2] = blob.plainLength;
+    numbers[at + 3] =
+      (blob.type === 'tree' ? TREE_FLAG : 0) | (blob.compressed ? COMPRESSED_FLAG : 0);
     ids.set(blob.id, i * ID_BYTES);
   });
   return { packId, sealed, numbers, ids, wanted };
@@ -82,20 +86,17 @@ export function runDecodeJob(
 
 /** With offsets in the stretch. */
 export function blobsOf({ numbers, ids }: DecodeJob): PackedBlob[] {
-  return Array.from({ length: numbers.length / WORDS }, (_, i) => {
-    const [offset, length, plainLength, flags] = numbers.subarray(i * WORDS) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    return {
+  const blobs: PackedBlob[] = [];
+  for (let at = 0, id = 0; at < numbers.length; at += WORDS, id += ID_BYTES) {
+    const flags = numbers[at + 3] as number;
+    blobs.push({
       type: flags & TREE_FLAG ? 'tree' : 'data',
-      id: ids.subarray(i * ID_BYTES, (i + 1) * ID_BYTES),
-      offset,
-      length,
+      id: ids.subarray(id, id + ID_BYTES),
+      offset: numbers[at] as number,
+      length: numbers[at + 1] as number,
       compressed: (flags & COMPRESSED_FLAG) !== 0,
-      plainLength,
-    };
-  });
+      plainLength: numbers[at + 2] as number,
+    });
+  }
+  return blobs;
 }

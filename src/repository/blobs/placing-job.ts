@@ -75,12 +75,18 @@ export function placingJob(
   let pathBytes = 0;
   for (const [number, { path, how, finish }] of plan.files.entries()) {
     pathBytes += path.length;
-    const metadata = finish?.metadata;
-    const { permissions = 0, uid = 0, gid = 0 } = metadata ?? {};
-    const facts = [finish ? 1 : 0, finish?.sizeBytes ?? 0, permissions, uid, gid];
-    files.set([pathBytes, HOW.indexOf(how), ...facts], number * FILE_NUMBERS);
-    if (!metadata) continue;
-    times.set([metadata.atimeNs, metadata.mtimeNs], number * 2);
+    const at = number * FILE_NUMBERS;
+    files[at] = pathBytes;
+    files[at + 1] = HOW.indexOf(how);
+    if (!finish) continue;
+    const { metadata, sizeBytes } = finish;
+    files[at + 2] = 1;
+    files[at + 3] = sizeBytes;
+    files[at + 4] = metadata.permissions;
+    files[at + 5] = metadata.uid;
+    files[at + 6] = metadata.gid;
+    times[number * 2] = metadata.atimeNs;
+    times[number * 2 + 1] = metadata.mtimeNs;
     if (metadata.xattrs.length > 0) xattrs.set(number, metadata.xattrs);
   }
   const paths = new Uint8Array(pathBytes);
@@ -90,8 +96,12 @@ export function placingJob(
     at += path.length;
   }
   const pieces = new Float64Array(plan.pieces.length * PIECE_NUMBERS);
-  for (const [number, { blob, file, offset }] of plan.pieces.entries()) {
-    pieces.set([blob, file, offset], number * PIECE_NUMBERS);
+  let piece = 0;
+  for (const { blob, file, offset } of plan.pieces) {
+    pieces[piece] = blob;
+    pieces[piece + 1] = file;
+    pieces[piece + 2] = offset;
+    piece += PIECE_NUMBERS;
   }
   return { stretch, owner, root: plan.root, paths, files, times, xattrs, pieces };
 }
@@ -111,35 +121,36 @@ export function planOf({ root, paths, files, times, xattrs, pieces }: PlacingJob
   let start = 0;
   for (let number = 0; number * FILE_NUMBERS < files.length; number += 1) {
     const at = number * FILE_NUMBERS;
-    const [end = 0, how = 0, finish, sizeBytes = 0, permissions = 0, uid = 0, gid = 0] =
-      files.subarray(at, at + FILE_NUMBERS);
+    const end = files[at] as number;
     const file: PlacedFile = {
       path: bytes.subarray(start, end),
-      how: HOW[how] as PlacedFile['how'],
+      how: HOW[files[at + 1] as number] as PlacedFile['how'],
     };
     start = end;
     plan.files.push(file);
-    if (!finish) continue;
-    const [atimeNs = 0n, mtimeNs = 0n] = times.subarray(number * 2, number * 2 + 2);
+    if (!files[at + 2]) continue;
     // Buffers come over as plain arrays of bytes.
     const own = (xattrs.get(number) ?? []).map(({ name, value }) => ({
       name: Buffer.from(name),
       value: Buffer.from(value),
     }));
-    const metadata = {
+    const metadata: AppliedMetadata = {
       kind: 'file',
-      permissions,
-      uid,
-      gid,
-      atimeNs,
-      mtimeNs,
+      permissions: files[at + 4] as number,
+      uid: files[at + 5] as number,
+      gid: files[at + 6] as number,
+      atimeNs: times[number * 2] as bigint,
+      mtimeNs: times[number * 2 + 1] as bigint,
       xattrs: own,
-    } as const;
-    file.finish = { sizeBytes, metadata };
+    };
+    file.finish = { sizeBytes: files[at + 3] as number, metadata };
   }
   for (let at = 0; at < pieces.length; at += PIECE_NUMBERS) {
-    const [blob = 0, file = 0, offset = 0] = pieces.subarray(at, at + PIECE_NUMBERS);
-    plan.pieces.push({ blob, file, offset });
+    plan.pieces.push({
+      blob: pieces[at] as number,
+      file: pieces[at + 1] as number,
+      offset: pieces[at + 2] as number,
+    });
   }
   return plan;
 }

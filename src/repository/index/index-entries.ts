@@ -6,11 +6,11 @@ import {
   OFFSET_WORD,
   PACK_WORD,
   PLAIN_WORD,
+  SEAL_BYTES,
   TREE_BIT,
 } from './entry-words.ts';
 
 const ID_BYTES = 32;
-const SEAL_BYTES = 32;
 
 /** Where a pack is listed. rustic marks packs that are to be deleted after a while instead of deleting them at once. */
 export type PackList = 'packs' | 'packs_to_delete';
@@ -101,8 +101,8 @@ export function wordAt(bytes: Uint8Array, at: number): number {
 
 export function blobFromWords(words: Uint32Array, at: number): PackedBlob {
   const id = Buffer.allocUnsafe(ID_BYTES);
-  for (let word = 0; word < 8; word += 1) {
-    id.writeUInt32LE(words[at + word] as number, word * 4);
+  for (let byte = 0; byte < ID_BYTES; byte += 1) {
+    id[byte] = (words[at + (byte >>> 2)] as number) >>> ((byte & 3) * 8);
   }
   const length = words[at + LENGTH_WORD] as number;
   const inflated = words[at + PLAIN_WORD] as number;
