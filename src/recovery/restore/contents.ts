@@ -1,7 +1,7 @@
 /**
  * Writes the contents of files. Files are gathered into waves; of each wave, all blobs are asked for at once, so that
- * each pack is read once and in order, and each blob is put into every place that it belongs to. Worker threads write;
- * a file whose content comes in one stretch of a pack is also finished there.
+ * each pack is read once and in order, and each blob is put into every place that it belongs to. Worker threads write
+ * one wave while the next is gathered; a file whose content comes in one stretch of a pack is also finished there.
  */
 import { type ApplyOptions, applyMetadataToOpen, formatSize, type MetadataFailure } from '#base';
 import {
@@ -10,39 +10,16 @@ import {
   isAllZero,
   type Placed,
   type PlacedFile,
-  type PlacingPlan,
   partsToWrite,
   type TreeNode,
 } from '#repository';
-import { OpenFiles, type WritableFile } from './open-files.ts';
+import { OpenFiles } from './open-files.ts';
 import type { RestoreReport } from './report.ts';
 import type { RestoreRequest } from './request.ts';
 import type { TargetFolder } from './target-folder.ts';
+import { type Place, type RestoringFile, type StretchPlan, Wave } from './wave.ts';
 
-/** Places of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
-const PLACES_PER_WAVE = 16 * 1024;
 const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
-
-type RestoringFile = WritableFile & {
-  relative: string;
-  node: TreeNode;
-  sizeBytes: number;
-  places: number;
-  placesLeft: number;
-  /** An older file of that name is there, and is brought up to date. */
-  isUpdate: boolean;
-  failed: boolean;
-  /** It has its size and metadata. */
-  finished: boolean;
-  damage: string[];
-};
-
-type StretchPlan = PlacingPlan & {
-  restoring: RestoringFile[];
-  pieces: (PlacingPlan['pieces'][number] & { lengthBytes: number })[];
-};
-
-type Place = { file: RestoringFile; offset: number; lengthBytes: number };
 
 export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal' | 'inodeFlags'> & {
   report: RestoreReport;
@@ -62,20 +39,23 @@ export interface RestoredContents {
   add(path: Buffer, relative: string, node: TreeNode, isUpdate?: boolean): Promise<void>;
   /** Resolves when every file added so far is complete. */
   flush(): Promise<void>;
-  /** Closes what is open. What wasn't complete stays as it is. */
-  close(): void;
+  /** Resolves when nothing is under way or open any more. What wasn't complete stays as it is. */
+  close(): Promise<void>;
 }
 
 /** Writes them to disk, all of them. */
 export class FileContents implements RestoredContents {
   readonly #options: ContentsOptions;
   readonly #files: OpenFiles;
-  #wave = new Map<string, Place[]>();
-  #placesInWave = 0;
+  readonly #ended = new AbortController();
+  #wave: Wave;
+  /** The wave that is being written. */
+  #underway: Promise<void> = Promise.resolve();
 
   constructor(options: ContentsOptions) {
     this.#options = options;
     this.#files = new OpenFiles(options.target.descriptor);
+    this.#wave = new Wave(options.repository.index);
   }
 
   async add(path: Buffer, relative: string, node: TreeNode, isUpdate = false): Promise<void> {
@@ -94,85 +74,71 @@ export class FileContents implements RestoredContents {
       failed: false,
       finished: false,
       damage: [],
+      planNumber: 0,
     };
     if (places === 0) this.#finish(file);
     else await this.#addPlaces(file, ids);
   }
 
   async flush(): Promise<void> {
+    await this.#nextWave();
+    await this.#underway;
+  }
+
+  async close(): Promise<void> {
+    this.#ended.abort();
+    // Whoever added or flushed was told, or ended before for another reason.
+    await this.#underway.catch(() => {});
+    this.#files.close();
+  }
+
+  /** Begins with what was gathered when what came before is written; rejects where that failed. */
+  async #nextWave(): Promise<void> {
+    await this.#underway;
     const wave = this.#wave;
-    if (wave.size === 0) return;
-    this.#wave = new Map();
-    this.#placesInWave = 0;
-    const ids = Buffer.allocUnsafe(wave.size * ID_BYTES);
-    let at = 0;
-    for (const id of wave.keys()) at += ids.write(id, at, 'latin1');
-    const { repository, signal, owner } = this.#options;
-    const placesOf = (id: Uint8Array) => wave.get(latin1(id)) ?? [];
+    this.#wave = new Wave(this.#options.repository.index);
+    if (wave.places === 0) return;
+    this.#underway = this.#placeWave(wave);
+    // It is told to whoever waits for it next.
+    this.#underway.catch(() => {});
+  }
+
+  async #placeWave(wave: Wave): Promise<void> {
+    const { repository, signal, owner, target } = this.#options;
+    const slotFor = (file: RestoringFile, isWhole: boolean) => this.#slotFor(file, isWhole);
     await repository.placeBlobs(
-      ids,
+      wave.ids,
       {
         owner,
-        plan: (blobs) => this.#plan(blobs.map(placesOf)),
+        plan: (ids) => wave.plan(target.descriptor, ids, slotFor),
         onPlaced: (plan, placed) => this.#placed(plan as StretchPlan, placed),
-        onAlone: (id, bytes) => this.#put(placesOf(id), bytes),
+        onAlone: (id, bytes) => this.#put(wave.placesOf(id), bytes),
       },
       {
-        ...(signal ? { signal } : {}),
+        signal: AbortSignal.any([this.#ended.signal, ...(signal ? [signal] : [])]),
         maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
-        onDamaged: (id) => this.#lose(placesOf(id), id),
+        onDamaged: (id) => this.#lose(wave.placesOf(id), id),
       },
     );
   }
 
-  close(): void {
-    this.#files.close();
-  }
-
   async #addPlaces(file: RestoringFile, ids: Buffer): Promise<void> {
-    const { index } = this.#options.repository;
     for (let at = 0; at < ids.length; at += ID_BYTES) {
-      const offset = file.sizeBytes;
-      const lengthBytes = index.lookup('data', ids, at)?.plainLength;
+      const isStale = this.#wave.index !== this.#options.repository.index;
+      if (isStale || this.#wave.isFull) await this.#nextWave();
+      const lengthBytes = this.#wave.add(file, ids, at);
       if (lengthBytes === undefined) {
-        this.#loseRest(file, offset, (ids.length - at) / ID_BYTES, ids.subarray(at, at + ID_BYTES));
+        this.#loseRest(
+          file,
+          file.sizeBytes,
+          (ids.length - at) / ID_BYTES,
+          ids.subarray(at, at + ID_BYTES),
+        );
         return;
       }
       // The content decides how large the file is: it may have grown between being looked at and being read.
       file.sizeBytes += lengthBytes;
-      this.#addPlace(ids.toString('latin1', at, at + ID_BYTES), { file, offset, lengthBytes });
-      if (this.#placesInWave >= PLACES_PER_WAVE) await this.flush();
     }
-  }
-
-  #addPlace(id: string, place: Place): void {
-    const places = this.#wave.get(id);
-    if (places) places.push(place);
-    else this.#wave.set(id, [place]);
-    this.#placesInWave += 1;
-  }
-
-  #plan(places: readonly (readonly Place[])[]): StretchPlan {
-    const root = this.#options.target.descriptor;
-    const plan: StretchPlan = { root, files: [], pieces: [], restoring: [] };
-    const numbers = new Map<RestoringFile, number>();
-    const placesHere: number[] = [];
-    for (const [blob, ofBlob] of places.entries()) {
-      for (const { file: restoring, offset, lengthBytes } of ofBlob) {
-        if (restoring.failed) continue;
-        let file = numbers.get(restoring);
-        if (file === undefined) {
-          file = plan.restoring.push(restoring) - 1;
-          numbers.set(restoring, file);
-        }
-        placesHere[file] = (placesHere[file] ?? 0) + 1;
-        plan.pieces.push({ blob, file, offset, lengthBytes });
-      }
-    }
-    plan.files = plan.restoring.map((file, i) =>
-      this.#slotFor(file, placesHere[i] === file.places),
-    );
-    return plan;
   }
 
   /** How one stretch is to write the file. `isWhole`: all of it comes there. */
@@ -281,11 +247,6 @@ export class FileContents implements RestoredContents {
     }
     if (damage.length > 0) report.problem(relative, describeDamage(damage, file.isUpdate));
   }
-}
-
-/** Ids as they are kept in maps: a character for each byte. */
-function latin1(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1');
 }
 
 function describeDamage(damage: readonly string[], isUpdate: boolean): string {

@@ -63,7 +63,7 @@ export async function restoreTree(
   } catch (error) {
     throw (await graveError(error, target)) ?? error;
   } finally {
-    restore.close();
+    await restore.close();
     folder.close();
   }
 }
@@ -137,8 +137,8 @@ class TreeRestore {
     return this.#report.result();
   }
 
-  close(): void {
-    this.#contents.close();
+  close(): Promise<void> {
+    return this.#contents.close();
   }
 
   #rootAt(path: Buffer, tree: string, metadata: FileMetadata | undefined): Directory {

@@ -81,6 +81,10 @@ export class BlobIndex {
     return this.#table.lengthOf(entry);
   }
 
+  plainLengthOf(entry: number): number {
+    return this.#table.plainLengthOf(entry);
+  }
+
   isTree(entry: number): boolean {
     return this.#table.isTree(entry);
   }

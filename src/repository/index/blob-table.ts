@@ -5,7 +5,14 @@
  */
 import type { BlobType } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { ENTRY_WORDS, LENGTH_WORD, PACK_WORD, PLAIN_WORD, TREE_BIT } from './entry-words.ts';
+import {
+  ENTRY_WORDS,
+  LENGTH_WORD,
+  PACK_WORD,
+  PLAIN_WORD,
+  SEAL_BYTES,
+  TREE_BIT,
+} from './entry-words.ts';
 import { blobFromWords, putWords, wordAt } from './index-entries.ts';
 import type { SharedBlobTable } from './shared-table.ts';
 
@@ -128,6 +135,10 @@ export class BlobTable {
   /** Sealed bytes of the blob. */
   lengthOf(entry: number): number {
     return this.#wordOf(entry, LENGTH_WORD);
+  }
+
+  plainLengthOf(entry: number): number {
+    return this.#wordOf(entry, PLAIN_WORD) || this.lengthOf(entry) - SEAL_BYTES;
   }
 
   isCompressed(entry: number): boolean {

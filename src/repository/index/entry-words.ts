@@ -6,5 +6,7 @@ export const PACK_WORD = 8;
 export const OFFSET_WORD = 9;
 export const LENGTH_WORD = 10;
 export const PLAIN_WORD = 11;
+/** What the seal adds to the plain length. */
+export const SEAL_BYTES = 32;
 /** In the word of the pack number. */
 export const TREE_BIT = 0x8000_0000;

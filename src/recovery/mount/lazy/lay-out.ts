@@ -119,7 +119,7 @@ class LazyContents implements RestoredContents {
     // Every file is complete when it was added.
   }
 
-  close(): void {
+  async close(): Promise<void> {
     // Nothing is open between files.
   }
 
