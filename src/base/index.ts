@@ -29,5 +29,6 @@ export * from './posix/xattrs.ts';
 export * from './postgres-binaries.ts';
 export * from './progress.ts';
 export * from './secret.ts';
+export * from './settle-all.ts';
 export * from './units.ts';
 export * from './whole-writes.ts';

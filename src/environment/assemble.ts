@@ -9,6 +9,7 @@ import type {
   Service,
   Store,
 } from './model.ts';
+import { referencesIn } from './references.ts';
 import type { DeclaredCheck } from './schema/check.ts';
 import type { DeclaredEnvironment } from './schema/environment.ts';
 import type { DeclaredRepository } from './schema/repository.ts';
@@ -165,6 +166,7 @@ function assembleService(name: string, service: DeclaredService, folder: string)
     cwd: path.resolve(folder, service.cwd ?? '.'),
     user: service.user,
     needs: service.needs,
+    mentions: servicesMentionedIn(service),
     env: Object.fromEntries(
       Object.entries(service.env).map(([variable, value]) => [variable, String(value)]),
     ),
@@ -173,6 +175,13 @@ function assembleService(name: string, service: DeclaredService, folder: string)
     sideEffects: service.sideEffects,
     control: service.control,
   }) as Service;
+}
+
+function servicesMentionedIn({ run, env, health }: DeclaredService): string[] {
+  const commands = typeof run === 'string' ? [run] : (run ?? []);
+  const texts = [...commands, ...Object.values(env).map(String), health ?? ''];
+  const mentioned = texts.flatMap(referencesIn).filter((each) => each.kind === 'service');
+  return [...new Set(mentioned.map(({ name }) => name))];
 }
 
 /** Each after what it needs; otherwise in the order of the file. */

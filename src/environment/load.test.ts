@@ -67,7 +67,7 @@ describe('a good file', () => {
   test('gives the environment with defaults, paths made absolute and secrets looked up', () => {
     const environment = parse(
       `${GOOD}services:
-  worker: {run: node worker.js, needs: [api]}
+  worker: {run: node worker.js, needs: [api], env: {API: "\${services.api.url}"}}
   api:
     run: [node, api.js]
     needs: [orders]
@@ -110,6 +110,7 @@ checks:
       },
     ]);
     expect(environment.services.map((service) => service.name)).toEqual(['api', 'worker']);
+    expect(environment.services.map(({ mentions }) => mentions)).toEqual([[], ['api']]);
     expect(environment.services[0]).toMatchObject({
       cwd: FOLDER,
       env: { DATABASE_URL: '${stores.orders.url}', WORKERS: '2' },

@@ -98,6 +98,8 @@ export type Service = {
   user?: string;
   /** Stores and services that must be up first. */
   needs: string[];
+  /** Services whose addresses it is given. */
+  mentions: string[];
   /**
    * May hold `${port}`, `${stores.X.url}`, `${services.Y.url}`: resolved anew for each recovery. `${NAME}` and
    * `${file:…}` are looked up when it starts too, so that no secret of a service is held before.

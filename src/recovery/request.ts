@@ -18,6 +18,8 @@ export type When =
 export type RecoveryServices = {
   name: string;
   needs: string[];
+  /** Services whose addresses it is given. */
+  mentions: string[];
   sideEffects: string[];
 }[];
 

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleepMs, systemClock } from '#base';
+import { connect, findControlPlane } from '../../src/cli/control-plane/client.ts';
 import { parseLsn } from '../../src/sources/postgres/lsn.ts';
 import { startTestServer, type TestServer } from '../../src/sources/postgres/test-server.ts';
 import { expectCode } from './command-line.ts';
@@ -42,6 +43,9 @@ async function json<T>(args: string[], more?: Record<string, string>): Promise<T
   expect(errors).toBe('');
   return JSON.parse(output) as T;
 }
+
+/** What the API takes where nothing else is said. */
+const ALL = { inPlace: false, full: false, accept: [] };
 
 type Status = {
   points: number;
@@ -207,6 +211,25 @@ describe('a control plane', { timeout: 240_000 }, () => {
     const unknown = await holdfast(['protect', 'nothing']);
     expectCode(unknown, 5);
     expect(unknown.errors).toContain('Protected are: orders, uploads.');
+  });
+
+  test('goes on with what a dry run showed, though more was captured since', async () => {
+    const address = await findControlPlane(variables);
+    const { ask, client } = connect(address as NonNullable<typeof address>);
+    const plan = async (planned?: string) => {
+      const to = { kind: 'latest' } as const;
+      const body = { to, stores: ['uploads'], dryRun: true, ...(planned && { planned }) };
+      const { id, stores } = await ask(
+        client.POST('/v1/recoveries', { body: { ...ALL, ...body } }),
+      );
+      return { id, captures: stores.map(({ capture }) => capture) };
+    };
+    const shown = await plan();
+    await fs.writeFile(path.join(folder, 'uploads/since.txt'), 'since');
+    expect(await json(['protect', 'uploads'])).toMatchObject([{ state: 'done' }]);
+    expect((await plan(shown.id)).captures).toEqual(shown.captures);
+    expect((await plan()).captures).not.toEqual(shown.captures);
+    expect((await plan('plan-of-nobody')).captures).not.toEqual(shown.captures);
   });
 
   test('says who runs when another one is started on its folder', async () => {

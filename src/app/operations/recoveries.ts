@@ -1,6 +1,7 @@
 /** Recoveries through the API. Their folders hold the truth of them; here is what goes on at the moment. */
 import type { Logger } from '#base';
 import {
+  type Choice,
   listRecoveries,
   loadRecovery,
   pauseHydration,
@@ -20,6 +21,7 @@ import {
   resumeEnvironment,
 } from '../recovery/index.ts';
 import type { OperationsOptions } from './operations.ts';
+import { PlannedChoices } from './planned-choices.ts';
 import { plannedView, recoveryView, type ShownRun } from './recovery-view.ts';
 import { whenOf } from './when.ts';
 
@@ -33,6 +35,7 @@ type RecoveryOperations = Pick<
 export function recoveryOperations(options: OperationsOptions): RecoveryOperations {
   const { environments, state, log } = options;
   const runs = new Map<string, Run>();
+  const planned = new PlannedChoices();
   const view = async (id: string) => {
     // Asked before its state is read: of a run that was over by then, what is read is the end.
     const isOver = runs.get(id)?.isOver ?? true;
@@ -55,8 +58,11 @@ export function recoveryOperations(options: OperationsOptions): RecoveryOperatio
     },
     recover: async (scope, request) => {
       const protection = environments.protected(scope);
-      const choice = await choose(protection, request);
-      if (request.dryRun) return plannedView(protection, request, choice);
+      const shown = request.planned && planned.find(protection, request.planned);
+      const choice = shown || (await choose(protection, request));
+      if (request.dryRun) {
+        return plannedView(protection, request, choice, planned.add(protection, choice));
+      }
       refuseUnacceptedSkew(choice, request.accept);
       const id = await begin(protection, request, choice, { root: state.recoveries, runs, log });
       return view(id);
@@ -115,8 +121,6 @@ async function giveUp(run: Run | undefined): Promise<void> {
   run?.stop.abort(new Error('it was removed while it was made'));
   await run?.ended;
 }
-
-type Choice = Awaited<ReturnType<typeof chooseForEnvironment>>;
 
 async function choose(
   protection: EnvironmentProtection,

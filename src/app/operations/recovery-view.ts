@@ -1,14 +1,11 @@
 /** A recovery as the API shows it. */
 import { type Progress, systemClock } from '#base';
-import { lifeOf, type RecoveryState } from '#recovery';
+import { type Choice, lifeOf, type RecoveryState } from '#recovery';
 import type { Recovery, RecoveryRequest } from '#server';
 import { errors } from '../errors.ts';
 import { failureOf } from '../failure.ts';
 import type { EnvironmentProtection } from '../protection/environment-protection.ts';
-import type { chooseForEnvironment } from '../recovery/index.ts';
 import { progressView } from './captures.ts';
-
-type Choice = Awaited<ReturnType<typeof chooseForEnvironment>>;
 
 /** What goes on with it at the moment, if anything. */
 export type ShownRun = {
@@ -58,9 +55,10 @@ export function plannedView(
   protection: EnvironmentProtection,
   request: RecoveryRequest,
   choice: Choice,
+  id: string,
 ): Recovery {
   return {
-    id: '',
+    id,
     environment: protection.environment.name,
     stage: protection.environment.stage,
     status: 'planned',

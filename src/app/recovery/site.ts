@@ -39,7 +39,9 @@ export function siteOf({ environment, captures = {}, signal }: SiteOptions): Sit
   return {
     services: environment.services
       .filter((service) => service.run !== undefined)
-      .map(({ name, needs, sideEffects }) => ({ name, needs, sideEffects })),
+      .map(({ name, needs, mentions, sideEffects }) => ({
+        ...{ name, needs, mentions, sideEffects },
+      })),
     runtime: createProcessRuntime({ environment, ...abortable }),
     runChecks: (bindings) => runChecks(environment, bindings, abortable),
     production: {

@@ -1443,6 +1443,8 @@ export interface operations {
                     full?: boolean;
                     /** @default false */
                     dryRun?: boolean;
+                    /** @description Id that a dry run answered: what it showed is what is recovered, for ten minutes; it is chosen anew after them */
+                    planned?: string;
                     /** @default [] */
                     accept?: string[];
                     owner?: string;

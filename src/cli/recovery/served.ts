@@ -27,9 +27,10 @@ export async function servedAccess(options: Options, io: Io): Promise<RecoveryAc
 function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess {
   const { ask, client } = plane;
   const { signal } = io;
+  let planned: string | undefined;
   const begin = async (plan: RecoverPlan, dryRun: boolean) => {
     const params = { query: scopeFrom(options) };
-    const body = requestFrom(plan, dryRun);
+    const body = { ...requestFrom(plan, dryRun), ...(planned === undefined ? {} : { planned }) };
     return await ask(client.POST('/v1/recoveries', { params, body, signal }));
   };
   const look = async (id: string, waitMs: number) => {
@@ -39,7 +40,11 @@ function accessTo(plane: ControlPlane, options: Options, io: Io): RecoveryAccess
   return {
     isTended: true,
     objectiveMs: async () => undefined,
-    choose: async (plan) => shownAnswer(await begin(plan, true)),
+    choose: async (plan) => {
+      const answer = await begin(plan, true);
+      planned = answer.id;
+      return shownAnswer(answer);
+    },
     recover: async (plan) => {
       let seen = await begin(plan, false);
       while (seen.failure === undefined && UNDER_WAY.includes(seen.status)) {

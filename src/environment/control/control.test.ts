@@ -44,8 +44,16 @@ function controlsOf(stop: string, start = 'true', options = {}) {
       },
     ],
     services: [
-      { name: 'api', cwd: folder, needs: [], env: {}, sideEffects: [], control: { stop, start } },
-      { name: 'worker', run: 'x', cwd: folder, needs: [], env: {}, sideEffects: [] },
+      {
+        name: 'api',
+        cwd: folder,
+        needs: [],
+        mentions: [],
+        env: {},
+        sideEffects: [],
+        control: { stop, start },
+      },
+      { name: 'worker', run: 'x', cwd: folder, needs: [], mentions: [], env: {}, sideEffects: [] },
     ],
     checks: [],
   };

@@ -66,6 +66,7 @@ function environmentOf(service: Partial<Service>): Environment {
         run: [process.execPath, '-e', SERVER],
         cwd: folder,
         needs: ['orders'],
+        mentions: [],
         env: {},
         health: 'http://127.0.0.1:${port}/healthz',
         sideEffects: [],

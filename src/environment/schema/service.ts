@@ -24,7 +24,10 @@ export const servicePart = z
       .describe(
         'OS user that a copy runs as, where Holdfast runs as root; by default the user that runs Holdfast. Its other groups are not taken over',
       ),
-    needs: z.array(name).default([]).describe('stores and services that must be up first'),
+    needs: z
+      .array(name)
+      .default([])
+      .describe('stores and services that must be up first; others start at the same time'),
     env: z
       .record(
         variableName,

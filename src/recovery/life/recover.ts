@@ -6,6 +6,7 @@ import {
   type Logger,
   messageOf,
   type ProgressListener,
+  settleAll,
   syncFileSystem,
   systemClock,
   writeFileDurably,
@@ -179,14 +180,6 @@ async function settle(state: RecoveryState, options: RecoverOptions): Promise<vo
   await syncFileSystem(state.folder);
   state.isDurable = true;
   await saveState(state);
-}
-
-/** Waits for all before it throws the first failure: nothing goes on in the background of a failed recovery. */
-async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(work);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
 async function phase(

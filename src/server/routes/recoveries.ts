@@ -25,6 +25,13 @@ export const recoveryRequestSchema = z.object({
     .describe('Write all data out before anything starts, instead of as it is touched'),
   /** Shows what would be done, and does nothing. */
   dryRun: z.boolean().default(false),
+  planned: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'Id that a dry run answered: what it showed is what is recovered, for ten minutes; it is chosen anew after them',
+    ),
   /** Stores whose skew is beyond the limit and accepted. */
   accept: z.array(nameSchema).max(1000).default([]),
   /** Operating system user that owns what is recovered. */
