@@ -1,33 +1,21 @@
 /** Opening and creating repositories. */
 import { isHoldfastError, returnLargeMemory, type Secret } from '#base';
-import { type CacheOptions, LocalCache } from './cache/cache.ts';
-import { withCache } from './cache/cached-storage.ts';
-import { SealedNotes } from './cache/sealed-notes.ts';
-import { hasConfig, newConfig, readConfig, writeConfig } from './config.ts';
+import { hasConfig, newConfig, writeConfig } from './config.ts';
 import { writeMissingCopies } from './copies/write-missing.ts';
 import { type MasterKey, newMasterKey } from './crypto/master-key.ts';
 import { Sealer } from './crypto/sealer.ts';
 import { errors } from './errors.ts';
 import { writeKeyFile } from './keys/key-file.ts';
 import { keyIds, openMasterKey } from './keys/keys.ts';
-import type { ScryptParameters } from './keys/scrypt.ts';
-import { OpenedRepository } from './opened-repository.ts';
+import { openUnlocked, type SessionOptions } from './open-unlocked.ts';
 import type { Repository } from './repository.ts';
 import { withRetries } from './storage/retry.ts';
 import type { Storage } from './storage/storage.ts';
-import { type Unlocked, unlockRepository } from './unlock.ts';
+import { unlockRepository } from './unlock.ts';
 
-export type OpenOptions = {
-  storage: Storage;
-  password: Secret;
-  /** For keys that are made in this session. */
-  scrypt?: ScryptParameters;
-  /**
-   * Where copies of indexes, trees and snapshots of a remote storage are kept, and a large index as a table, whatever the
-   * storage; false for nowhere.
-   */
-  cache?: CacheOptions | false;
-};
+export { openUnlocked, type SessionOptions } from './open-unlocked.ts';
+
+export type OpenOptions = SessionOptions & { storage: Storage; password: Secret };
 
 /**
  * Opens with the password of any key; the index isn't loaded yet. Throws `repository/no-repository`,
@@ -51,32 +39,6 @@ export async function reopenRepository(
     { storage: withRetries(options.storage), masterKey, keyId: '' },
     options,
   );
-}
-
-/** The second step of `openRepository`. Throws `repository/newer-format`, `repository/bad-config`. */
-export async function openUnlocked(
-  { storage, masterKey, keyId }: Unlocked,
-  options: Omit<OpenOptions, 'password' | 'storage'> = {},
-): Promise<Repository> {
-  const sealer = new Sealer(masterKey);
-  const config = await readConfig(storage, sealer);
-  const nearby = options.cache === false ? undefined : new LocalCache(config.id, options.cache);
-  const cache = storage.isRemote ? nearby : undefined;
-  const repository = new OpenedRepository({
-    storage: cache ? withCache(storage, cache) : storage,
-    cache,
-    config,
-    masterKey,
-    sealer,
-    keyId,
-    scrypt: options.scrypt,
-    ...(nearby && {
-      tableFolder: nearby.derivedFolder,
-      notes: new SealedNotes(nearby, sealer),
-    }),
-  });
-  await repository.checkOwnFormat();
-  return repository;
 }
 
 /**

@@ -14,6 +14,10 @@ export { openStorage } from './storage/all.ts';
 export { storageOptionsOf } from './storage/option-words.ts';
 export { readingAhead } from './storage/reading-ahead.ts';
 
+/** What follows, and the holds: half of this layer's code, for who needs no more of it. */
+export const loadOpening = () => import('./open-unlocked.ts');
+export const loadHolds = () => import('./forget/holds.ts');
+
 /** `keyId`: of the key file that the password opened. */
 export type Unlocked = { storage: Storage; masterKey: MasterKey; keyId: string };
 

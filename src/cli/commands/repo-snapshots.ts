@@ -1,4 +1,4 @@
-import type { Hold } from '#repository';
+import type { Hold, Repository } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import {
   listOf,
@@ -21,7 +21,8 @@ export const command: CommandSpec = {
   async run(_args, options, io) {
     const { tableLines } = await import('../frame/table.ts');
     const { formatCounted, messageOf } = await import('#base');
-    return await withRepository(options, async (repository) => {
+    const { loadHolds } = await import('#repository/unlock');
+    const work = async (repository: Repository) => {
       let damaged = 0;
       const filter = {
         hosts: listOf(options.host),
@@ -33,7 +34,7 @@ export const command: CommandSpec = {
         io.warn(`✗ ${id.slice(0, 8)} can't be read: ${error.message}`);
       });
       snapshots.reverse();
-      const { describeHold, readHolds } = await import('#repository');
+      const { describeHold, readHolds } = await loadHolds();
       const holds = await readHolds(repository).catch((error: unknown) => {
         damaged += 1;
         io.warn(`✗ holds can't be read: ${messageOf(error)}`);
@@ -69,6 +70,7 @@ export const command: CommandSpec = {
       });
       io.result({ snapshots: shown, damaged });
       return damaged > 0 ? 3 : 0;
-    });
+    };
+    return await withRepository(options, work, loadHolds);
   },
 };

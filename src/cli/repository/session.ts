@@ -56,8 +56,8 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
 }
 
 /**
- * Opens, hands over, and closes whatever happens. Everything else is loaded, and `meanwhile` begun, while the key is
- * derived from the password in another thread: what is loaded then takes no time.
+ * Opens, hands over, and closes whatever happens. What `work` needs is loaded by `meanwhile`, all of the engine by
+ * default, while the key is derived from the password in another thread: what is loaded then takes no time.
  */
 export async function withRepository<T>(
   options: Record<string, unknown>,
@@ -74,9 +74,9 @@ export async function withRepositoryAt<T>(
   password: Secret,
   work: (repository: Repository) => Promise<T>,
   options: Record<string, unknown> = {},
-  meanwhile?: () => Promise<unknown>,
+  meanwhile: () => Promise<unknown> = () => import('#repository'),
 ): Promise<T> {
-  const { readingAhead, unlockRepository } = await import('#repository/unlock');
+  const { loadOpening, readingAhead, unlockRepository } = await import('#repository/unlock');
   const named = await storageFrom(location, options);
   // Nearly every command looks at snapshots; those of a bucket lie in the local cache.
   const storage = named.isRemote ? named : readingAhead(named, 'snapshots/');
@@ -87,8 +87,8 @@ export async function withRepositoryAt<T>(
   unlocking.then(end, end);
   // From this machine it is read in no time. Loading in between would keep the derivation from beginning.
   if (!named.isRemote) await begun.promise;
-  meanwhile?.().catch(() => {});
-  const { openUnlocked } = await import('#repository');
+  meanwhile().catch(() => {});
+  const { openUnlocked } = await loadOpening();
   const unlocked = await unlocking;
   const repository = await openUnlocked(unlocked, options.cache === false ? { cache: false } : {});
   try {
