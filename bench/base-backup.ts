@@ -1,6 +1,7 @@
 /** Backups of a running Postgres into Holdfast, by pg_basebackup and by pgBackRest, alternating: a first, and one more. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { makePassword } from '#base';
 import type { TestServer } from '../src/sources/postgres/test-server.ts';
 import { connectionOf, openDatabase, pgbench } from './database.ts';
 import { asUser, type Measured, measure, median, medianOf, sizeOf } from './measure.ts';
@@ -28,7 +29,8 @@ type Contender = {
 type Jobs = Record<Turn, { runs: Measured[]; storedBytes: number[] }>;
 
 function ours(server: TestServer, folder: string): Contender {
-  const env = holdfast.env(folder);
+  // As `holdfast init` makes it for a control plane.
+  const password = makePassword();
   // As `bin/holdfast` starts Node.
   const flags = ['--max-semi-space-size=8', '--min-semi-space-size=8', '--heap-growing-percent=20'];
   const words = [...flags, path.join(import.meta.dirname, 'base-capture.ts')];
@@ -37,7 +39,7 @@ function ours(server: TestServer, folder: string): Contender {
   return {
     name: 'holdfast',
     async prepare(target) {
-      await measure(holdfast.init(target), env);
+      await measure(holdfast.init(target), { HOLDFAST_PASSWORD: password });
       // Without a word of what to do it ends at once, but what it is made of is compiled.
       await measure(command, node, 1);
     },
@@ -45,7 +47,7 @@ function ours(server: TestServer, folder: string): Contender {
     env: (target) => ({
       ...node,
       BENCH_REPOSITORY: target,
-      BENCH_PASSWORD: env.HOLDFAST_PASSWORD as string,
+      BENCH_PASSWORD: password,
       BENCH_URL: server.url(),
       BENCH_STATE: folder,
     }),

@@ -4,12 +4,16 @@ import type { BenchTable } from '../table.ts';
 import { benchClones } from './clones.ts';
 import { benchFullRestores } from './peers.ts';
 import { benchReplay } from './replay.ts';
+import { benchShop } from './shop.ts';
 import { benchStart, type StorageKind } from './start.ts';
 import { makeSubject } from './subject.ts';
 import { benchWarm } from './warm.ts';
 
-export const PARTS = ['start', 'wal', 'pgbench', 'clones', 'peers'] as const;
+export const PARTS = ['start', 'wal', 'shop', 'pgbench', 'clones', 'peers'] as const;
 export type Part = (typeof PARTS)[number];
+
+/** They make what they bring back themselves. */
+const OWN_SUBJECT: readonly Part[] = ['wal', 'shop'];
 
 export type InstantOptions = {
   /** Bytes of each database. The smallest is made of real pages, and what the others have more of is made up. */
@@ -24,7 +28,7 @@ export type InstantOptions = {
 export async function benchInstant(folder: string, options: InstantOptions): Promise<BenchTable[]> {
   const { sizes, parts, runs, say } = options;
   const tables: BenchTable[] = [];
-  if (parts.some((part) => part !== 'wal')) {
+  if (parts.some((part) => !OWN_SUBJECT.includes(part))) {
     const subject = await makeSubject(folder, Math.min(...sizes));
     try {
       await subject.server.stop();
@@ -38,5 +42,6 @@ export async function benchInstant(folder: string, options: InstantOptions): Pro
     }
   }
   if (parts.includes('wal')) tables.push(await benchReplay(folder, runs, say));
+  if (parts.includes('shop')) tables.push(await benchShop(folder, runs));
   return tables;
 }

@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 500;
 /** A server that is up for less does what must be done first. */
 const QUIET_MS = 2_000;
 /** One that is never quiet has it all the same. */
-const QUIET_WITHIN_MS = 30_000;
+const QUIET_WITHIN_MS = 5_000;
 
 export type MountKeeperOptions = {
   state: StateFolder;
