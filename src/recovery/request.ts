@@ -31,6 +31,8 @@ export interface Runtime {
   isRunning(running: RunningService): Promise<boolean>;
   /** Stops it; idempotent; also after a restart of Holdfast, found by what `start` returned. */
   stop(running: RunningService): Promise<void>;
+  /** Ends all that was started in that folder (`Bindings.scratch`), also what nobody got to know of; idempotent. */
+  stopAll(scratch: string): Promise<void>;
 }
 
 /** Addresses of this copy: `${stores.orders.url}`, `${services.api.url}`. */

@@ -48,15 +48,17 @@ export async function beganAt(pid: number): Promise<string | undefined> {
   }
 }
 
-/** The living ones that carry the mark. Empty where the system can't tell. */
+/** The living ones that carry the mark, or one that goes on after it with a dot. Empty where the system can't tell. */
 export async function markedProcesses(mark: string): Promise<number[]> {
   if (!hasProc) return [];
-  const wanted = Buffer.from(`${MARK_VARIABLE}=${mark}\0`);
+  const wanted = Buffer.from(`${MARK_VARIABLE}=${mark}`);
+  const [END, DOT] = [0, 0x2e];
   return livingProcesses(async (pid) => {
     try {
       const environment = await fs.readFile(`/proc/${pid}/environ`);
       const at = environment.indexOf(wanted);
-      return at === 0 || (at > 0 && environment[at - 1] === 0);
+      const next = environment[at + wanted.length] ?? END;
+      return at >= 0 && (environment[at - 1] ?? END) === END && (next === END || next === DOT);
     } catch {
       // Gone, or another user's: then it isn't ours.
       return false;

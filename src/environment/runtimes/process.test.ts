@@ -183,6 +183,16 @@ describe('a started service', () => {
     expect(await isAnswering(second.url)).toBe(false);
   });
 
+  test('is ended with its copy, though whoever started it was killed before it could note that', async () => {
+    const runtime = runtimeOf({});
+    const running = await runtime.start('api', bindings);
+    await runtime.stopAll(`${bindings.scratch}-of-another`);
+    expect(await isAnswering(running.url)).toBe(true);
+    await runtimeOf({}).stopAll(bindings.scratch);
+    expect(await isAnswering(running.url)).toBe(false);
+    await runtime.stopAll(bindings.scratch);
+  });
+
   test('leaves alone whoever has its number later', async () => {
     const runtime = runtimeOf({});
     const running = await runtime.start('api', bindings);

@@ -13,7 +13,7 @@ import { errors } from '../errors.ts';
 import type { Environment, Service } from '../model.ts';
 import { replaceReferences, type Surroundings } from '../references.ts';
 import { lastLines } from './last-lines.ts';
-import { beganAt, MARK_VARIABLE } from './process-identity.ts';
+import { beganAt, MARK_VARIABLE, markedProcesses } from './process-identity.ts';
 import { type ServiceEnvironment, serviceEnvironment } from './service-environment.ts';
 import { serviceUser } from './service-user.ts';
 import { formatStarted, isAlive, parseStarted, stopProcesses } from './stop.ts';
@@ -34,6 +34,8 @@ export interface ProcessRuntime {
   isRunning(running: StartedService): Promise<boolean>;
   /** Idempotent; never ends a process that merely got the number. */
   stop(running: StartedService): Promise<void>;
+  /** Ends all that was started for the copy with this scratch folder, also what nobody got to know of. Idempotent. */
+  stopAll(scratch: string): Promise<void>;
 }
 
 export type ProcessRuntimeOptions = {
@@ -89,6 +91,12 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ProcessRun
     async stop(running) {
       if (await stopProcesses(parseStarted(running.pid, running.startedAt))) return;
       throw errors.serviceUnstoppable([running.name, running.pid]);
+    },
+    async stopAll(scratch) {
+      const mark = copyMark(scratch);
+      if (await stopProcesses({ pid: 0, mark, began: '' })) return;
+      const [pid = 0] = await markedProcesses(mark);
+      throw errors.serviceUnstoppable([path.basename(path.dirname(scratch)), pid]);
     },
   };
 }
@@ -227,8 +235,9 @@ async function ask(health: string, signal: AbortSignal | undefined): Promise<str
 
 /** The same for the same copy and service, so that what an earlier Holdfast started is found again. */
 function markOf(scratch: string, service: string): string {
-  return createHash('sha256')
-    .update(`${path.resolve(scratch)}\0${service}`)
-    .digest('hex')
-    .slice(0, 24);
+  return `${copyMark(scratch)}.${service}`;
+}
+
+function copyMark(scratch: string): string {
+  return createHash('sha256').update(path.resolve(scratch)).digest('hex').slice(0, 24);
 }

@@ -23,7 +23,12 @@ const starting = (services: RecoveryServices) => {
     await up.get(name)?.promise;
     return { name, pid: 1, startedAt: '', url: `http://${name}` };
   };
-  const runtime = { start, isRunning: async () => true, stop: async () => {} };
+  const runtime = {
+    start,
+    isRunning: async () => true,
+    stop: async () => {},
+    stopAll: async () => {},
+  };
   const signal = new AbortController().signal;
   return startServices(state, { site: { services, runtime }, progress: silent, signal });
 };

@@ -6,6 +6,9 @@ import type { Bindings, RecoveryServices, RecoveryState, RunningService } from '
 import type { Site } from '../site.ts';
 import { saveState } from './state.ts';
 
+export const servicesFolder = ({ folder }: Pick<RecoveryState, 'folder'>) =>
+  path.join(folder, 'services');
+
 export function bindingsOf(state: RecoveryState): Bindings {
   const stores = Object.entries(state.stores).map(
     ([name, { url, selection }]) => [name, { url, atMs: selection.atMs }] as const,
@@ -14,7 +17,7 @@ export function bindingsOf(state: RecoveryState): Bindings {
   return {
     stores: Object.fromEntries(stores),
     services: Object.fromEntries(services),
-    scratch: path.join(state.folder, 'services'),
+    scratch: servicesFolder(state),
     muted: true,
   };
 }
@@ -33,7 +36,7 @@ export async function startServices(
   state: RecoveryState,
   { site, progress, signal }: StartServicesOptions,
 ): Promise<void> {
-  await fs.mkdir(path.join(state.folder, 'services'), { recursive: true, mode: 0o700 });
+  await fs.mkdir(servicesFolder(state), { recursive: true, mode: 0o700 });
   const order = site.services.map(({ name }) => name);
   const begun = new Map<string, Promise<void>>();
   let noted = Promise.resolve();

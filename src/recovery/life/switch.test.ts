@@ -82,7 +82,7 @@ function optionsFor(state: RecoveryState, crashPoint: CrashPoint = () => {}): Sw
     signal: new AbortController().signal,
     site: {
       services: [],
-      runtime: {} as SwitchOptions['site']['runtime'],
+      runtime: { stopAll: async () => {} } as unknown as SwitchOptions['site']['runtime'],
       runChecks: async () => [],
       production: { services: [], stores: Object.fromEntries(stores) },
     },

@@ -22,6 +22,7 @@ import { type CrashPoint, noCrash } from './crash-point.ts';
 import { removeRecoveryFolder } from './folder.ts';
 import { hydrateStores, leaveMounts, unmountStores } from './mounted-store.ts';
 import { awaitsMove, clearMoves, giveUpMove, move } from './move.ts';
+import { servicesFolder } from './services.ts';
 import { saveState } from './state.ts';
 
 export type SwitchOptions = {
@@ -126,9 +127,11 @@ export function contextFor(options: StoreOptions, store: StoreName): SourceConte
 
 /** Ends the copy's own processes; its data stays. Idempotent. */
 export async function stopCopy(options: SwitchOptions): Promise<void> {
-  for (const service of options.state.services.toReversed())
-    await options.site.runtime.stop(service);
-  for (const [store, { directory }] of Object.entries(options.state.stores)) {
+  const { state, site } = options;
+  for (const service of state.services.toReversed()) await site.runtime.stop(service);
+  // What was being started when its maker was killed is noted nowhere.
+  await site.runtime.stopAll(servicesFolder(state));
+  for (const [store, { directory }] of Object.entries(state.stores)) {
     await options.sources[store]?.stop?.(directory, contextFor(options, store));
   }
 }
