@@ -9,6 +9,7 @@ import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
+import { verifyStoredPack } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
 import { type Cutting, styleOfRepository } from './chunking/cutting.ts';
@@ -26,7 +27,7 @@ import type { ScryptParameters } from './keys/scrypt.ts';
 import { LingeringLocks } from './locks/lingering-locks.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
-import { type BlobType, ID_BYTES, packName } from './names.ts';
+import { type BlobType, ID_BYTES } from './names.ts';
 import type { IndexedPack, PackedBlob } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
 import { PackParity } from './parity/pack-parity.ts';
@@ -213,9 +214,8 @@ export class OpenedRepository implements Repository {
     return (await this.#decodePool.decode(job)).whole;
   }
 
-  async verifyPack(packId: string): Promise<PackVerdict> {
-    const bytes = await this.storage.read(packName(packId));
-    return this.#decodePool.verify(packId, ownBuffer(bytes), this.index.wordsOfPack(packId));
+  verifyPack(...[packId, rooms]: Parameters<Repository['verifyPack']>): Promise<PackVerdict> {
+    return verifyStoredPack(this, this.#decodePool, packId, rooms);
   }
 
   dropIndex(): void {

@@ -2,6 +2,7 @@
 
 import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
+import type { Rooms } from './blobs/rooms.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
 import type { Cutting } from './chunking/cutting.ts';
@@ -116,8 +117,11 @@ export interface Repository {
     blobs: readonly PackedBlob[],
     sealed: Uint8Array,
   ): Promise<Uint8Array>;
-  /** Reads a whole pack and holds it against its name, its header, its blobs and the index, in a worker thread. */
-  verifyPack(packId: string): Promise<PackVerdict>;
+  /**
+   * Reads a whole pack, into one of the rooms where there are some, and holds it against its name, its header, its blobs
+   * and the index, in a worker thread.
+   */
+  verifyPack(packId: string, rooms?: Rooms): Promise<PackVerdict>;
   /** After a prune: what is gone must not be found any more. The next `loadIndex` reads all anew. */
   dropIndex(): void;
   /** Throws `repository/locked` and `repository/lock-unreadable`. */

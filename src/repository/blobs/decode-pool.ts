@@ -6,6 +6,7 @@ import type { IndexEntries } from '../index/index-entries.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
 import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
+import type { PackMemory } from './rooms.ts';
 
 const MAX_WORKERS = 4;
 
@@ -14,10 +15,18 @@ const HEAP = { maxYoungGenerationSizeMb: 8 };
 
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
-  | { kind: 'verify'; packId: string; bytes: ArrayBuffer; expected: Uint32Array<ArrayBuffer> }
+  | { kind: 'verify'; pack: WholePack }
   | { kind: 'place'; placing: PlacingJob }
   | { kind: 'index'; fileName: string; stored: ArrayBuffer }
   | { kind: 'sealed'; name: string; stored: ArrayBuffer };
+
+/** `expected`: what the index tells of it (`wordsOfPack`). */
+export type WholePack = {
+  packId: string;
+  bytes: PackMemory;
+  sizeBytes: number;
+  expected: Uint32Array<ArrayBuffer>;
+};
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
 
@@ -50,13 +59,9 @@ export class DecodePool {
     return this.#run({ kind: 'place', placing }, [...buffers, ...own]);
   }
 
-  /** Takes the pack's bytes over, and what the index tells of it (`wordsOfPack`). */
-  verify(
-    packId: string,
-    bytes: ArrayBuffer,
-    expected: Uint32Array<ArrayBuffer>,
-  ): Promise<PackVerdict> {
-    return this.#run({ kind: 'verify', packId, bytes, expected }, [bytes, expected.buffer]);
+  /** Takes over what it gets, unless it is shared. */
+  verify(pack: WholePack): Promise<PackVerdict> {
+    return this.#run({ kind: 'verify', pack }, [pack.bytes, pack.expected.buffer]);
   }
 
   /** Takes the bytes over. Undefined where it is no index file: whoever asked may open it to learn why. */
@@ -71,7 +76,9 @@ export class DecodePool {
     return content && Buffer.from(content.buffer, content.byteOffset, content.length);
   }
 
-  #run<Answer>(job: PoolJob, transfer: ArrayBuffer[]): Promise<Answer> {
+  /** What is shared goes over all the same, and stays here. */
+  #run<Answer>(job: PoolJob, buffers: readonly PackMemory[]): Promise<Answer> {
+    const transfer = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
     const lane = this.#leastBusy();
     const number = this.#nextNumber;
     this.#nextNumber += 1;

@@ -29,14 +29,10 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
   } else if (job.kind === 'sealed') {
     answerSealed(number, job.name, job.stored);
   } else {
-    const answer = verifyPack(
-      sealer,
-      job.packId,
-      Buffer.from(job.bytes),
-      blobsOfWords(job.expected),
-      decompressor,
-    );
-    freeNow(job.bytes);
+    const { packId, bytes, sizeBytes, expected } = job.pack;
+    const pack = Buffer.from(bytes, 0, sizeBytes);
+    const answer = verifyPack(sealer, packId, pack, blobsOfWords(expected), decompressor);
+    freeNow(bytes);
     parentPort?.postMessage({ number, answer });
   }
 });

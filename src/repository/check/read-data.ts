@@ -1,5 +1,6 @@
 /** The part of a check that reads every byte, or those whose turn it is. */
 import { formatCounted, HoldfastError, messageOf, type ProgressListener, systemClock } from '#base';
+import { Rooms } from '../blobs/rooms.ts';
 import { checkCopies } from '../copies/check-copies.ts';
 import { inLanes } from '../in-lanes.ts';
 import { parityName, storedParity } from '../parity/parity-names.ts';
@@ -63,6 +64,7 @@ class Reading {
   readonly #listener: DataListener;
   readonly #damage: DamagedCopies = new Map();
   readonly #newParity: string[] = [];
+  readonly #rooms = new Rooms();
   /** Units that were read and are as they should be. */
   readonly wholeKeys = new Set<string>();
   readonly read: DataRead = {
@@ -109,7 +111,7 @@ class Reading {
   async #readPack(unit: ReadUnit, packId: string): Promise<void> {
     const { index } = this.#repository;
     try {
-      const { problems, damagedBlobs } = await this.#repository.verifyPack(packId);
+      const { problems, damagedBlobs } = await this.#repository.verifyPack(packId, this.#rooms);
       this.read.readPacks += 1;
       this.read.readBytes += unit.sizeBytes;
       if (problems.length === 0) {

@@ -17,6 +17,11 @@ export type FileHint = {
   blobs?: BlobType | undefined;
   /** To be read where it is stored, though a copy may lie nearby. */
   fresh?: boolean;
+  /**
+   * Memory to read so many bytes into, for who can, or undefined. What is read then lies at its beginning, and nobody
+   * else looks into it.
+   */
+  room?: (bytes: number) => SharedArrayBuffer | undefined;
 };
 
 export type Patience = {

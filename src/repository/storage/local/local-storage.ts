@@ -8,7 +8,7 @@ import path from 'node:path';
 import { randomBytes, syncDirectory, systemClock, systemCode, writeFileDurably } from '#base';
 import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
-import type { ByteRange, Storage, StoredFile } from '../storage.ts';
+import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
 import { storageError } from './system-errors.ts';
 
 const FILE_MODE = 0o400;
@@ -29,13 +29,13 @@ export class LocalStorage implements Storage {
     this.location = this.#root;
   }
 
-  async read(name: string, range?: ByteRange): Promise<Buffer> {
+  async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
     checkName(name);
     return this.#tell('reading', name, async () => {
       const handle = await fs.open(this.#pathOf(name), 'r');
       try {
         const wanted = range ?? { offset: 0, length: (await handle.stat()).size };
-        return await readExactly(handle, wanted, name);
+        return await readExactly(handle, wanted, name, hint?.room);
       } finally {
         await handle.close();
       }
@@ -158,9 +158,17 @@ export class LocalStorage implements Storage {
   }
 }
 
-/** Memory of its own (no view of Node's pool), so that it can be transferred to a worker thread. */
-async function readExactly(handle: FileHandle, range: ByteRange, name: string): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(range.length);
+/** Memory of its own (no view of Node's pool), so that it can be transferred to a worker thread, or the room. */
+async function readExactly(
+  handle: FileHandle,
+  range: ByteRange,
+  name: string,
+  room?: FileHint['room'],
+): Promise<Buffer> {
+  const shared = room?.(range.length);
+  const buffer = shared
+    ? Buffer.from(shared, 0, range.length)
+    : Buffer.allocUnsafeSlow(range.length);
   let have = 0;
   while (have < range.length) {
     const { bytesRead } = await handle.read(buffer, have, range.length - have, range.offset + have);
