@@ -25,11 +25,12 @@ const ownPiece = () => Buffer.allocUnsafeSlow(256 * 1024);
 export type Compressors = Readonly<Record<Compression, Compressor>>;
 
 /**
- * As much as the packs need that so many threads fill, each half full as a rule, and one that is being stored. What is
- * needed beyond that for a moment isn't kept for all of the session.
+ * As much as the packs need that so many threads fill, three quarters full at most as a rule, and one that is being stored.
+ * What is needed beyond that for a moment isn't kept for all of the session; but each such piece counts as new memory
+ * where it is stored, and a few of them bring the garbage collector.
  */
 export function memoryForPacks(threads: number, packSizeBytes: number): SharedArrayBuffer[] {
-  return createPackMemory(((threads * OPEN_PACKS) / 2 + 1) * packSizeBytes);
+  return createPackMemory((threads * OPEN_PACKS * 0.75 + 1) * packSizeBytes);
 }
 
 /** Turns plain bytes into sealed blobs in packs; one a thread and session. */

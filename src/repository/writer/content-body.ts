@@ -31,7 +31,7 @@ export class ContentBody {
   async sendChunks(): Promise<void> {
     if (this.#slab.isEmpty) return;
     const slab = this.#slab;
-    this.#slab = new Slab(SLAB_BYTES, this.#memory);
+    this.#slab = new Slab(SLAB_BYTES, this.#memory, true);
     await this.#send(slab);
   }
 }

@@ -1,3 +1,4 @@
+import v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import type { RepositorySecrets } from './messages.ts';
 import { SealingJobs } from './sealing-jobs.ts';
@@ -5,8 +6,11 @@ import { SealingJobs } from './sealing-jobs.ts';
 /** Starting a thread takes longer than sealing a few MiB; one that waits takes some MiB of memory. */
 const IDLE_MS = 20_000;
 
-/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
-const HEAP = { maxYoungGenerationSizeMb: 8 };
+/**
+ * Room for young objects, in MiB: nearly all that a worker makes dies at once, and little of it is made. A limit
+ * of the thread's own counts for nothing where the process was started with such flags; these count from now on.
+ */
+const YOUNG_FLAGS = ['--min-semi-space-size=2', '--max-semi-space-size=2'];
 
 type Idle = { worker: Worker; timer: NodeJS.Timeout; forget: () => void };
 
@@ -67,7 +71,8 @@ export class SealingThreads {
 
   #start(): Worker {
     const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
-    const worker = new Worker(url, { workerData: this.#secrets, resourceLimits: HEAP });
+    for (const flag of YOUNG_FLAGS) v8.setFlagsFromString(flag);
+    const worker = new Worker(url, { workerData: this.#secrets });
     // One that is being stopped may break before it ends, when nobody minds any more.
     worker.on('error', () => {});
     return worker;
