@@ -242,13 +242,11 @@ export class BlobIndex {
   #lies(packNumber: number, words: Uint32Array, at: number): boolean {
     const id = new Uint8Array(words.slice(at, at + PACK_WORD).buffer);
     const type = (words[at + PACK_WORD] as number) & TREE_BIT ? 'tree' : 'data';
-    return this.#table
-      .lookupAll(type, id)
-      .some(
-        (entry) =>
-          entry.packNumber === packNumber &&
-          entry.blob.offset === (words[at + OFFSET_WORD] as number),
-      );
+    const offset = words[at + OFFSET_WORD] as number;
+    const isIt = (entry: number) =>
+      this.#table.packNumberOf(entry) === packNumber && this.#table.offsetOf(entry) === offset;
+    const first = this.#table.find(type, id);
+    return first >= 0 && (isIt(first) || this.#table.copiesOf(first).some(isIt));
   }
 
   /** The same by the pack's number. */

@@ -8,6 +8,7 @@ import type { PackedBlob } from '../pack/header.ts';
 import {
   ENTRY_WORDS,
   LENGTH_WORD,
+  OFFSET_WORD,
   PACK_WORD,
   PLAIN_WORD,
   SEAL_BYTES,
@@ -130,6 +131,10 @@ export class BlobTable {
 
   packNumberOf(entry: number): number {
     return this.#wordOf(entry, PACK_WORD) & ~TREE_BIT;
+  }
+
+  offsetOf(entry: number): number {
+    return this.#wordOf(entry, OFFSET_WORD);
   }
 
   /** Sealed bytes of the blob. */
