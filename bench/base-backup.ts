@@ -186,7 +186,7 @@ function tableOf(
   ];
   const size = Math.round(databaseBytes / 2 ** 20);
   return {
-    title: `base backup of ${size} MiB on Postgres 15, zstd for pages (pgBackRest, pg_basebackup -z: ${LEVEL}; pg_basebackup: none), medians of ${runs}`,
+    title: `base backup of ${size} MiB on Postgres 15, zstd for pages (pgBackRest, pg_basebackup -z: ${LEVEL}; pg_basebackup: none), a password as \`holdfast init\` makes it, medians of ${runs}`,
     columns: contenders.map(({ name }) => name),
     rows: [
       ...rows('first', 'first base'),
