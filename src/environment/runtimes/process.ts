@@ -95,8 +95,9 @@ export function createProcessRuntime(options: ProcessRuntimeOptions): ProcessRun
     async stopAll(scratch) {
       const mark = copyMark(scratch);
       if (await stopProcesses({ pid: 0, mark, began: '' })) return;
-      const [pid = 0] = await markedProcesses(mark);
-      throw errors.serviceUnstoppable([path.basename(path.dirname(scratch)), pid]);
+      const [pid] = await markedProcesses(mark);
+      if (pid === undefined) return;
+      throw errors.serviceUnstoppable([`of ${path.basename(path.dirname(scratch))}`, pid]);
     },
   };
 }
