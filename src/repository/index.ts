@@ -64,6 +64,7 @@ export type * from './locks/lock-file.ts';
 export type * from './locks/locks.ts';
 export * from './names.ts';
 export * from './open.ts';
+export * from './open-unlocked.ts';
 export * from './pack/header.ts';
 export type * from './pack/verify-pack.ts';
 export type { MendedBy, PackMend, PackParity } from './parity/pack-parity.ts';
@@ -127,7 +128,7 @@ export {
   nodeText,
   type WrittenNode,
 } from './tree/encode-tree.ts';
-export { type EntryText, entryText, fileText, wholeText } from './tree/entry-text.ts';
+export { type EntryText, entryText, wholeText } from './tree/entry-text.ts';
 export { type KnownNode, KnownTree } from './tree/known-tree.ts';
 export type * from './tree/node.ts';
 export * from './walk/find-path.ts';

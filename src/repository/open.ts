@@ -13,8 +13,6 @@ import { withRetries } from './storage/retry.ts';
 import type { Storage } from './storage/storage.ts';
 import { unlockRepository } from './unlock.ts';
 
-export { openUnlocked, type SessionOptions } from './open-unlocked.ts';
-
 export type OpenOptions = SessionOptions & { storage: Storage; password: Secret };
 
 /**

@@ -8,6 +8,7 @@ import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
 import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
+import type { Rooms } from './blobs/rooms.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
 import { verifyStoredPack } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
@@ -214,7 +215,7 @@ export class OpenedRepository implements Repository {
     return (await this.#decodePool.decode(job)).whole;
   }
 
-  verifyPack(...[packId, rooms]: Parameters<Repository['verifyPack']>): Promise<PackVerdict> {
+  verifyPack(packId: string, rooms?: Rooms): Promise<PackVerdict> {
     return verifyStoredPack(this, this.#decodePool, packId, rooms);
   }
 

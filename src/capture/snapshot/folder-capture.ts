@@ -5,9 +5,9 @@
 import { type EntryTable, type FileMetadata, HoldfastError } from '#base';
 import {
   entryText,
-  fileText,
   type KnownNode,
   type KnownTree,
+  nodeText,
   type Repository,
   type SavedFile,
   wholeText,
@@ -194,8 +194,11 @@ export class FolderCapture {
     const { ids, sizeBytes } = file;
     const name = entries.names[entry] as string;
     if (!file.mayHaveXattrs) {
-      const text = fileText(entryText(entries, entry), sizeBytes, ids);
-      builder.addSaved(directory, { name: Buffer.from(name, 'latin1'), text }, sizeBytes);
+      const bytes = Buffer.from(name, 'latin1');
+      const text = wholeText(entryText(entries, entry), sizeBytes);
+      // As text at once: its ids lie in the memory of many others.
+      const node = { name: bytes, text: nodeText({ name: bytes, text, content: ids }) };
+      builder.addSaved(directory, node, sizeBytes);
       return;
     }
     try {

@@ -122,16 +122,11 @@ export class TreeBuilder {
     text: EntryText,
     content: Promise<{ ids: Buffer; sizeBytes: number } | undefined>,
   ): void {
-    this.#await(directory, content, ({ ids, sizeBytes }) => {
+    this.addLater(directory, content, ({ ids, sizeBytes }) => {
       const written = wholeText(text, sizeBytes);
       const node = { name: Buffer.from(name, 'latin1'), text: written, content: ids };
       this.addSaved(directory, node, sizeBytes);
     });
-  }
-
-  /** Several at once: `add` is called with their contents when these are there, and gives each to `addSaved`. */
-  addLater<T>(directory: Directory, contents: Promise<T>, add: (contents: T) => void): void {
-    this.#await(directory, contents, add);
   }
 
   /** A file whose content is stored. */
@@ -165,7 +160,7 @@ export class TreeBuilder {
       this.#count(node);
       return;
     }
-    this.#await(directory, content, ({ ids, sizeBytes }) => {
+    this.addLater(directory, content, ({ ids, sizeBytes }) => {
       node.content = ids;
       node.sizeBytes = BigInt(sizeBytes);
       directory.nodes.add(node);
@@ -173,7 +168,8 @@ export class TreeBuilder {
     });
   }
 
-  #await<T>(
+  /** `add` is called with what `content` gives when it is there; nothing is added where that is undefined. */
+  addLater<T>(
     directory: Directory,
     content: Promise<T | undefined>,
     add: (content: T) => void,

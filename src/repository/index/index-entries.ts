@@ -1,4 +1,5 @@
 /** What an index file tells, as numbers in few arrays: cheap to hand from thread to thread and to put into the table. */
+import { ID_BYTES } from '../names.ts';
 import type { IndexedPack, PackedBlob } from '../pack/header.ts';
 import {
   ENTRY_WORDS,
@@ -9,8 +10,6 @@ import {
   SEAL_BYTES,
   TREE_BIT,
 } from './entry-words.ts';
-
-const ID_BYTES = 32;
 
 /** Where a pack is listed. rustic marks packs that are to be deleted after a while instead of deleting them at once. */
 export type PackList = 'packs' | 'packs_to_delete';

@@ -9,12 +9,13 @@
  * of its path: length of the path u16, chunk size u32, size u64, first id u64, path. Little-endian. Written last:
  * without it there is no map.
  */
+
 import { errors } from '../errors.ts';
+import { ID_BYTES } from '../names.ts';
 import { storeFolder } from './names.ts';
 import type { RecordsHome } from './record-files.ts';
 import type { StoreAddress } from './records.ts';
 
-const ID_BYTES = 32;
 /** 128 KiB: one page maps 512 MiB of a store that is cut into 128 KiB. */
 const PAGE_IDS = 4096;
 const MAGIC = 0x4d424648;

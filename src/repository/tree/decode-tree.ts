@@ -1,6 +1,8 @@
 /** Trees as any restic, rustic or Holdfast wrote them, read from their bytes one node at a time. */
+
 import type { ExtendedAttribute, FileKind } from '#base';
 import { errors } from '../errors.ts';
+import { ID_BYTES } from '../names.ts';
 import { isPathComponent, showName } from './encode-tree.ts';
 import { FILE_KINDS, posixPermissions } from './go-mode.ts';
 import { unquoteName } from './go-text.ts';
@@ -8,7 +10,6 @@ import { parseGoTime, parseUsualGoTime } from './go-time.ts';
 import { JsonBytes } from './json-bytes.ts';
 import type { TreeNode } from './node.ts';
 
-const ID_BYTES = 32;
 const NULL_BYTE = Buffer.of(0);
 const OPENING_BRACE = 0x7b;
 

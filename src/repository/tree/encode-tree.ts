@@ -1,11 +1,12 @@
 /** Trees as restic 0.14 writes them, byte for byte: equal directories share one blob, whoever saved them. */
+
 import { errors } from '../errors.ts';
+import { ID_BYTES } from '../names.ts';
 import { goFileMode } from './go-mode.ts';
 import { isUtf8, jsonString, jsonStringOfByteString, quoteName } from './go-text.ts';
 import { formatGoTime } from './go-time.ts';
 import type { TreeNode } from './node.ts';
 
-const ID_BYTES = 32;
 /** Text is turned into bytes once so much has gathered; no string grows with the size of a directory. */
 const PART_CHARACTERS = 64 * 1024;
 const IDS_PER_PART = 4096;

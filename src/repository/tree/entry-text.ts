@@ -7,8 +7,6 @@ import { goFileMode } from './go-mode.ts';
 import { jsonString, jsonStringOfByteString, quoteName } from './go-text.ts';
 import { formatGoSeconds } from './go-time.ts';
 
-const ID_BYTES = 32;
-
 /** In two parts, for the size is known for sure only when a file was read. Byte strings. */
 export type EntryText = { head: string; tail: string };
 
@@ -31,15 +29,6 @@ export function entryText(table: EntryTable, entry: number): EntryText {
 /** `sizeBytes`: 0 for whatever is no regular file. */
 export function wholeText({ head, tail }: EntryText, sizeBytes: number): string {
   return head + digits('size', String(sizeBytes)) + tail;
-}
-
-/** All of a regular file's node, with ids of 32 bytes each: for those that have few. */
-export function fileText(text: EntryText, sizeBytes: number, ids: Buffer): string {
-  let content = '';
-  for (let at = 0; at < ids.length; at += ID_BYTES) {
-    content += `${at === 0 ? '' : ','}"${ids.toString('hex', at, at + ID_BYTES)}"`;
-  }
-  return `${wholeText(text, sizeBytes)},"content":[${content}]}`;
 }
 
 function digits(field: string, value: string): string {

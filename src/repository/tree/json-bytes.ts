@@ -2,10 +2,11 @@
  * A pull reader of JSON that works on bytes: a tree may be larger than any JavaScript string, holds 64-bit numbers that
  * `JSON.parse` would round, and comes from outside. Nothing is kept but the place; depth is bounded.
  */
+
 import { errors } from '../errors.ts';
+import { ID_BYTES } from '../names.ts';
 import { KeyOrder } from './key-order.ts';
 
-const ID_BYTES = 32;
 /** An id in quotes, and what follows it. */
 const WRITTEN_ID_BYTES = 67;
 const NO_DIGIT = 0x10;

@@ -1,4 +1,5 @@
 /** Files that wait for a worker, in the batches in which they were asked for: several of them share a job. */
+import { ID_BYTES } from '../names.ts';
 import {
   FILE_NUMBERS,
   type FileList,
@@ -9,8 +10,6 @@ import {
   systemError,
 } from './messages.ts';
 import type { FailedFile, FileToSave, SavedFile } from './writer.ts';
-
-const ID_BYTES = 32;
 
 export type FileBatch = {
   files: readonly FileToSave[];

@@ -1,4 +1,4 @@
-const ID_BYTES = 32;
+import { ID_BYTES } from '../names.ts';
 
 /** Ids of 32 bytes, one after another, in a buffer that doubles. */
 export class IdList {

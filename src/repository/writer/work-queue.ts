@@ -1,4 +1,5 @@
 import type { Compression } from '../crypto/compression.ts';
+import { ID_BYTES } from '../names.ts';
 import { type FileBatch, fileListOf, settleFiles } from './file-batches.ts';
 import { type FileRange, type JobResult, systemError } from './messages.ts';
 import type { PooledJob } from './sealing-pool.ts';
@@ -7,7 +8,6 @@ import type { FailedFile, FileToSave, SavedContent, SavedFile } from './writer.t
 /** A batch is worth some milliseconds of a worker: talking costs little against it, and the ends come out even. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_ITEMS = 128;
-const ID_BYTES = 32;
 /** What opening, reading and closing a file costs, and what a blob does beside its bytes. */
 const FILE_WEIGHT_BYTES = 16 * 1024;
 const BLOB_WEIGHT_BYTES = 4 * 1024;
