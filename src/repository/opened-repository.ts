@@ -8,9 +8,8 @@ import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
 import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
 import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
-import type { Rooms } from './blobs/rooms.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
-import { verifyStoredPack } from './blobs/verify-stored-pack.ts';
+import { type VerifyPackOptions, verifyStoredPack } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
 import { type Cutting, styleOfRepository } from './chunking/cutting.ts';
@@ -106,7 +105,8 @@ export class OpenedRepository implements Repository {
       this.#decodePool.openSealed(name, stored),
     );
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
-    this.locks = new Locks(this.files, storage.location);
+    const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
+    this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
     this.#decodePool = new DecodePool(masterKey);
     this.parity = new PackParity(storage, this.sealed);
@@ -128,6 +128,10 @@ export class OpenedRepository implements Repository {
 
   get indexFileIds(): ReadonlySet<string> {
     return this.#loadedIndex.loadedIds;
+  }
+
+  get justReadIndexFileIds(): ReadonlySet<string> {
+    return this.#loadedIndex.justReadIds;
   }
 
   checkOwnFormat(): Promise<void> {
@@ -215,8 +219,8 @@ export class OpenedRepository implements Repository {
     return (await this.#decodePool.decode(job)).whole;
   }
 
-  verifyPack(packId: string, rooms?: Rooms): Promise<PackVerdict> {
-    return verifyStoredPack(this, this.#decodePool, packId, rooms);
+  verifyPack(packId: string, options?: VerifyPackOptions): Promise<PackVerdict> {
+    return verifyStoredPack(this, this.#decodePool, packId, options);
   }
 
   dropIndex(): void {

@@ -5,6 +5,7 @@ import type { BlobIndex } from './index/blob-index.ts';
 import { type BlobType, ID_BYTES } from './names.ts';
 import type { Repository } from './repository.ts';
 import { decodeTree } from './tree/decode-tree.ts';
+import type { TreeLinks } from './tree-links.ts';
 
 const TREES_AT_ONCE = 512;
 
@@ -66,6 +67,8 @@ export type Reachable = {
 export type ReachOptions = {
   signal?: AbortSignal;
   onTrees?: (count: number) => void;
+  /** Of trees that were read before, of the same index: they aren't read again. */
+  links?: TreeLinks | undefined;
   /** Of a walk before: what was reached then isn't reached again. It grows. */
   known?: EntrySet;
   /** Each entry that is reached for the first time. */
@@ -80,7 +83,7 @@ export async function reachableBlobs(
 ): Promise<Reachable> {
   const walk = new Walk(repository.index, options);
   for (const root of roots) walk.needTree(Buffer.from(root, 'hex'));
-  while (walk.waiting.length > 0) {
+  for (walk.follow(); walk.waiting.length > 0; walk.follow()) {
     const batch = walk.waiting.splice(-TREES_AT_ONCE);
     await repository.readBlobs('tree', Buffer.concat(batch), (id, bytes) => walk.visit(id, bytes), {
       ...(options.signal && { signal: options.signal }),
@@ -99,15 +102,34 @@ class Walk {
   readonly #index: BlobIndex;
   readonly #lostIds = new Set<string>();
   readonly #onUsed: ReachOptions['onUsed'];
+  readonly #links: TreeLinks | undefined;
+  /** Entries of trees of which the links are known. */
+  readonly #linked: number[] = [];
 
-  constructor(index: BlobIndex, { known, onUsed }: ReachOptions) {
+  constructor(index: BlobIndex, { known, onUsed, links }: ReachOptions) {
     this.#index = index;
+    if (links?.index === index) this.#links = links;
     this.#onUsed = onUsed;
     this.used = known ?? new EntrySet(index.blobCount);
   }
 
   needTree(id: Buffer): void {
-    if (this.#need('tree', id, 0)) this.waiting.push(id);
+    const entry = this.#need('tree', id, 0);
+    if (entry === undefined) return;
+    if (this.#links?.of(entry)) this.#linked.push(entry);
+    else this.waiting.push(id);
+  }
+
+  /** As far as links are known. */
+  follow(): void {
+    for (let tree = this.#linked.pop(); tree !== undefined; tree = this.#linked.pop()) {
+      this.trees += 1;
+      for (const entry of this.#links?.of(tree) ?? []) {
+        if (!this.#use(entry) || !this.#index.isTree(entry)) continue;
+        if (this.#links?.of(entry)) this.#linked.push(entry);
+        else this.waiting.push(Buffer.from(this.#index.locationOf(entry).id));
+      }
+    }
   }
 
   visit(id: Buffer, bytes: Buffer): void {
@@ -131,16 +153,19 @@ class Walk {
     this.lost.push({ type, id: Buffer.from(id), error });
   }
 
-  /** True at the first time, where it is in the index. */
-  #need(type: BlobType, ids: Buffer, at: number): boolean {
+  /** Its entry at the first time, where it is in the index. */
+  #need(type: BlobType, ids: Buffer, at: number): number | undefined {
     const entry = this.#index.entryOf(type, ids, at);
-    if (entry >= 0) {
-      const isNew = this.used.add(entry);
-      if (isNew) this.#onUsed?.(entry);
-      return isNew;
-    }
+    if (entry >= 0) return this.#use(entry) ? entry : undefined;
     const id = ids.subarray(at, at + ID_BYTES);
     this.lose(type, id, errors.blobMissing([type, id.toString('hex')]));
-    return false;
+    return undefined;
+  }
+
+  /** True at the first time. */
+  #use(entry: number): boolean {
+    const isNew = this.used.add(entry);
+    if (isNew) this.#onUsed?.(entry);
+    return isNew;
   }
 }

@@ -2,7 +2,7 @@
 
 import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
-import type { Rooms } from './blobs/rooms.ts';
+import type { VerifyPackOptions } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
 import type { Cutting } from './chunking/cutting.ts';
@@ -49,6 +49,8 @@ export interface Repository {
    * told of: who takes any away writes other files instead.
    */
   readonly indexFileIds: ReadonlySet<string>;
+  /** Those of them that the last `loadIndex` read in the storage, and found whole; none where it failed. */
+  readonly justReadIndexFileIds: ReadonlySet<string>;
   readonly snapshots: Snapshots;
   readonly sealed: SealedFiles;
   readonly keys: Keys;
@@ -121,7 +123,7 @@ export interface Repository {
    * Reads a whole pack, into one of the rooms where there are some, and holds it against its name, its header, its blobs
    * and the index, in a worker thread.
    */
-  verifyPack(packId: string, rooms?: Rooms): Promise<PackVerdict>;
+  verifyPack(packId: string, options?: VerifyPackOptions): Promise<PackVerdict>;
   /** After a prune: what is gone must not be found any more. The next `loadIndex` reads all anew. */
   dropIndex(): void;
   /** Throws `repository/locked` and `repository/lock-unreadable`. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { IndexEntries } from '../index/index-entries.ts';
+import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
 import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
@@ -20,13 +21,17 @@ export type PoolJob =
   | { kind: 'index'; fileName: string; stored: ArrayBuffer }
   | { kind: 'sealed'; name: string; stored: ArrayBuffer };
 
-/** `expected`: what the index tells of it (`wordsOfPack`). */
+/** `expected`: what the index tells of it (`wordsOfPack`). With a table, the links of its trees come back too. */
 export type WholePack = {
   packId: string;
   bytes: PackMemory;
   sizeBytes: number;
   expected: Uint32Array<ArrayBuffer>;
+  table?: SharedBlobTable;
 };
+
+/** `links`: see `LinkCollector.words`. */
+export type VerifiedPack = { verdict: PackVerdict; links?: Uint32Array };
 
 type Waiting = { resolve: (answer: never) => void; reject: (error: unknown) => void };
 
@@ -60,7 +65,7 @@ export class DecodePool {
   }
 
   /** Takes over what it gets, unless it is shared. */
-  verify(pack: WholePack): Promise<PackVerdict> {
+  verify(pack: WholePack): Promise<VerifiedPack> {
     return this.#run({ kind: 'verify', pack }, [pack.bytes, pack.expected.buffer]);
   }
 

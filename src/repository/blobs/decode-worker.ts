@@ -4,12 +4,14 @@ import { freeNow } from '#base';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { Sealer } from '../crypto/sealer.ts';
 import { Decompressor } from '../crypto/zstd-context.ts';
+import { BlobTable } from '../index/blob-table.ts';
 import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { openSealed } from '../sealed/sealed-files.ts';
+import { LinkCollector } from '../tree-links.ts';
 import { runDecodeJob } from './decode-job.ts';
-import type { PoolJob } from './decode-pool.ts';
+import type { PoolJob, VerifiedPack } from './decode-pool.ts';
 import { runPlacingJob } from './run-placing-job.ts';
 
 const sealer = new Sealer(workerData as MasterKey);
@@ -29,11 +31,16 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
   } else if (job.kind === 'sealed') {
     answerSealed(number, job.name, job.stored);
   } else {
-    const { packId, bytes, sizeBytes, expected } = job.pack;
+    const { packId, bytes, sizeBytes, expected, table } = job.pack;
     const pack = Buffer.from(bytes, 0, sizeBytes);
-    const answer = verifyPack(sealer, packId, pack, blobsOfWords(expected), decompressor);
+    const collector = table && new LinkCollector(new BlobTable(table));
+    const onTree = collector?.add.bind(collector);
+    const blobs = blobsOfWords(expected);
+    const verdict = verifyPack(sealer, packId, pack, blobs, decompressor, onTree);
     freeNow(bytes);
-    parentPort?.postMessage({ number, answer });
+    const links = collector?.words();
+    const answer: VerifiedPack = links ? { verdict, links } : { verdict };
+    parentPort?.postMessage({ number, answer }, links ? [links.buffer] : []);
   }
 });
 

@@ -30,6 +30,10 @@ describe('check', () => {
     expect(quick).toMatchObject({ verdict: 'pass', problems: [], notes: [], affectedCount: 0 });
     const report = await checkRepository(repository, { readData: true });
     expect(report).toMatchObject({ verdict: 'pass', problems: [] });
+    expect(report.checked).toMatchObject({
+      trees: quick.checked.trees,
+      blobs: quick.checked.blobs,
+    });
     expect(report.checked.readPacks).toBe(report.checked.packs);
     expect(report.checked.blobs).toBe(repository.index.blobCount);
     expect(report.checked.readBytes).toBeGreaterThan(10_000);
@@ -76,6 +80,16 @@ describe('check', () => {
     });
   });
 
+  test('finds a damaged index where the others were loaded long ago', async () => {
+    const { folder, repository } = await golden();
+    expect((await checkRepository(repository)).verdict).toBe('pass');
+    for (const id of await filesIn(path.join(folder, 'index'))) {
+      await tamper(path.join(folder, 'index', id), flipByte(30));
+      const report = await checkRepository(repository);
+      expect(report.problems.map((problem) => problem.id)).toContain(id);
+    }
+  });
+
   test('finds a truncated and a missing pack without reading data', async () => {
     const { folder, repository } = await golden();
     const packId = await packOf(repository, 'data');
@@ -104,6 +118,9 @@ describe('check', () => {
     const report = await checkRepository(repository);
     expect(kinds(report)).toEqual(['blob-missing']);
     expect(report.notes).toEqual([expect.stringContaining('packs are in no index')]);
+    const all = await checkRepository(repository, { readData: true });
+    expect(all.problems).toEqual(report.problems);
+    expect(all.affected).toEqual(report.affected);
   });
 
   test('finds damaged indexes, snapshots and files of our own, mends a key that has a copy, and reads on', async () => {

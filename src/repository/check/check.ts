@@ -15,6 +15,7 @@ import { thinMends } from '../records/mends.ts';
 import type { Repository } from '../repository.ts';
 import { FORMAT_NAME } from '../sealed/own-format.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
+import { TreeLinks } from '../tree-links.ts';
 import { affectedFiles, blobKey } from './affected.ts';
 import { Findings } from './findings.ts';
 import { indexCopyHelps } from './index-copies.ts';
@@ -153,10 +154,11 @@ class Check {
     await this.#repository.loadIndex().catch((error: unknown) => {
       if (!(error instanceof HoldfastError)) throw error;
     });
-    const { files } = this.#repository;
+    const { files, justReadIndexFileIds } = this.#repository;
     const ids = await files.list('index');
     for (const id of ids) {
       this.#signal.throwIfAborted();
+      if (justReadIndexFileIds.has(id)) continue;
       await this.#findings.verify('index-damaged', `index/${id}`, id, () => this.#addIndex(id));
     }
     await this.#findings.restoreStandIns('index');
@@ -216,15 +218,16 @@ class Check {
     snapshots: readonly Snapshot[],
   ): Promise<void> {
     let trees: Promise<{ error?: unknown }> | undefined;
+    const links = new TreeLinks(this.#repository.index);
     const begin = () => {
-      trees = this.#checkTrees(snapshots, silent).then(
+      trees = this.#checkTrees(snapshots, silent, links).then(
         () => ({}),
         (error) => ({ error }),
       );
     };
     let walked: { error?: unknown } | undefined;
     try {
-      await this.#checkData(selection, packSizes, begin);
+      await this.#checkData(selection, packSizes, links, begin);
     } finally {
       // Nothing goes on after the lock is released.
       walked = await trees;
@@ -235,6 +238,7 @@ class Check {
   async #checkData(
     selection: ReadSelection,
     packSizes: Map<string, number>,
+    links: TreeLinks,
     onTreesRead: () => void,
   ): Promise<void> {
     const { checked } = this.#findings.report;
@@ -245,16 +249,22 @@ class Check {
       mended: (file) => this.#findings.report.mended.push(file),
       note: (note) => this.#findings.report.notes.push(note),
       lose: (key) => this.#findings.lost.add(key),
+      links,
       onTreesRead,
     });
     Object.assign(checked, read);
   }
 
-  async #checkTrees(snapshots: readonly Snapshot[], progress: ProgressListener): Promise<void> {
+  async #checkTrees(
+    snapshots: readonly Snapshot[],
+    progress: ProgressListener,
+    links?: TreeLinks,
+  ): Promise<void> {
     progress({ step: 'walking trees' });
     const roots = new Set(snapshots.map(({ tree }) => tree));
     const reach = await reachableBlobs(this.#repository, roots, {
       signal: this.#signal,
+      links,
       onTrees: (doneItems) => progress({ step: 'walking trees', doneItems }),
     });
     this.#findings.report.checked.trees = reach.trees;

@@ -5,6 +5,7 @@ import { checkCopies } from '../copies/check-copies.ts';
 import { inLanes } from '../in-lanes.ts';
 import { parityName, storedParity } from '../parity/parity-names.ts';
 import type { Repository } from '../repository.ts';
+import type { TreeLinks } from '../tree-links.ts';
 import { blobKey } from './affected.ts';
 import type { StoredPacks } from './packs.ts';
 import type { CheckProblem, CheckReport, MendedFile } from './problems.ts';
@@ -25,6 +26,8 @@ export type DataListener = {
   note: (note: string) => void;
   /** A blob of which no copy is left whole. */
   lose: (key: string) => void;
+  /** Get what the trees lead to that are read. */
+  links: TreeLinks;
   /** Called once: the packs of trees are done, those of data come now. */
   onTreesRead: () => void;
 };
@@ -111,7 +114,11 @@ class Reading {
   async #readPack(unit: ReadUnit, packId: string): Promise<void> {
     const { index } = this.#repository;
     try {
-      const { problems, damagedBlobs } = await this.#repository.verifyPack(packId, this.#rooms);
+      const { problems, damagedBlobs } = await this.#repository.verifyPack(packId, {
+        rooms: this.#rooms,
+        // Of a pack of data there are none, for nearly all programs keep both apart.
+        links: index.beginsWithTree(packId) ? this.#listener.links : undefined,
+      });
       this.read.readPacks += 1;
       this.read.readBytes += unit.sizeBytes;
       if (problems.length === 0) {

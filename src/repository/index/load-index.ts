@@ -35,6 +35,7 @@ export class LoadedIndex {
   #next: Loading | undefined;
   #loading: Promise<void> | undefined;
   #following: Promise<void> | undefined;
+  #justRead: ReadonlySet<string> = new Set();
 
   constructor(files: UnpackedFiles, openIndex?: OpenIndex, keeper?: IndexKeeper) {
     this.#files = files;
@@ -49,6 +50,11 @@ export class LoadedIndex {
   /** Ids of the index files that `index` was made of. */
   get loadedIds(): ReadonlySet<string> {
     return new Set(this.#now.files.ids());
+  }
+
+  /** Ids of the files that the last pass read and found whole; none where it failed. */
+  get justReadIds(): ReadonlySet<string> {
+    return this.#justRead;
   }
 
   /**
@@ -78,6 +84,7 @@ export class LoadedIndex {
 
   drop(): void {
     this.#next = undefined;
+    this.#justRead = new Set();
     this.#now = { index: new BlobIndex(), files: new IndexFileNumbers() };
   }
 
@@ -109,6 +116,7 @@ export class LoadedIndex {
   async #loadNew(): Promise<void> {
     // What is saved while the list is read isn't in it, and hasn't gone either.
     const known = [...this.#now.files.ids()];
+    this.#justRead = new Set();
     let ids = await this.#files.list('index');
     const there = new Set(ids);
     if (known.some((id) => !there.has(id))) {
@@ -116,10 +124,11 @@ export class LoadedIndex {
       ids = await this.#files.list('index');
     } else if (known.length === 0) this.#next = await this.#recall(there);
     try {
-      const parsed = await this.#readInto(this.#next ?? this.#now, ids);
+      const { fresh, blobs } = await this.#readInto(this.#next ?? this.#now, ids);
       if (this.#next) this.#now = this.#next;
+      this.#justRead = new Set(fresh);
       const { index, files } = this.#now;
-      this.#keeper?.keep({ index, ids: files.byNumber() }, parsed);
+      this.#keeper?.keep({ index, ids: files.byNumber() }, blobs);
     } finally {
       this.#next = undefined;
     }
@@ -133,15 +142,18 @@ export class LoadedIndex {
     return isCurrent ? loading : withoutGone(loading, there);
   }
 
-  /** Resolves to the number of blobs that were read. */
-  async #readInto({ index, files }: Loading, ids: readonly string[]): Promise<number> {
+  /** Resolves to the files that were read, and the number of blobs in them. */
+  async #readInto(
+    { index, files }: Loading,
+    ids: readonly string[],
+  ): Promise<{ fresh: string[]; blobs: number }> {
     const before = index.blobCount;
     const fresh = ids.filter((id) => !files.has(id));
     await inLanes(fresh, LOADS_AT_ONCE, async (id) => {
       const entries = await this.readFile(id);
       if (!files.has(id)) index.addEntries(entries, files.add(id));
     });
-    return index.blobCount - before;
+    return { fresh, blobs: index.blobCount - before };
   }
 
   /** Throws `repository/file-damaged` naming the file, and `repository/not-in-storage`. */

@@ -17,13 +17,17 @@ export type PackVerdict = {
   damagedBlobs: string[];
 };
 
-/** `expected`: what the index says of this pack, used where the header is damaged. */
+/**
+ * `expected`: what the index says of this pack, used where the header is damaged. `onTree`: told of each tree that is
+ * whole; the bytes hold until it returns.
+ */
 export function verifyPack(
   sealer: Sealer,
   packId: string,
   bytes: Buffer,
   expected: readonly PackedBlob[],
   decompressor?: Decompressor,
+  onTree?: (id: Uint8Array, plain: Buffer) => void,
 ): PackVerdict {
   const problems: string[] = [];
   const found = hash('sha256', bytes, 'hex');
@@ -33,7 +37,8 @@ export function verifyPack(
   for (const blob of expected.length > 0 ? expected : (blobs ?? [])) {
     try {
       const sealed = bytes.subarray(blob.offset, blob.offset + blob.length);
-      openBlob(sealer, blob, packId, sealed, decompressor);
+      const plain = openBlob(sealer, blob, packId, sealed, decompressor);
+      if (onTree && blob.type === 'tree') onTree(blob.id, plain);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       problems.push(error.message);
