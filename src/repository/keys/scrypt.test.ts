@@ -1,3 +1,4 @@
+import { scryptSync } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { createRepository, openRepository } from '../open.ts';
 import { newFolder, restic } from '../restic.fixture.ts';
 import { LocalStorage } from '../storage/local/local-storage.ts';
 import { DEFAULT_SCRYPT, scryptFor } from './scrypt.ts';
+import { laneThreads, scryptInLanes } from './scrypt-lanes.ts';
 
 const CHOSEN = 'correct horse';
 
@@ -38,4 +40,25 @@ test('a key is stretched unless its password was made, and restic opens both', a
     const again = await openRepository({ storage, password: new Secret(password) });
     await again.close();
   }
+});
+
+test('lanes side by side come to the same key', async () => {
+  const password = Buffer.from('horse');
+  const salt = Buffer.from('battery staple');
+  for (const [threads, parameters] of [
+    [1, { N: 16_384, r: 8, p: 3 }],
+    [2, { N: 16_384, r: 8, p: 5 }],
+    [2, { N: 32_768, r: 8, p: 8 }],
+    [3, { N: 2_048, r: 32, p: 4 }],
+    [1, { N: 2, r: 1, p: 2 }],
+  ] as const) {
+    const own = await scryptInLanes(password, salt, 64, parameters, threads);
+    const maxmem = 256 * 1024 * 1024;
+    expect(own.equals(scryptSync(password, salt, 64, { ...parameters, maxmem }))).toBe(true);
+  }
+});
+
+test('lanes that would hold too much memory at once are not mixed side by side', () => {
+  expect(laneThreads({ N: 262_144, r: 8, p: 2 })).toBe(0);
+  expect(laneThreads({ N: 1024, r: 8, p: 1 })).toBe(0);
 });
