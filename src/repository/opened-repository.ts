@@ -105,8 +105,7 @@ export class OpenedRepository implements Repository {
       this.#decodePool.openSealed(name, stored),
     );
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
-    const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
-    this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
+    this.locks = new Locks(this.files, storage.location);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
     this.#decodePool = new DecodePool(masterKey);
     this.parity = new PackParity(storage, this.sealed);
