@@ -11,7 +11,7 @@ const LONG: LingerTiming = { lingerMs: 600_000, maxAgeMs: 600_000 };
 function made(timing: LingerTiming) {
   const files = new UnpackedFiles(new MemoryStorage(), new Sealer(newMasterKey()), 2);
   const quick = { settleMs: 1, refreshMs: 60_000, lostMs: 600_000 };
-  const locks = new Locks(files, 'here', quick);
+  const locks = new Locks(files, 'here', undefined, quick);
   const lingering = new LingeringLocks((options) => locks.take('shared', options), timing);
   const ids = async () => (await locks.list()).locks.map(({ id }) => id);
   return { locks, lingering, ids };

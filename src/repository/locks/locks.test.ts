@@ -7,6 +7,7 @@ import { errors } from '../errors.ts';
 import { newFolder, open, QUICK, quickGolden, restic } from '../restic.fixture.ts';
 import { goTime } from '../snapshots/go-time.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
+import { LocalStorage } from '../storage/local/local-storage.ts';
 import { MemoryStorage } from '../storage/memory.ts';
 import { UnpackedFiles } from '../unpacked-files.ts';
 import { Locks, type LockTiming } from './locks.ts';
@@ -16,7 +17,7 @@ const quick: LockTiming = { settleMs: 1, refreshMs: 60_000, lostMs: 600_000 };
 function madeLocks(timing: LockTiming = quick) {
   const storage = new FaultyStorage(new MemoryStorage());
   const files = new UnpackedFiles(storage, new Sealer(newMasterKey()), 2);
-  return { storage, files, locks: new Locks(files, 'here', timing) };
+  return { storage, files, locks: new Locks(files, 'here', undefined, timing) };
 }
 
 function foreignLock(change: Record<string, unknown>): string {
@@ -75,6 +76,23 @@ describe('locks', () => {
     const { locks } = madeLocks({ ...quick, settleMs: 50 });
     const both = await Promise.allSettled([locks.take('exclusive'), locks.take('exclusive')]);
     expect(both.filter(({ status }) => status === 'fulfilled').length).toBeLessThan(2);
+  });
+
+  test('where writes are seen at once wait for nobody, and of two that come at the same time are not both granted', async () => {
+    const storage = new LocalStorage(await newFolder());
+    expect(await storage.isSeenAtOnce()).toBe(true);
+    const files = new UnpackedFiles(storage, new Sealer(newMasterKey()), 2);
+    const endless = { ...quick, settleMs: 2 ** 31 - 1 };
+    const made = () => new Locks(files, 'here', () => storage.isSeenAtOnce(), endless);
+    const [one, other] = [made(), made()];
+    for (let round = 0; round < 40; round += 1) {
+      const kind = round % 2 === 0 ? 'exclusive' : 'shared';
+      const both = await Promise.allSettled([one.take('exclusive'), other.take(kind)]);
+      const held = both.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      expect(held.length).toBeLessThan(2);
+      for (const lock of held) await lock.release();
+    }
+    await (await one.take('exclusive')).release();
   });
 
   test('of the living, the dead, the old and the strange: unlock removes only stale ones', async () => {

@@ -1,6 +1,7 @@
 /**
  * Locks as restic keeps them: look for conflicting ones, write ours, wait until others' writes would be visible, look
- * again. A lock is refreshed by writing a new file and only then deleting the old one.
+ * again. Where writes are visible at once there is nothing to wait for: of two that both write before they look, the
+ * later one sees the other. A lock is refreshed by writing a new file and only then deleting the old one.
  */
 import { HoldfastError, isHoldfastError, sleepMs, systemClock } from '#base';
 import { errors } from '../errors.ts';
@@ -44,7 +45,7 @@ export interface RepositoryLock {
 
 export type LockTiming = { settleMs: number; refreshMs: number; lostMs: number };
 
-/** restic's: two clients that write at the same time see each other after 200 ms. */
+/** restic's: on any storage, two clients that write at the same time see each other after 200 ms. */
 const TIMING: LockTiming = { settleMs: 200, refreshMs: 5 * 60_000, lostMs: 22.5 * 60_000 };
 
 const ASK_AGAIN_MS = 1_000;
@@ -54,15 +55,19 @@ export class Locks {
   readonly #location: string;
   readonly #timing: LockTiming;
   readonly #notes: LockNotes;
+  readonly #isSeenAtOnce: () => Promise<boolean>;
 
+  /** `isSeenAtOnce`: see `Storage`. */
   constructor(
     files: UnpackedFiles,
     location: string,
+    isSeenAtOnce: () => Promise<boolean> = async () => false,
     timing: LockTiming = TIMING,
     notes: LockNotes = new LockNotes(),
   ) {
     this.#files = files;
     this.#location = location;
+    this.#isSeenAtOnce = isSeenAtOnce;
     this.#timing = timing;
     this.#notes = notes;
   }
@@ -121,7 +126,7 @@ export class Locks {
     const files = new NotedLocks(this.#files, this.#notes);
     const id = await files.save(kind);
     try {
-      await sleepMs(this.#timing.settleMs);
+      if (!(await this.#isSeenAtOnce())) await sleepMs(this.#timing.settleMs);
       await this.#refuseConflicts(kind, id);
     } catch (error) {
       await files.remove(id);

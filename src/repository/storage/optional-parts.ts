@@ -5,10 +5,17 @@ export function optionalParts(
   inner: Storage,
 ): Pick<
   Storage,
-  'isRemote' | 'patience' | 'versions' | 'removeLeftovers' | 'removeAll' | 'serverTimeMs'
+  | 'isRemote'
+  | 'isSeenAtOnce'
+  | 'patience'
+  | 'versions'
+  | 'removeLeftovers'
+  | 'removeAll'
+  | 'serverTimeMs'
 > {
   return {
     ...(inner.isRemote && { isRemote: true }),
+    ...(inner.isSeenAtOnce && { isSeenAtOnce: inner.isSeenAtOnce.bind(inner) }),
     ...(inner.patience && { patience: inner.patience }),
     ...(inner.versions && { versions: inner.versions }),
     ...(inner.removeLeftovers && { removeLeftovers: inner.removeLeftovers.bind(inner) }),

@@ -40,6 +40,11 @@ export interface Storage {
   readonly concurrency: number;
   /** Each operation crosses a network: copies of what is read often are worth keeping nearby. */
   readonly isRemote?: boolean;
+  /**
+   * Whether all who use it see at once what one of them has written or removed, as on a disk of this machine. Not where
+   * machines go on for a while by what they saw before.
+   */
+  isSeenAtOnce?(): Promise<boolean>;
   /** How patiently to try again what may pass; see `withRetries`. */
   readonly patience?: Patience;
   /** Where it keeps versions of files and can lock them. */

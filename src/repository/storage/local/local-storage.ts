@@ -9,6 +9,7 @@ import { randomBytes, syncDirectory, systemClock, systemCode, writeFileDurably }
 import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
+import { isOfOneMachine } from './file-systems.ts';
 import { storageError } from './system-errors.ts';
 
 const FILE_MODE = 0o400;
@@ -27,6 +28,10 @@ export class LocalStorage implements Storage {
   constructor(root: string) {
     this.#root = path.resolve(root);
     this.location = this.#root;
+  }
+
+  async isSeenAtOnce(): Promise<boolean> {
+    return await isOfOneMachine(this.#root);
   }
 
   async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
