@@ -2,20 +2,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { freeNow } from '#base';
 import type { MasterKey } from '../crypto/master-key.ts';
-import { Sealer } from '../crypto/sealer.ts';
-import { Decompressor } from '../crypto/zstd-context.ts';
 import { BlobTable } from '../index/blob-table.ts';
 import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
 import { openSealed } from '../sealed/sealed-files.ts';
 import { LinkCollector } from '../tree-links.ts';
+import { BlobOpener } from './blob-opener.ts';
 import { runDecodeJob } from './decode-job.ts';
 import type { PoolJob, VerifiedPack } from './decode-pool.ts';
 import { runPlacingJob } from './run-placing-job.ts';
 
-const sealer = new Sealer(workerData as MasterKey);
-const decompressor = new Decompressor();
+const opener = new BlobOpener(workerData as MasterKey);
+const { sealer, decompressor } = opener;
 
 parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) => {
   if (job.kind === 'decode') {
@@ -36,7 +35,7 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     const collector = table && new LinkCollector(new BlobTable(table));
     const onTree = collector?.add.bind(collector);
     const blobs = blobsOfWords(expected);
-    const verdict = verifyPack(sealer, packId, pack, blobs, decompressor, onTree);
+    const verdict = verifyPack(opener, packId, pack, blobs, onTree);
     freeNow(bytes);
     const links = collector?.words();
     const answer: VerifiedPack = links ? { verdict, links } : { verdict };

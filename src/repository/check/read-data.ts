@@ -81,21 +81,23 @@ class Reading {
   }
 
   async readAll(chosen: readonly ReadUnit[], all: readonly ReadUnit[]): Promise<void> {
-    const { signal, progress } = this.#listener;
+    const { signal, progress, onTreesRead } = this.#listener;
     const totalBytes = sumOf(chosen);
     this.read.totalBytes = sumOf(all);
     let doneBytes = 0;
+    const { trees, small, large } = this.#grouped(chosen);
+    const treesLeft = new Set(trees);
     const readOne = async (unit: ReadUnit) => {
       signal.throwIfAborted();
       if (unit.packId !== undefined) await this.#readPack(unit, unit.packId);
       else await this.#readOwnFile(unit);
       doneBytes += unit.sizeBytes;
       progress({ step: 'reading packs', doneBytes, totalBytes });
+      if (treesLeft.delete(unit) && treesLeft.size === 0) onTreesRead();
     };
-    const { trees, small, large } = this.#grouped(chosen);
-    await inLanes(trees, FILES_AT_ONCE, readOne);
-    this.#listener.onTreesRead();
-    await inLanes(small, FILES_AT_ONCE, readOne);
+    if (treesLeft.size === 0) onTreesRead();
+    // Beside the last packs of trees those of data are read: no thread waits for them.
+    await inLanes([...trees, ...small], FILES_AT_ONCE, readOne);
     await inLanes(large, 1, readOne);
     noteMade(this.#listener, 'pack', this.#newParity, 'had no parity, which was made now');
   }

@@ -13,14 +13,11 @@ import {
 import sodium from 'sodium-native';
 import { copyInto, freeNow, randomBytes } from '#base';
 import { errors } from '../errors.ts';
+import { IV_BYTES, MAC_BYTES, MacKeys, SEAL_OVERHEAD_BYTES } from './mac-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import { MOST_SCRATCH_BYTES, Scratch } from './scratch.ts';
 
-const IV_BYTES = 16;
-const MAC_BYTES = 16;
-
-/** What sealing adds to the plain length. */
-export const SEAL_OVERHEAD_BYTES = IV_BYTES + MAC_BYTES;
+export { SEAL_OVERHEAD_BYTES };
 
 const BLOCK_BYTES = 16;
 /**
@@ -34,8 +31,7 @@ const PADDING = Buffer.alloc(BLOCK_BYTES);
 export class Sealer {
   /** Node takes four times as long to set up a cipher from raw bytes. */
   readonly #encryptKey: KeyObject;
-  readonly #macCipher: Cipheriv;
-  readonly #oneTimeKey = Buffer.alloc(32);
+  readonly #macKeys: MacKeys;
   /**
    * One stream of CTR blocks for everything that this sealer seals: what is sealed next begins where the last ended, at
    * a block of its own, and its IV is the counter there. So no counter is used twice, as with an IV of its own chance
@@ -49,11 +45,7 @@ export class Sealer {
     this.#encryptKey = createSecretKey(key.encrypt);
     this.#counter = randomBytes(IV_BYTES);
     this.#stream = createCipheriv('aes-256-ctr', this.#encryptKey, this.#counter);
-    const macCipher = createCipheriv('aes-128-ecb', key.macK, null);
-    macCipher.setAutoPadding(false);
-    this.#macCipher = macCipher;
-    // libsodium clamps r at use, so that it doesn't matter whether it was stored clamped.
-    this.#oneTimeKey.set(key.macR, 0);
+    this.#macKeys = new MacKeys(key);
   }
 
   /** Seals into `target` at `offset`, which must have room for the plain length plus 32. Returns the sealed length. */
@@ -74,7 +66,7 @@ export class Sealer {
     sodium.crypto_onetimeauth(
       target.subarray(end, end + MAC_BYTES),
       target.subarray(begin, end),
-      this.#keyForIv(iv),
+      this.#macKeys.keyFor(iv),
     );
     return plain.length + SEAL_OVERHEAD_BYTES;
   }
@@ -98,7 +90,7 @@ export class Sealer {
     if (isZero(this.#counter)) this.#skipBlock();
     const iv = Buffer.from(this.#counter);
     const state = Buffer.alloc(sodium.crypto_onetimeauth_STATEBYTES);
-    sodium.crypto_onetimeauth_init(state, this.#keyForIv(iv));
+    sodium.crypto_onetimeauth_init(state, this.#macKeys.keyFor(iv));
     put(iv);
     let length = 0;
     for (const part of plain) {
@@ -156,19 +148,9 @@ export class Sealer {
   }
 
   #verified(sealed: Uint8Array): { iv: Uint8Array; ciphertext: Uint8Array } {
-    if (sealed.length < SEAL_OVERHEAD_BYTES) throw errors.notAuthentic([]);
-    const iv = sealed.subarray(0, IV_BYTES);
+    if (!this.#macKeys.isAuthentic(sealed)) throw errors.notAuthentic([]);
     const ciphertext = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
-    const mac = sealed.subarray(sealed.length - MAC_BYTES);
-    if (!sodium.crypto_onetimeauth_verify(mac, ciphertext, this.#keyForIv(iv))) {
-      throw errors.notAuthentic([]);
-    }
-    return { iv, ciphertext };
-  }
-
-  #keyForIv(iv: Uint8Array): Buffer {
-    this.#oneTimeKey.set(this.#macCipher.update(iv), 16);
-    return this.#oneTimeKey;
+    return { iv: sealed.subarray(0, IV_BYTES), ciphertext };
   }
 
   /** The next message begins at a block of its own. */
@@ -206,7 +188,7 @@ function isZero(bytes: Buffer): boolean {
 }
 
 /** Adds to a big-endian number of 128 bits, modulo 2^128 as CTR does. */
-function advance(counter: Buffer, blocks: number): void {
+export function advance(counter: Buffer, blocks: number): void {
   let carry = blocks;
   for (let at = counter.length - 1; at >= 0 && carry > 0; at -= 1) {
     const sum = (counter[at] as number) + carry;

@@ -1,9 +1,8 @@
 /** A whole pack against itself: its name, its header, each of its blobs. */
 import { hash } from 'node:crypto';
 import { HoldfastError, messageOf } from '#base';
-import { openBlob } from '../blobs/open-blob.ts';
+import type { BlobOpener } from '../blobs/blob-opener.ts';
 import type { Sealer } from '../crypto/sealer.ts';
-import type { Decompressor } from '../crypto/zstd-context.ts';
 import { errors } from '../errors.ts';
 import { decodePackHeader, MAX_PACK_HEADER_BYTES, type PackedBlob } from './header.ts';
 
@@ -22,29 +21,28 @@ export type PackVerdict = {
  * whole; the bytes hold until it returns.
  */
 export function verifyPack(
-  sealer: Sealer,
+  opener: BlobOpener,
   packId: string,
   bytes: Buffer,
   expected: readonly PackedBlob[],
-  decompressor?: Decompressor,
   onTree?: (id: Uint8Array, plain: Buffer) => void,
 ): PackVerdict {
   const problems: string[] = [];
   const found = hash('sha256', bytes, 'hex');
   if (found !== packId) problems.push(`its SHA-256 is ${found.slice(0, 12)}…`);
-  const blobs = headerOf(sealer, packId, bytes, problems);
+  const blobs = headerOf(opener.sealer, packId, bytes, problems);
   const damagedBlobs: string[] = [];
-  for (const blob of expected.length > 0 ? expected : (blobs ?? [])) {
+  const told = expected.length > 0 ? expected : (blobs ?? []);
+  opener.openEach(packId, bytes, told, (blob, open) => {
     try {
-      const sealed = bytes.subarray(blob.offset, blob.offset + blob.length);
-      const plain = openBlob(sealer, blob, packId, sealed, decompressor);
+      const { plain } = open();
       if (onTree && blob.type === 'tree') onTree(blob.id, plain);
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       problems.push(error.message);
       damagedBlobs.push(Buffer.from(blob.id).toString('hex'));
     }
-  }
+  });
   if (blobs && expected.length > 0 && !sameBlobs(blobs, expected)) {
     problems.push('the index tells other blobs than its header');
   }
