@@ -28,6 +28,7 @@ export * from './posix/times.ts';
 export * from './posix/xattrs.ts';
 export * from './postgres-binaries.ts';
 export * from './progress.ts';
+export * from './reading-check.ts';
 export * from './secret.ts';
 export * from './settle-all.ts';
 export * from './units.ts';

@@ -105,6 +105,7 @@ function requestOf<Own>({
   return {
     hasPrevious: previous !== undefined,
     takesFolders: true,
+    takesLiveFiles: true,
     ...(previous && changed && { changedDirectories: changed }),
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import type { z } from 'zod';
-import type { EntryTable, FileMetadata, Logger, ProgressListener } from '#base';
+import type { EntryTable, FileMetadata, Logger, ProgressListener, ReadingCheck } from '#base';
 import type { TableParts } from './parts.ts';
 
 /** A store of holdfast.yaml with references resolved: common fields plus the source's own (by its schema). */
@@ -56,10 +56,28 @@ export type EntryContent =
   | { from: 'path'; absolutePath: Buffer }
   /** Bytes handed over, each piece holding until the next is asked for; to be consumed before the next event is. */
   | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
-  /** The same in blocks of `chunkSizeBytes` (the last one may be shorter), of which the previous capture holds some. */
+  /**
+   * A regular file on this host that others write to meanwhile, to be read by path: as many bytes as its metadata says, zeros
+   * where it was cut off since. Nothing is captured where it is gone. Only where the caller takes live files. `ended` is
+   * called once, when all of it was read or won't be; until then more events may be asked for.
+   */
+  | {
+      from: 'live';
+      absolutePath: Buffer;
+      chunkSizeBytes: number;
+      check?: ReadingCheck;
+      ended: (end: LiveEnd) => void;
+    }
+  /** Blocks of `chunkSizeBytes` (the last one may be shorter), of which the previous capture holds some. */
   | { from: 'blocks'; blocks: AsyncIterable<ContentBlock>; chunkSizeBytes: number }
   /** No content: everything but regular files. */
   | { from: 'nothing' };
+
+/** `wrong`: offsets of what the check says is wrong, however often it is read. */
+export type LiveEnd =
+  | { kind: 'read'; wrong: readonly number[] }
+  | { kind: 'gone' }
+  | { kind: 'failed'; error: unknown };
 
 export type ContentBlock =
   /** As the previous capture holds it: its id there, 32 bytes. */
@@ -118,6 +136,8 @@ export type CaptureOptions = {
   hasPrevious: boolean;
   /** True where events of the kind `folder` are taken: a source may then give them. */
   takesFolders?: boolean;
+  /** True where content that is `live` is taken: a source may then give it in the place of streams. */
+  takesLiveFiles?: boolean;
 };
 
 // ---------------------------------------------------------------- journal

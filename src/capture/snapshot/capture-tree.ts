@@ -1,9 +1,8 @@
 /** From a source's events to one tree in the repository. */
 import type { FileMetadata, ProgressListener } from '#base';
 import { systemClock } from '#base';
-import type { BlockMapWriter, Repository, RepositoryWriter, SavedContent } from '#repository';
-import type { CaptureEvent, ContentBlock, EntryContent } from '#sources';
-import { GiveWay } from '../precedence.ts';
+import type { BlockMapWriter, Repository, RepositoryWriter } from '#repository';
+import type { CaptureEvent } from '#sources';
 import { Problems } from '../problems.ts';
 import { FileContents } from './contents.ts';
 import { parentPath } from './directory.ts';
@@ -13,7 +12,7 @@ import { PreviousTree } from './previous-tree.ts';
 import type { PreviousTrees } from './previous-trees.ts';
 import { recentTrees } from './recent-trees.ts';
 import type { FoldersToRemember, RememberedFolders } from './remembered-folders.ts';
-import { saveBlocks } from './save-blocks.ts';
+import { Streams } from './streams.ts';
 import { TreeBuilder, type TreeTotals } from './tree-builder.ts';
 
 export type CaptureTreeOptions = {
@@ -54,15 +53,7 @@ export type CapturedTree = {
   chunkSizeBytes: number;
 };
 
-type StreamedContent = Extract<EntryContent, { from: 'stream' | 'blocks' }>;
-
-/** What is taken over costs nothing. */
-const bytesHere = (block: ContentBlock) => (block.from === 'here' ? block.bytes.length : 0);
-
 const PROGRESS_EVERY_MS = 200;
-/** Streams whose bytes were taken and are being hashed, compressed and stored. */
-const MAX_STREAMS_IN_FLIGHT = 32;
-
 /**
  * Takes all events. Memory holds the directories that aren't complete yet. Rejects where the capture as a whole can't
  * be trusted; what couldn't be captured alone is in `problems`. The writer is left to the caller in both cases.
@@ -83,11 +74,8 @@ class TreeCapture {
   readonly #previous: PreviousTree | undefined;
   readonly #contents: FileContents;
   readonly #folders: FolderCapture;
-  readonly #giveWay: GiveWay;
+  readonly #streams: Streams;
   #root: FileMetadata | undefined;
-  readonly #streamsInFlight = new Set<Promise<void>>();
-  #failure: { error: unknown } | undefined;
-  #chunkSizeBytes = 0;
   #reused = 0;
   #doneBytes = 0;
   #doneItems = 0;
@@ -96,7 +84,7 @@ class TreeCapture {
   constructor(options: CaptureTreeOptions) {
     const { repository, writer, previous } = options;
     this.#options = options;
-    this.#giveWay = new GiveWay(repository, options.signal);
+    this.#streams = new Streams({ ...options, onRead: (bytes) => this.#took(bytes) });
     const recent = recentTrees(repository);
     this.#builder = new TreeBuilder(writer, recent, options.remember);
     this.#problems = new Problems((path) => this.#builder.dontRemember(path));
@@ -106,10 +94,7 @@ class TreeCapture {
       writer,
       problems: this.#problems,
       ...(previous && { previousStartedAtMs: previous.startedAtMs }),
-      onRead: (bytes) => {
-        this.#doneBytes += bytes;
-        this.#tell();
-      },
+      onRead: (bytes) => this.#took(bytes),
     });
     const tree = this.#previous;
     this.#folders = new FolderCapture({
@@ -164,80 +149,20 @@ class TreeCapture {
     if (path === '') this.#root = metadata;
     if (metadata.kind === 'dir') this.#builder.addDirectory(path, metadata);
     else if (content.from === 'nothing') this.#builder.addEntry(path, metadata);
-    else if (content.from === 'stream' || content.from === 'blocks')
-      await this.#stream(path, metadata, content);
-    else {
+    else if (content.from === 'path') {
       const before = await this.#previous?.find(path);
       const taken = await this.#contents.take(path, content.absolutePath, metadata, before);
       this.#builder.addEntry(path, metadata, taken.content);
+    } else {
+      await this.#streams.take(path, metadata, content, (saved) =>
+        this.#builder.addEntry(path, metadata, saved),
+      );
     }
   }
 
-  async #stream(path: string, metadata: FileMetadata, content: StreamedContent): Promise<void> {
-    while (this.#streamsInFlight.size >= MAX_STREAMS_IN_FLIGHT)
-      await Promise.race(this.#streamsInFlight);
-    const consumed = Promise.withResolvers<void>();
-    const saving = this.#saveStream(path, content, consumed.resolve);
-    const ended = saving.then(
-      () => {
-        this.#streamsInFlight.delete(ended);
-      },
-      (error) => {
-        this.#streamsInFlight.delete(ended);
-        this.#failure ??= { error };
-      },
-    );
-    this.#streamsInFlight.add(ended);
-    this.#builder.addEntry(path, metadata, saving);
-    // The source goes on as soon as its bytes are taken: thousands of small files needn't wait for each other.
-    await Promise.race([consumed.promise, ended]);
-    if (this.#failure) throw this.#failure.error;
-  }
-
-  async #saveStream(
-    path: string,
-    content: StreamedContent,
-    consumed: () => void,
-  ): Promise<SavedContent> {
-    const { writer, blockMap, repository } = this.#options;
-    const { chunkSizeBytes } = content;
-    const saved =
-      content.from === 'blocks'
-        ? await saveBlocks(
-            repository,
-            writer,
-            this.#counted(content.blocks, consumed, bytesHere),
-            chunkSizeBytes,
-          )
-        : await writer.saveStream(
-            this.#counted(content.bytes, consumed, ({ length }) => length),
-            chunkSizeBytes > 0
-              ? { kind: 'fixed', sizeBytes: chunkSizeBytes, compression: 'pages' }
-              : { kind: 'content' },
-          );
-    if (chunkSizeBytes > 0) {
-      this.#chunkSizeBytes = Math.max(this.#chunkSizeBytes, chunkSizeBytes);
-      const name = Buffer.from(path, 'latin1');
-      await blockMap?.add(name, BigInt(saved.sizeBytes), chunkSizeBytes, saved.ids);
-    }
-    return saved;
-  }
-
-  async *#counted<T>(
-    parts: AsyncIterable<T>,
-    consumed: () => void,
-    lengthOf: (part: T) => number,
-  ): AsyncGenerator<T> {
-    for await (const part of parts) {
-      this.#options.signal.throwIfAborted();
-      const length = lengthOf(part);
-      this.#doneBytes += length;
-      this.#tell();
-      yield part;
-      const way = this.#giveWay.after(length);
-      if (way) await way;
-    }
-    consumed();
+  #took(bytes: number): void {
+    this.#doneBytes += bytes;
+    this.#tell();
   }
 
   async #reuse(path: string): Promise<void> {
@@ -274,7 +199,7 @@ class TreeCapture {
       totals: this.#builder.totals,
       reusedDirectories: this.#reused,
       problems: this.#problems,
-      chunkSizeBytes: this.#chunkSizeBytes,
+      chunkSizeBytes: this.#streams.chunkSizeBytes,
     };
   }
 }

@@ -1,4 +1,5 @@
 /** What the main thread and the sealing workers say to one another. Buffers are transferred or shared, not copied. */
+import type { ReadingCheck } from '#base';
 import type { Cutting } from '../chunking/cutting.ts';
 import type { Compression } from '../crypto/compression.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
@@ -42,6 +43,8 @@ export type Job =
     }
   /** A part of a file whose chunks are all of one size; the file goes on behind it. */
   | { kind: 'range'; range: FileRange }
+  /** Parts of files that others write to meanwhile. */
+  | { kind: 'live'; parts: readonly LivePart[] }
   /** Asks for the packs that aren't full: the session's last job. */
   | { kind: 'drain' };
 
@@ -53,11 +56,21 @@ export type FileRange = {
   chunkBytes: number;
 };
 
+/** All of its bytes are asked for: what has been cut off reads as zeros. */
+export type LivePart = FileRange & { check?: ReadingCheck };
+
+/** `wrong`: offsets in the file, see `ReadingChecker`. `gone`: the file isn't there any more. */
+export type LivePartResult =
+  | { ids: Uint8Array; newBytes: number; wrong: readonly number[] }
+  | SystemErrorFacts
+  | 'gone';
+
 export type JobResult =
   | FilesResult
   /** `sizeBytes` is less where the file has become shorter. */
   | { kind: 'range'; ids: Uint8Array; sizeBytes: number; newBytes: number }
   | { kind: 'range-failed'; error: SystemErrorFacts }
+  | { kind: 'live'; parts: readonly LivePartResult[] }
   /** `isNew`: 1 for each blob that the repository didn't hold. */
   | { kind: 'blobs'; ids: Uint8Array; isNew: Uint8Array }
   | { kind: 'drain'; packs: UnfinishedPack[] };

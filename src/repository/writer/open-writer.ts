@@ -9,6 +9,7 @@ import type { FinishedPack, JobResult, SessionSetup, UnfinishedPack } from './me
 import { giveBackPack } from './pack-memory.ts';
 import { PackStore } from './pack-store.ts';
 import { BodySaver } from './save-body.ts';
+import { LiveFiles } from './save-live-file.ts';
 import { SealingPool } from './sealing-pool.ts';
 import { SlabMemory } from './slab.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -16,9 +17,11 @@ import type {
   Chunking,
   FailedFile,
   FileToSave,
+  LiveFile,
   RepositoryWriter,
   SavedContent,
   SavedFile,
+  SavedLiveFile,
   WriterStats,
 } from './writer.ts';
 
@@ -82,6 +85,7 @@ class SessionWriter implements RepositoryWriter {
   readonly #packStore: PackStore;
   readonly #pool: SealingPool;
   readonly #bodies: BodySaver;
+  readonly #liveFiles: LiveFiles;
   readonly #largeTrees: LargeTreeSealer;
   #state: 'open' | 'finishing' | 'finished' | 'failed' = 'open';
   /** Rejects with the first failure; resolves never. */
@@ -123,6 +127,7 @@ class SessionWriter implements RepositoryWriter {
       cutting,
       maxSlabs: workers * 2 + 1,
     });
+    this.#liveFiles = new LiveFiles({ queue: this.#queue, wake, maxParts: workers * 2 + 1 });
     this.#largeTrees = new LargeTreeSealer(repository, setup.claims);
     // Whoever waits for it is told; where nobody does, it isn't an unhandled rejection.
     this.#failed.promise.catch(() => {});
@@ -162,6 +167,14 @@ class SessionWriter implements RepositoryWriter {
     this.#requireOpen();
     // A source that falls silent must not keep the failure from being told.
     return Promise.race([this.#bodies.saveStream(bytes, chunking), this.#failed.promise]);
+  }
+
+  async saveLiveFile(
+    file: LiveFile,
+    steps: Parameters<RepositoryWriter['saveLiveFile']>[1],
+  ): Promise<SavedLiveFile | undefined> {
+    this.#requireOpen();
+    return Promise.race([this.#liveFiles.save(file, steps), this.#failed.promise]);
   }
 
   async saveTree(encoded: readonly Uint8Array[]): Promise<string> {

@@ -42,7 +42,7 @@ export function hasChanged({ mtimeMs }: { mtimeMs: number }, expectedMtimeMs: nu
 }
 
 /** Leaves the access time alone where the file's owner or root asks for that. */
-function openWithoutTrace(path: Buffer): number {
+export function openWithoutTrace(path: Buffer): number {
   try {
     return fs.openSync(path, READ_FLAGS | O_NOATIME);
   } catch (error) {
@@ -81,7 +81,7 @@ export function readRangeInChunks(
 }
 
 /** Less only where the file ends before. */
-function readWhole(file: number, memory: Buffer, offset: number): Buffer {
+export function readWhole(file: number, memory: Buffer, offset: number): Buffer {
   let done = 0;
   while (done < memory.length) {
     const read = fs.readSync(file, memory, done, memory.length - done, offset + done);

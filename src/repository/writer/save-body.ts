@@ -7,6 +7,7 @@ import type { Cutting } from '../chunking/cutting.ts';
 import { chunkingOfFile } from '../chunking/paged-file.ts';
 import type { Compression } from '../crypto/compression.ts';
 import { ContentBody, chunkBytesInZeros } from './content-body.ts';
+import { Gate } from './gate.ts';
 import { IdList } from './id-list.ts';
 import { hasChanged, READ_FLAGS, requireRegularFile } from './read-file.ts';
 import { SLAB_BYTES, Slab, type SlabMemory } from './slab.ts';
@@ -236,28 +237,6 @@ export class BodySaver {
       result.finally(() => this.#slabs.leave()),
       times,
     );
-  }
-}
-
-/** Lets so many through at once, in the order in which they came. */
-class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(places: number) {
-    this.#free = places;
-  }
-
-  async enter(): Promise<void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  leave(): void {
-    // Whoever waits takes the place over.
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free += 1;
   }
 }
 

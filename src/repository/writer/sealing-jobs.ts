@@ -7,6 +7,7 @@ import { Sealer } from '../crypto/sealer.ts';
 import { Compressor } from '../crypto/zstd-context.ts';
 import { BlobSaver, type Compressors } from './blob-saver.ts';
 import { IdList } from './id-list.ts';
+import { LiveReader } from './live-reader.ts';
 import {
   FILE_NUMBERS,
   type FileList,
@@ -43,6 +44,7 @@ export class SealingJobs {
   /** For files: by how they are cut. */
   readonly #windows = new Map<string, ChunkWindow>();
   #rangeMemory: Buffer = Buffer.alloc(0);
+  readonly #live = new LiveReader();
 
   constructor({ masterKey, chunkerSecret }: RepositorySecrets) {
     this.#sealer = new Sealer(masterKey);
@@ -65,6 +67,10 @@ export class SealingJobs {
         return saveBlobs(saver, job);
       case 'range':
         return this.#saveRange(saver, job.range);
+      case 'live': {
+        const save = (chunk: Buffer) => saver.save('data', chunk, 'pages');
+        return { kind: 'live', parts: job.parts.map((part) => this.#live.read(part, save)) };
+      }
       case 'drain':
         this.#saver = undefined;
         return { kind: 'drain', packs: saver.drain() };

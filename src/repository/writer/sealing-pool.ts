@@ -183,7 +183,7 @@ export class SealingPool {
 
 function buffersOf(job: Job): ArrayBuffer[] {
   if (job.kind === 'drain') return [];
-  if (job.kind === 'range') return [];
+  if (job.kind === 'range' || job.kind === 'live') return [];
   const views =
     job.kind === 'files' ? [job.files.paths, job.files.numbers] : [job.bytes, job.lengths];
   return views.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer);

@@ -47,6 +47,10 @@ function buffersOf(result: JobResult): ArrayBuffer[] {
       return [result.ids.buffer as ArrayBuffer];
     case 'range-failed':
       return [];
+    case 'live':
+      return result.parts.flatMap((part) =>
+        typeof part === 'object' && 'ids' in part ? [part.ids.buffer as ArrayBuffer] : [],
+      );
     case 'drain':
       return notShared(result.packs.flatMap(({ parts }) => parts));
   }

@@ -1,7 +1,13 @@
 import type { Compression } from '../crypto/compression.ts';
 import { ID_BYTES } from '../names.ts';
 import { type FileBatch, fileListOf, settleFiles } from './file-batches.ts';
-import { type FileRange, type JobResult, systemError } from './messages.ts';
+import {
+  type FileRange,
+  type JobResult,
+  type LivePart,
+  type LivePartResult,
+  systemError,
+} from './messages.ts';
 import type { PooledJob } from './sealing-pool.ts';
 import type { FailedFile, FileToSave, SavedContent, SavedFile } from './writer.ts';
 
@@ -16,6 +22,7 @@ type Settled<T> = { resolve: (value: T) => void; reject: (error: unknown) => voi
 type WaitingFiles = FileBatch & Settled<(SavedFile | FailedFile)[]>;
 type WaitingTree = { parts: readonly Uint8Array[]; sizeBytes: number } & Settled<string>;
 type WaitingRange = { range: FileRange } & Settled<SavedContent>;
+type WaitingLive = { part: LivePart } & Settled<LivePartResult>;
 type WaitingChunks = {
   bytes: Buffer;
   lengths: readonly number[];
@@ -67,6 +74,7 @@ class Waiting<T> {
 export class WorkQueue {
   readonly #files = new Waiting<WaitingFiles>();
   readonly #ranges = new Waiting<WaitingRange>();
+  readonly #live = new Waiting<WaitingLive>();
   readonly #trees = new Waiting<WaitingTree>();
   readonly #chunks = new Waiting<WaitingChunks>();
   readonly #unsettled = new Set<(error: unknown) => void>();
@@ -89,6 +97,10 @@ export class WorkQueue {
     return this.#add((settled) => this.#ranges.push({ range, ...settled }));
   }
 
+  addLive(part: LivePart): Promise<LivePartResult> {
+    return this.#add((settled) => this.#live.push({ part, ...settled }));
+  }
+
   addTree(parts: readonly Uint8Array[]): Promise<string> {
     const sizeBytes = parts.reduce((sum, part) => sum + part.length, 0);
     return this.#add((settled) => this.#trees.push({ parts, sizeBytes, ...settled }));
@@ -109,6 +121,7 @@ export class WorkQueue {
       () => this.#nextTrees(),
       () => this.#nextFiles(),
       () => this.#nextRange(),
+      () => this.#nextLive(),
     ];
     this.#turn += 1;
     for (let offset = 0; offset < kinds.length; offset += 1) {
@@ -174,6 +187,24 @@ export class WorkQueue {
         } else {
           const { ids, sizeBytes, newBytes } = result;
           resolve({ ids: Buffer.from(ids), sizeBytes, newBytes });
+        }
+      },
+    };
+  }
+
+  #nextLive(): PooledJob | undefined {
+    const batch = this.#live.takeBatch(({ part }) => part.length);
+    if (batch.length === 0) return undefined;
+    const bytes = batch.reduce((sum, { part }) => sum + part.length, 0);
+    return {
+      weightBytes: bytes + batch.length * FILE_WEIGHT_BYTES,
+      job: { kind: 'live', parts: batch.map(({ part }) => part) },
+      settle: (result) => {
+        if (result.kind !== 'live') {
+          throw new TypeError(`a worker answered ${result.kind} to live parts`);
+        }
+        for (const [number, { resolve }] of batch.entries()) {
+          resolve(result.parts[number] as LivePartResult);
         }
       },
     };

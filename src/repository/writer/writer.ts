@@ -1,5 +1,6 @@
 /** One session of writing into a repository, under one shared lock. */
 
+import type { ReadingCheck } from '#base';
 import type { Compression } from '../crypto/compression.ts';
 
 export type Chunking =
@@ -30,6 +31,20 @@ export type FailedFile = { failure: Error };
 /** `path`: absolute, as latin1: one character for each byte. `mtimeMs`: as Node's `Stats` have it; NaN where any will do. */
 export type FileToSave = { path: string; sizeBytes: number; mtimeMs: number };
 
+/**
+ * A regular file that others write to meanwhile; absolute path. Exactly `sizeBytes` of it are taken, cut every `chunkBytes`:
+ * what was cut off since reads as zeros, what has grown is left out.
+ */
+export type LiveFile = {
+  path: Buffer;
+  sizeBytes: number;
+  chunkBytes: number;
+  check?: ReadingCheck;
+};
+
+/** `wrong`: offsets of the units that the check says are wrong, however often they are read. */
+export type SavedLiveFile = SavedContent & { wrong: number[] };
+
 export type WriterStats = {
   dataBlobs: number;
   treeBlobs: number;
@@ -55,6 +70,14 @@ export interface RepositoryWriter {
    * their order. What it gives holds the memory of some hundred others as long as it is held.
    */
   saveFiles(files: readonly FileToSave[]): Promise<(SavedFile | FailedFile)[]>;
+  /**
+   * The same for a file that others write to meanwhile. Resolves to undefined where it is gone. `taken` is called when all of
+   * its parts are on their way to a worker; `mayGoOn` is asked, and waited for, before each part of so many bytes.
+   */
+  saveLiveFile(
+    file: LiveFile,
+    steps: { taken: () => void; mayGoOn: (bytes: number) => Promise<void> | undefined },
+  ): Promise<SavedLiveFile | undefined>;
   /** The same for bytes that arrive as a stream; pulls no faster than the workers keep up. */
   saveStream(bytes: AsyncIterable<Uint8Array>, chunking: Chunking): Promise<SavedContent>;
   /** Saves an encoded tree (see `encodeTree`); resolves to its hex id. */

@@ -23,6 +23,13 @@ export const baseFactsSchema = z.object({
   fromStandby: z.boolean(),
   /** Of a base from a standby: what was committed by then (Holdfast's clock, ms) is in it. */
   asOfMs: z.number().optional(),
+  /** How its data came: from the data files themselves, or sent by the server, and why then. */
+  readBy: z
+    .union([
+      z.object({ way: z.literal('files') }),
+      z.object({ way: z.literal('stream'), because: z.string() }),
+    ])
+    .optional(),
   /** As whom and to which database the store's URL goes; never a password. */
   access: z.object({ user: z.string(), database: z.string() }),
 });

@@ -33,7 +33,7 @@ export const postgresSource: Source<PostgresConfig> = {
   type: 'postgres',
   schema: postgresSchema,
   inspect: inspectPostgres,
-  capture: (store, _options, context) => captureBase(store, context),
+  capture: (store, options, context) => captureBase(store, context, options),
   journal: postgresJournal,
   journalSegments: walSegments,
   bases: ({ own: { base } }) => ({ from: base.from, everyMs: base.every }),

@@ -1,7 +1,8 @@
-import { isHoldfastError, messageOf, randomBytes } from '#base';
+import { randomBytes } from '#base';
 import type {
   Capture,
   CaptureEvent,
+  CaptureOptions,
   CaptureOutcome,
   SourceContext,
   StoreSettings,
@@ -10,38 +11,22 @@ import type { PostgresConfig } from '../config.ts';
 import {
   type ConnectionSettings,
   connectReplication,
-  connectSql,
   parseConnectionUrl,
   type ReplicationConnection,
-  type SqlConnection,
   sqlState,
 } from '../connection/index.ts';
-import { errors } from '../errors.ts';
+import { chooseReading } from '../direct/choose-reading.ts';
+import { DirectReading } from '../direct/direct-reading.ts';
+import type { DataDirectoryHere } from '../direct/server-here.ts';
 import type { BaseFacts } from '../facts.ts';
-import { readUpstream, type Upstream } from '../wal/upstream.ts';
+import { type AskedBySql, askBySql } from './ask-by-sql.ts';
 import { chunkSizeOf } from './chunk-size.ts';
-import { type ClockOffset, measureClock, primaryClock, UNKNOWN_CLOCK } from './clock.ts';
-import { baseBackupCommand } from './command.ts';
-import { type ConfigFiles, configFilesOf, NO_CONFIG_FILES } from './config-files.ts';
-import { ContentWindow } from './content-window.ts';
-import { BackupEvents } from './events.ts';
-import { backupItems } from './items.ts';
-import { copyNeeds, hasPageWrites, type ServerFacts, serverFacts } from './server-facts.ts';
+import type { BackupEventOptions } from './events.ts';
+import { type ServerFacts, serverFacts } from './server-facts.ts';
+import { type BaseReading, StreamReading } from './stream-reading.ts';
 
-/** A role that may only replicate is enough; whatever else keeps it from SQL would stop replication too. */
-const NO_SQL_NEEDED = ['postgres/no-host-entry', 'postgres/database-missing'];
 /** SQLSTATE configuration_limit_exceeded: all replication slots are in use. */
 const CONFIGURATION_LIMIT = '53400';
-
-/** What is asked by SQL before a base backup; a role without access to any database can do without. */
-type AskedBySql = {
-  clock: ClockOffset;
-  configFiles: ConfigFiles;
-  needs: Record<string, unknown>;
-  storeBytes: number | undefined;
-  /** Undefined for a server that isn't a standby, or can't be asked. */
-  upstream: Upstream | undefined;
-};
 
 /**
  * Connects and prepares a base backup; nothing is read from the data yet.
@@ -50,6 +35,7 @@ type AskedBySql = {
 export async function captureBase(
   store: StoreSettings<PostgresConfig>,
   context: SourceContext,
+  { takesLiveFiles = false }: Pick<CaptureOptions, 'takesLiveFiles'> = {},
 ): Promise<Capture> {
   const settings = parseConnectionUrl(store.own.url);
   const asked = await askBySql(store, settings, context);
@@ -61,9 +47,16 @@ export async function captureBase(
       asked.storeBytes,
       context.stateFolder,
     );
-    await holdWal(connection, context);
-    const access = { user: settings.user, database: settings.database ?? settings.user };
-    return new BaseCapture({ store, context, connection, server, asked, chunkSizeBytes, access });
+    const slot = await holdWal(connection, context);
+    const parts = { store, context, settings, connection, server, asked, chunkSizeBytes };
+    const here = await chooseReading({
+      ...{ takesLiveFiles, own: store.own, server, chunkSizeBytes, slot },
+      isStandby: asked.upstream !== undefined,
+      mayBackUp: asked.mayBackUp,
+      serverVersion: connection.serverVersion,
+      serverPid: connection.serverPid,
+    });
+    return new BaseCapture(parts, here);
   } catch (error) {
     await connection.close();
     throw error;
@@ -73,11 +66,11 @@ export async function captureBase(
 type BaseParts = {
   store: StoreSettings<PostgresConfig>;
   context: SourceContext;
+  settings: ConnectionSettings;
   connection: ReplicationConnection;
   server: ServerFacts;
   asked: AskedBySql;
   chunkSizeBytes: number;
-  access: BaseFacts['access'];
 };
 
 class BaseCapture implements Capture {
@@ -85,41 +78,32 @@ class BaseCapture implements Capture {
   readonly root: string;
   readonly expectedBytes: number | undefined;
   readonly #parts: BaseParts;
-  readonly #window = new ContentWindow();
-  readonly #events: BackupEvents;
+  readonly #reading: BaseReading;
+  readonly #readBy: NonNullable<BaseFacts['readBy']>;
 
-  constructor(parts: BaseParts) {
+  constructor(parts: BaseParts, here: DataDirectoryHere | { because: string }) {
     this.#parts = parts;
     this.root = `/postgres/${parts.store.name}`;
-    const { server, asked, store, chunkSizeBytes } = parts;
+    const { server, asked, context } = parts;
     // The WAL at the end is a segment at least.
     this.expectedBytes = asked.storeBytes && asked.storeBytes + server.walSegmentSizeBytes;
-    const options = {
-      chunkSizeBytes,
-      blockSizeBytes: server.blockSizeBytes,
-      segmentFileBytes: server.segmentFileBytes,
-      walSegmentSizeBytes: server.walSegmentSizeBytes,
-      verifyPages: store.own.verifyPages && server.dataChecksums,
-      configFiles: asked.configFiles,
-    };
-    this.#events = new BackupEvents(options, this.#window);
+    if ('because' in here) {
+      this.#readBy = { way: 'stream', because: here.because };
+      this.#reading = streamReading(parts);
+    } else {
+      this.#readBy = { way: 'files' };
+      this.#reading = directReading(parts, here);
+    }
+    context.log.info(this.#readBy, 'how the data of the base is read');
   }
 
   events(): AsyncIterable<CaptureEvent> {
-    const { connection, store, context } = this.#parts;
-    const command = baseBackupCommand(connection.serverVersion, {
-      label: `holdfast ${store.environment}/${store.stage}/${store.name}`,
-      checkpoint: store.own.checkpoint,
-      verifyChecksums: store.own.verifyPages,
-      ...(store.own.maxRate === undefined ? {} : { maxRateBytes: store.own.maxRate }),
-    });
-    const stream = connection.stream(command, context.signal, { inParts: true });
-    return this.#events.from(backupItems(stream, connection.serverVersion, this.#window));
+    return this.#reading.events();
   }
 
   async outcome(): Promise<CaptureOutcome> {
-    const { start, end, tablespaces } = this.#events.finished();
-    const { server, asked, chunkSizeBytes, connection } = this.#parts;
+    const { start, end, tablespaces } = this.#reading.finished();
+    const { server, asked, chunkSizeBytes, connection, settings } = this.#parts;
     const facts: BaseFacts = {
       serverVersion: connection.serverVersion,
       majorVersion: Math.floor(connection.serverVersion / 10_000),
@@ -134,7 +118,8 @@ class BaseCapture implements Capture {
       needs: asked.needs,
       fromStandby: asked.upstream !== undefined,
       ...asOf(asked, end.lsn),
-      access: this.#parts.access,
+      access: { user: settings.user, database: settings.database ?? settings.user },
+      readBy: this.#readBy,
     };
     return {
       start: { line: start.timeline, offset: start.lsn },
@@ -145,8 +130,50 @@ class BaseCapture implements Capture {
   }
 
   async close(): Promise<void> {
+    await this.#reading.close();
     await this.#parts.connection.close();
   }
+}
+
+function readingOptions({ store, server, asked, chunkSizeBytes }: BaseParts): BackupEventOptions {
+  return {
+    chunkSizeBytes,
+    blockSizeBytes: server.blockSizeBytes,
+    segmentFileBytes: server.segmentFileBytes,
+    walSegmentSizeBytes: server.walSegmentSizeBytes,
+    verifyPages: store.own.verifyPages && server.dataChecksums,
+    configFiles: asked.configFiles,
+  };
+}
+
+const labelOf = ({ environment, stage, name }: StoreSettings) =>
+  `holdfast ${environment}/${stage}/${name}`;
+
+function streamReading(parts: BaseParts): BaseReading {
+  const { connection, store, context } = parts;
+  return new StreamReading({
+    connection,
+    options: readingOptions(parts),
+    own: store.own,
+    label: labelOf(store),
+    signal: context.signal,
+  });
+}
+
+function directReading(parts: BaseParts, here: DataDirectoryHere): BaseReading {
+  const { connection, store, context, server, settings } = parts;
+  return new DirectReading({
+    here,
+    settings,
+    options: readingOptions(parts),
+    label: labelOf(store),
+    checkpoint: store.own.checkpoint,
+    server: {
+      majorVersion: Math.floor(connection.serverVersion / 10_000),
+      systemIdentifier: server.systemIdentifier,
+    },
+    signal: context.signal,
+  });
 }
 
 /** A standby may be behind its primary: its base holds less than its time says. */
@@ -159,62 +186,18 @@ function asOf({ upstream, clock }: AskedBySql, end: bigint): Pick<BaseFacts, 'as
  * A temporary slot, gone with the connection, keeps the WAL since before the start on the server until the backup has
  * sent it. Where no slot is free the backup goes on: the server itself refuses to end it if WAL went missing.
  */
-async function holdWal(connection: ReplicationConnection, context: SourceContext): Promise<void> {
+async function holdWal(
+  connection: ReplicationConnection,
+  context: SourceContext,
+): Promise<string | undefined> {
   const name = `holdfast_base_${randomBytes(6).toString('hex')}`;
   try {
     await connection.query(`CREATE_REPLICATION_SLOT ${name} TEMPORARY PHYSICAL RESERVE_WAL`);
+    return name;
   } catch (error) {
     const isFull = error instanceof Error && sqlState(error.cause) === CONFIGURATION_LIMIT;
     if (!isFull) throw error;
     context.log.warn({ slot: name }, 'no slot free to hold WAL during the base backup');
-  }
-}
-
-async function askBySql(
-  store: StoreSettings<PostgresConfig>,
-  settings: ConnectionSettings,
-  context: SourceContext,
-): Promise<AskedBySql> {
-  let sql: SqlConnection;
-  try {
-    sql = await connectSql(settings);
-  } catch (error) {
-    const isAllowed = NO_SQL_NEEDED.some((code) => isHoldfastError(error, code));
-    if (!isAllowed) throw error;
-    context.log.warn(
-      { reason: messageOf(error) },
-      'no SQL connection: clock, configuration and size stay unknown',
-    );
-    return {
-      clock: UNKNOWN_CLOCK,
-      configFiles: NO_CONFIG_FILES,
-      needs: {},
-      storeBytes: undefined,
-      upstream: undefined,
-    };
-  }
-  try {
-    const [level] = await sql.query<{ wal_level: string }>(
-      "select current_setting('wal_level') as wal_level",
-    );
-    if (level?.wal_level === 'minimal') throw errors.walLevelMinimal([store.name]);
-    const upstream = await readUpstream(sql);
-    if (upstream.isStandby && !(await hasPageWrites(sql))) {
-      throw errors.standbyWithoutPageWrites([store.name]);
-    }
-    const clock = await measureClock(sql);
-    const [size] =
-      (await sql.queryIfAllowed<{ bytes: string | null }>(
-        'select sum(pg_database_size(oid))::text as bytes from pg_database',
-      )) ?? [];
-    return {
-      clock: upstream.isStandby ? primaryClock(clock, upstream.clockOffsetMs) : clock,
-      configFiles: await configFilesOf(sql),
-      needs: await copyNeeds(sql),
-      storeBytes: size?.bytes ? Number(size.bytes) : undefined,
-      upstream: upstream.isStandby ? upstream : undefined,
-    };
-  } finally {
-    await sql.close();
+    return undefined;
   }
 }

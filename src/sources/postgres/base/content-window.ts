@@ -34,19 +34,25 @@ export class ContentWindow {
   readonly #room: Buffer;
   #fill = 0;
 
-  constructor() {
+  /** `leastBytes`: of room. */
+  constructor(leastBytes = WINDOW_BYTES) {
     const wasm = fs.readFileSync(new URL('content.wasm', import.meta.url));
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
     this.#content = exports as unknown as ContentExports;
     const { memory } = this.#content;
-    const wantedBytes = WINDOW_OFFSET + WINDOW_BYTES;
-    memory.grow((wantedBytes - memory.buffer.byteLength) / WASM_PAGE_BYTES);
+    const wantedBytes = WINDOW_OFFSET + leastBytes;
+    memory.grow(Math.ceil((wantedBytes - memory.buffer.byteLength) / WASM_PAGE_BYTES));
     this.#content.makeTables();
-    this.#room = Buffer.from(memory.buffer, WINDOW_OFFSET, WINDOW_BYTES);
+    this.#room = Buffer.from(memory.buffer, WINDOW_OFFSET, leastBytes);
+  }
+
+  /** For whoever puts bytes there without `add`, to have them checked. */
+  get room(): Buffer {
+    return this.#room;
   }
 
   get isFull(): boolean {
-    return this.#fill === WINDOW_BYTES;
+    return this.#fill === this.#room.length;
   }
   get isEmpty(): boolean {
     return this.#fill === 0;

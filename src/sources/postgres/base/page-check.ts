@@ -53,9 +53,15 @@ export class PageCheck {
 
   /** What is wrong with the file's pages, in words; undefined where nothing is. */
   get finding(): string | undefined {
-    if (this.#badCount === 0) return undefined;
-    const more = this.#badCount - this.#badBlocks.length;
-    const blocks = `${this.#badBlocks.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-    return `page checksum wrong in block ${blocks}: the page is damaged on production's disk, or was read while being written`;
+    return pageFinding(this.#badBlocks, this.#badCount);
   }
+}
+
+/** `count`: of all bad blocks, the first of which are named. Undefined where there is none. */
+export function pageFinding(blocks: readonly number[], count: number): string | undefined {
+  if (count === 0) return undefined;
+  const named = blocks.slice(0, MOST_NAMED);
+  const more = count - named.length;
+  const text = `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `page checksum wrong in block ${text}: the page is damaged on production's disk, or was read while being written`;
 }

@@ -1,0 +1,146 @@
+/** The data directory of a running server as a base backup shows it (PostgreSQL: basebackup.c). */
+import fs from 'node:fs';
+import path from 'node:path';
+import { systemCode } from '#base';
+
+/** Paths and names here are latin1 text of their raw bytes, one character a byte. */
+export type DataEntry = { path: string; stat: fs.Stats };
+
+export type DataTablespace = { oid: string; location: string };
+
+/** Folders of which the content is worth nothing to another server. */
+const EMPTIED = new Set([
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_replslot',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat_tmp',
+  'pg_subtrans',
+]);
+const LEFT_OUT = new Set([
+  'postgresql.auto.conf.tmp',
+  'current_logfiles.tmp',
+  'backup_label',
+  'tablespace_map',
+  'backup_manifest',
+  'postmaster.pid',
+  'postmaster.opts',
+  '.DS_Store',
+]);
+/** Caches that a server makes anew, and the files of queries that were under way. */
+const LEFT_OUT_BY_PREFIX = /^(?:pg_internal\.init|pgsql_tmp)/;
+const TEMPORARY_RELATION = /^t\d+_\d+(?:_(?:fsm|vm|init))?(?:\.\d+)?$/;
+const RELATION = /^(\d+)(?:_(?:fsm|vm))?(?:\.\d+)?$/;
+const DATABASE_FOLDER = /^(?:base|pg_tblspc\/\d+\/[^/]+)\/\d+$/;
+
+const WAL_FOLDER = 'pg_wal';
+/** Of the WAL's folder: they are there, and empty. */
+const WAL_FOLDERS = ['archive_status', 'summaries'];
+const TABLESPACE_LINKS = 'pg_tblspc';
+/** Given last, by whoever reads it with care. */
+const CONTROL_FILE = 'global/pg_control';
+
+/** Parents before children; without the root itself and the control file. What vanishes meanwhile is left out. */
+export async function* dataEntries(
+  directory: string,
+  tablespaceFolder: string,
+): AsyncGenerator<DataEntry> {
+  yield* entriesBelow(directory, '', tablespaceFolder);
+}
+
+async function* entriesBelow(
+  directory: string,
+  folder: string,
+  tablespaceFolder: string,
+): AsyncGenerator<DataEntry> {
+  const names = await namesIn(`${directory}/${folder}`);
+  const isLeftOut = leftOutIn(folder, names);
+  for (const name of names) {
+    if (isLeftOut(name)) continue;
+    const inside = folder === '' ? name : `${folder}/${name}`;
+    if (inside === CONTROL_FILE) continue;
+    if (folder === TABLESPACE_LINKS) {
+      yield* tablespaceEntries(directory, inside, tablespaceFolder);
+      continue;
+    }
+    const isEmptied = folder === '' && (EMPTIED.has(name) || name === WAL_FOLDER);
+    // A folder that is kept elsewhere by a link is a folder all the same.
+    const stat = statIfThere(`${directory}/${inside}`, isEmptied);
+    if (stat?.isFile()) yield { path: inside, stat };
+    if (!stat?.isDirectory()) continue;
+    yield { path: inside, stat };
+    if (!isEmptied) yield* entriesBelow(directory, inside, tablespaceFolder);
+    else if (name === WAL_FOLDER) yield* walFolders(directory);
+  }
+}
+
+/** Of a tablespace there is only what this version of the server keeps in it. */
+async function* tablespaceEntries(
+  directory: string,
+  inside: string,
+  tablespaceFolder: string,
+): AsyncGenerator<DataEntry> {
+  const stat = statIfThere(`${directory}/${inside}`, true);
+  if (!stat?.isDirectory()) return;
+  yield { path: inside, stat };
+  const below = `${inside}/${tablespaceFolder}`;
+  const own = statIfThere(`${directory}/${below}`, false);
+  if (!own?.isDirectory()) return;
+  yield { path: below, stat: own };
+  yield* entriesBelow(directory, below, tablespaceFolder);
+}
+
+function* walFolders(directory: string): Generator<DataEntry> {
+  for (const name of WAL_FOLDERS) {
+    const stat = statIfThere(`${directory}/${WAL_FOLDER}/${name}`, true);
+    if (stat?.isDirectory()) yield { path: `${WAL_FOLDER}/${name}`, stat };
+  }
+}
+
+function leftOutIn(folder: string, names: readonly string[]): (name: string) => boolean {
+  const isAlways = (name: string) => LEFT_OUT.has(name) || LEFT_OUT_BY_PREFIX.test(name);
+  if (!DATABASE_FOLDER.test(folder)) return isAlways;
+  const unlogged = new Set<string>();
+  for (const name of names) if (name.endsWith('_init')) unlogged.add(name.slice(0, -5));
+  return (name) => {
+    if (isAlways(name) || TEMPORARY_RELATION.test(name)) return true;
+    const relation = RELATION.exec(name)?.[1];
+    return relation !== undefined && unlogged.has(relation);
+  };
+}
+
+/** Where tablespaces lie. Undefined where one isn't a link to a folder that is there: inside the data directory, say. */
+export async function tablespacesOf(directory: string): Promise<DataTablespace[] | undefined> {
+  const found: DataTablespace[] = [];
+  for (const oid of await namesIn(`${directory}/${TABLESPACE_LINKS}`)) {
+    const link = bytesOf(`${directory}/${TABLESPACE_LINKS}/${oid}`);
+    if (!/^\d+$/.test(oid)) continue;
+    const stat = statIfThere(`${directory}/${TABLESPACE_LINKS}/${oid}`, true);
+    const isLink = (await fs.promises.lstat(link)).isSymbolicLink();
+    if (!isLink || !stat?.isDirectory()) return undefined;
+    const location = await fs.promises.readlink(link);
+    if (!path.isAbsolute(location)) return undefined;
+    found.push({ oid, location });
+  }
+  return found;
+}
+
+/** Of a path as latin1 text. */
+export const bytesOf = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    const names = await fs.promises.readdir(bytesOf(folder), { encoding: 'latin1' });
+    return names.sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** A call here takes microseconds, and far longer by way of another thread. */
+function statIfThere(file: string, followsLink: boolean): fs.Stats | undefined {
+  const options = { throwIfNoEntry: false } as const;
+  return followsLink ? fs.statSync(bytesOf(file), options) : fs.lstatSync(bytesOf(file), options);
+}
