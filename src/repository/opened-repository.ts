@@ -105,7 +105,8 @@ export class OpenedRepository implements Repository {
       this.#decodePool.openSealed(name, stored),
     );
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
-    this.locks = new Locks(this.files, storage.location);
+    const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
+    this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
     this.#decodePool = new DecodePool(masterKey);
     this.parity = new PackParity(storage, this.sealed);
