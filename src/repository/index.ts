@@ -7,7 +7,8 @@
 export { isAllZero, partsToWrite } from './blobs/holes.ts';
 export type { BlobPlacing, Placed } from './blobs/place-blobs.ts';
 export { openPlaced } from './blobs/placed-files.ts';
-export { canFinish, type PlacedFile, type PlacingPlan } from './blobs/placing-job.ts';
+export { canFinish, PIECE_NUMBERS, type PlacingPlan } from './blobs/placing-job.ts';
+export { PlannedFiles } from './blobs/planned-files.ts';
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { withRangeCache } from './cache/range-cache.ts';
 export type { SealedNotes } from './cache/sealed-notes.ts';

@@ -3,45 +3,32 @@
  * each pack is read once and in order, and each blob is put into every place that it belongs to. Worker threads write
  * one wave while the next is gathered; a file whose content comes in one stretch of a pack is also finished there.
  */
-import { type ApplyOptions, applyMetadataToOpen, formatSize, type MetadataFailure } from '#base';
+import {
+  type AppliedMetadata,
+  applyMetadataToOpen,
+  type ExtendedAttribute,
+  formatSize,
+} from '#base';
 import {
   canFinish,
   ID_BYTES,
   isAllZero,
+  PIECE_NUMBERS,
   type Placed,
-  type PlacedFile,
+  type PlannedFiles,
   partsToWrite,
   type TreeNode,
 } from '#repository';
 import { OpenFiles } from './open-files.ts';
-import type { RestoreReport } from './report.ts';
-import type { RestoreRequest } from './request.ts';
-import type { TargetFolder } from './target-folder.ts';
+import type { ContentsOptions, RestoredContents } from './restored-contents.ts';
 import { type Place, type RestoringFile, type StretchPlan, Wave } from './wave.ts';
 
+/** Of the first one: threads begin with it while the next is gathered. */
+const FIRST_WAVE_BYTES = 24 * 1024 * 1024;
+/** While the last stretches of one are written, threads go on with those of the next. */
+const WAVES_UNDERWAY = 2;
+/** Of each wave: with half as much, threads wait for the storage between large stretches. */
 const MAX_BYTES_IN_FLIGHT = 48 * 1024 * 1024;
-
-export type ContentsOptions = Pick<RestoreRequest, 'repository' | 'signal' | 'inodeFlags'> & {
-  report: RestoreReport;
-  target: TargetFolder;
-  owner: ApplyOptions['owner'];
-  /** Gives a complete file its owner, permissions, attributes and times. */
-  applyMetadata: (path: Buffer, node: TreeNode) => MetadataFailure[];
-  /** A failure of one entry: told (returns) or so grave that everything must stop (throws). */
-  entryFailed: (relative: string, error: unknown) => void;
-  /** Called between pieces: lets others have their turn, tells progress, rejects when aborted. */
-  giveWay: () => Promise<void>;
-};
-
-/** What becomes of the contents of files. */
-export interface RestoredContents {
-  /** The file is made at the latest when `flush` resolves. `isUpdate`: an older one is there, to be brought up to date. */
-  add(path: Buffer, relative: string, node: TreeNode, isUpdate?: boolean): Promise<void>;
-  /** Resolves when every file added so far is complete. */
-  flush(): Promise<void>;
-  /** Resolves when nothing is under way or open any more. What wasn't complete stays as it is. */
-  close(): Promise<void>;
-}
 
 /** Writes them to disk, all of them. */
 export class FileContents implements RestoredContents {
@@ -49,23 +36,25 @@ export class FileContents implements RestoredContents {
   readonly #files: OpenFiles;
   readonly #ended = new AbortController();
   #wave: Wave;
-  /** The wave that is being written. */
-  #underway: Promise<void> = Promise.resolve();
+  /** The waves that are being written, the oldest first. */
+  readonly #underway: Promise<void>[] = [];
 
   constructor(options: ContentsOptions) {
     this.#options = options;
     this.#files = new OpenFiles(options.target.descriptor);
-    this.#wave = new Wave(options.repository.index);
+    this.#wave = new Wave(options.repository.index, FIRST_WAVE_BYTES);
   }
 
-  async add(path: Buffer, relative: string, node: TreeNode, isUpdate = false): Promise<void> {
-    const ids = node.content ?? Buffer.alloc(0);
+  add(relative: string, node: TreeNode, isUpdate = false): Promise<void> | undefined {
+    const { target } = this.#options;
+    const ids = node.content ?? NOTHING;
     const places = ids.length / ID_BYTES;
-    const isReached = this.#options.target.descriptor !== undefined;
+    const isReached = target.descriptor !== undefined;
     const file: RestoringFile = {
-      path: isReached ? Buffer.from(relative, 'latin1') : path,
+      path: isReached ? relative : target.path(relative).toString('latin1'),
       relative,
-      node,
+      metadata: appliedOf(node),
+      recordedBytes: node.sizeBytes,
       sizeBytes: 0,
       places,
       placesLeft: places,
@@ -73,44 +62,52 @@ export class FileContents implements RestoredContents {
       created: isUpdate,
       failed: false,
       finished: false,
-      damage: [],
+      damage: undefined,
+      plan: undefined,
       planNumber: 0,
     };
-    if (places === 0) this.#finish(file);
-    else await this.#addPlaces(file, ids);
+    if (places > 0) return this.#addPlaces(file, ids, 0);
+    this.#finish(file);
+    return undefined;
   }
 
   async flush(): Promise<void> {
     await this.#nextWave();
-    await this.#underway;
+    await this.#atMostUnderway(0);
   }
 
   async close(): Promise<void> {
     this.#ended.abort();
     // Whoever added or flushed was told, or ended before for another reason.
-    await this.#underway.catch(() => {});
+    await Promise.allSettled(this.#underway);
     this.#files.close();
   }
 
-  /** Begins with what was gathered when what came before is written; rejects where that failed. */
+  /** Begins with what was gathered when there is room for it; rejects where what came before failed. */
   async #nextWave(): Promise<void> {
-    await this.#underway;
+    await this.#atMostUnderway(WAVES_UNDERWAY - 1);
     const wave = this.#wave;
     this.#wave = new Wave(this.#options.repository.index);
     if (wave.places === 0) return;
-    this.#underway = this.#placeWave(wave);
-    // It is told to whoever waits for it next.
-    this.#underway.catch(() => {});
+    const underway = this.#placeWave(wave);
+    // It is told to whoever waits for it.
+    underway.catch(() => {});
+    this.#underway.push(underway);
+  }
+
+  async #atMostUnderway(waves: number): Promise<void> {
+    while (this.#underway.length > waves) await this.#underway.shift();
   }
 
   async #placeWave(wave: Wave): Promise<void> {
     const { repository, signal, owner, target } = this.#options;
-    const slotFor = (file: RestoringFile, isWhole: boolean) => this.#slotFor(file, isWhole);
+    const addTo = (files: PlannedFiles, file: RestoringFile, isWhole: boolean) =>
+      this.#addTo(files, file, isWhole);
     await repository.placeBlobs(
       wave.ids,
       {
         owner,
-        plan: (ids) => wave.plan(target.descriptor, ids, slotFor),
+        plan: (ids) => wave.plan(target.descriptor, ids, addTo),
         onPlaced: (plan, placed) => this.#placed(plan as StretchPlan, placed),
         onAlone: (id, bytes) => this.#put(wave.placesOf(id), bytes),
       },
@@ -122,10 +119,12 @@ export class FileContents implements RestoredContents {
     );
   }
 
-  async #addPlaces(file: RestoringFile, ids: Buffer): Promise<void> {
-    for (let at = 0; at < ids.length; at += ID_BYTES) {
+  #addPlaces(file: RestoringFile, ids: Buffer, from: number): Promise<void> | undefined {
+    for (let at = from; at < ids.length; at += ID_BYTES) {
       const isStale = this.#wave.index !== this.#options.repository.index;
-      if (isStale || this.#wave.isFull) await this.#nextWave();
+      if (isStale || this.#wave.isFull) {
+        return this.#nextWave().then(() => this.#addPlaces(file, ids, at));
+      }
       const lengthBytes = this.#wave.add(file, ids, at);
       if (lengthBytes === undefined) {
         this.#loseRest(
@@ -134,21 +133,24 @@ export class FileContents implements RestoredContents {
           (ids.length - at) / ID_BYTES,
           ids.subarray(at, at + ID_BYTES),
         );
-        return;
+        return undefined;
       }
       // The content decides how large the file is: it may have grown between being looked at and being read.
       file.sizeBytes += lengthBytes;
     }
+    return undefined;
   }
 
-  /** How one stretch is to write the file. `isWhole`: all of it comes there. */
-  #slotFor(file: RestoringFile, isWhole: boolean): PlacedFile {
-    const { path, node, sizeBytes, isUpdate } = file;
+  /** Adds how one stretch is to write the file. `isWhole`: all of it comes there. */
+  #addTo(files: PlannedFiles, file: RestoringFile, isWhole: boolean): void {
+    const { path, metadata, sizeBytes, isUpdate } = file;
     const how = isUpdate ? 'update' : isWhole && !file.created ? 'create' : 'write';
-    if (isWhole && how !== 'write' && file.damage.length === 0 && canFinish(node)) {
-      return { path, how, finish: { sizeBytes, metadata: node } };
+    if (isWhole && how !== 'write' && !file.damage && canFinish(metadata)) {
+      files.add(path, how, { sizeBytes, metadata });
+      return;
     }
-    if (how === 'create' || file.created) return { path, how };
+    files.add(path, how);
+    if (how === 'create' || file.created) return;
     try {
       // Other stretches may write it at the same time: it must be there before.
       this.#files.create(file);
@@ -156,7 +158,6 @@ export class FileContents implements RestoredContents {
       file.failed = true;
       this.#options.entryFailed(file.relative, error);
     }
-    return { path, how };
   }
 
   async #placed(plan: StretchPlan, placed: Placed): Promise<void> {
@@ -170,12 +171,14 @@ export class FileContents implements RestoredContents {
       report.metadataFailures((plan.restoring[file] as RestoringFile).relative, failures);
     }
     report.writtenBytes += placed.writtenBytes;
-    for (const { blob, file, lengthBytes } of plan.pieces) {
-      if (!placed.whole[blob]) continue;
+    const { pieces, lengths } = plan;
+    for (let piece = 0, at = 0; piece < lengths.length; piece += 1, at += PIECE_NUMBERS) {
+      if (!placed.whole[pieces[at] as number]) continue;
+      const file = pieces[at + 1] as number;
       const restoring = plan.restoring[file] as RestoringFile;
       restoring.created = true;
       restoring.finished = placed.finished[file] === 1;
-      this.#placeDone(restoring, lengthBytes);
+      this.#placeDone(restoring, lengths[piece] as number);
     }
     await this.#options.giveWay();
   }
@@ -204,6 +207,7 @@ export class FileContents implements RestoredContents {
 
   #lose(places: readonly Place[], id: Buffer): void {
     for (const { file, offset, lengthBytes } of places) {
+      file.damage ??= [];
       file.damage.push(
         `${formatSize(lengthBytes)} at offset ${offset} (blob ${id.toString('hex').slice(0, 12)})`,
       );
@@ -213,10 +217,11 @@ export class FileContents implements RestoredContents {
 
   /** A blob that no index knows has no length: where the content behind it belongs can't be told either. */
   #loseRest(file: RestoringFile, offset: number, places: number, id: Buffer): void {
+    file.damage ??= [];
     file.damage.push(
       `everything from offset ${offset} on (blob ${id.toString('hex').slice(0, 12)} is in no index)`,
     );
-    file.sizeBytes = Math.max(offset, Number(file.node.sizeBytes));
+    file.sizeBytes = Math.max(offset, Number(file.recordedBytes));
     file.placesLeft -= places - 1;
     this.#placeDone(file, 0);
   }
@@ -229,7 +234,7 @@ export class FileContents implements RestoredContents {
 
   #finish(file: RestoringFile): void {
     const { report, owner, inodeFlags = false, entryFailed } = this.#options;
-    const { node, relative, damage } = file;
+    const { metadata, relative, damage } = file;
     if (file.failed) {
       this.#files.drop(file);
       return;
@@ -237,7 +242,7 @@ export class FileContents implements RestoredContents {
     try {
       if (!file.finished) {
         const failures = this.#files.finish(file, file.sizeBytes, (descriptor) =>
-          applyMetadataToOpen(descriptor, node, { owner, inodeFlags }),
+          applyMetadataToOpen(descriptor, metadata, { owner, inodeFlags }),
         );
         report.metadataFailures(relative, failures);
       }
@@ -245,8 +250,17 @@ export class FileContents implements RestoredContents {
     } catch (error) {
       entryFailed(relative, error);
     }
-    if (damage.length > 0) report.problem(relative, describeDamage(damage, file.isUpdate));
+    if (damage) report.problem(relative, describeDamage(damage, file.isUpdate));
   }
+}
+
+const NOTHING = Buffer.alloc(0);
+const NO_ATTRIBUTES: ExtendedAttribute[] = [];
+
+function appliedOf(node: TreeNode): AppliedMetadata {
+  const { kind, permissions, uid, gid, atimeNs, mtimeNs } = node;
+  const xattrs = node.xattrs.length === 0 ? NO_ATTRIBUTES : node.xattrs;
+  return { kind, permissions, uid, gid, atimeNs, mtimeNs, xattrs };
 }
 
 function describeDamage(damage: readonly string[], isUpdate: boolean): string {

@@ -19,7 +19,8 @@ const WRITES_IN_THREADS = 64;
 const { O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
 
 export type WritableFile = {
-  path: Buffer;
+  /** A character for each byte (latin1). */
+  path: string;
   /** Set by `OpenFiles` alone. */
   created: boolean;
 };
@@ -100,7 +101,7 @@ export class OpenFiles {
     else {
       this.#closeIdle();
       const flags = O_WRONLY | (file.created ? 0 : O_CREAT | O_EXCL);
-      open = { fd: openPlaced(this.#root, file.path, flags), users: 0 };
+      open = { fd: openPlaced(this.#root, Buffer.from(file.path, 'latin1'), flags), users: 0 };
       file.created = true;
     }
     open.users += 1;

@@ -18,9 +18,13 @@ export class Pace {
     this.#report = report;
   }
 
-  /** Rejects with the signal's reason. */
-  async giveWay(): Promise<void> {
-    if (systemClock.monotonicMs() - this.#sliceStartMs < SLICE_MS) return;
+  /** Nothing where it isn't time yet. Rejects with the signal's reason. */
+  giveWay(): Promise<void> | undefined {
+    const isDue = systemClock.monotonicMs() - this.#sliceStartMs >= SLICE_MS;
+    return isDue ? this.#giveWayNow() : undefined;
+  }
+
+  async #giveWayNow(): Promise<void> {
     await setImmediate();
     this.#request.signal?.throwIfAborted();
     this.#sliceStartMs = systemClock.monotonicMs();

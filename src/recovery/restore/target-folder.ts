@@ -38,11 +38,14 @@ export class TargetFolder {
     }
   }
 
+  /** Where the entry is meant to lie, by name: others may have put something else there. */
+  path(relative: string): Buffer {
+    return relative === '' ? this.#path : joinPath(this.#path, Buffer.from(relative, 'latin1'));
+  }
+
   /** A path to the folder, for calls that are made at once. */
   folder(relative: string): Buffer {
-    if (this.descriptor === undefined) {
-      return relative === '' ? this.#path : joinPath(this.#path, Buffer.from(relative, 'latin1'));
-    }
+    if (this.descriptor === undefined) return this.path(relative);
     const descriptor = relative === '' ? this.descriptor : this.#opened(this.descriptor, relative);
     return joinPath(pathOfOpen(descriptor), DOT);
   }
@@ -61,8 +64,7 @@ export class TargetFolder {
     options: ApplyOptions,
   ): MetadataFailure[] {
     if (this.descriptor === undefined) {
-      const path = relative === '' ? this.#path : this.entry(relative);
-      return applyMetadata(path, metadata, options);
+      return applyMetadata(this.path(relative), metadata, options);
     }
     const name = Buffer.from(relative, 'latin1');
     const entry = openBeneath(this.descriptor, name, O_PATH);

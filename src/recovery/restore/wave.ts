@@ -1,14 +1,17 @@
 /** Places in files by the blobs that belong there: what is asked for at once. */
-import type { PlacingPlan, Repository } from '#repository';
-import { ID_BYTES, type PlacedFile, type TreeNode } from '#repository';
+import type { AppliedMetadata } from '#base';
+import { ID_BYTES, type PlacingPlan, PlannedFiles, type Repository } from '#repository';
 import type { WritableFile } from './open-files.ts';
 
 /** Of a wave: bounds memory at some tens of MB, and lets one file be larger than a wave. */
 export const PLACES_PER_WAVE = 8 * 1024;
 
+/** Tens of thousands wait for their content at a time: of their nodes they keep only what they will get. */
 export type RestoringFile = WritableFile & {
   relative: string;
-  node: TreeNode;
+  metadata: AppliedMetadata;
+  /** What the tree says; the content decides. */
+  recordedBytes: bigint;
   sizeBytes: number;
   places: number;
   placesLeft: number;
@@ -17,9 +20,9 @@ export type RestoringFile = WritableFile & {
   failed: boolean;
   /** It has its size and metadata. */
   finished: boolean;
-  damage: string[];
+  damage: string[] | undefined;
   /** The plan that it was put into last, and its number there. */
-  plan?: StretchPlan;
+  plan: StretchPlan | undefined;
   planNumber: number;
 };
 
@@ -28,9 +31,10 @@ export type Place = { file: RestoringFile; offset: number; lengthBytes: number }
 /** Nearly every blob has one place. */
 type PlacesOfBlob = Place & { others: Place[] | undefined };
 
+/** By the numbers in the plan. */
 export type StretchPlan = PlacingPlan & {
   restoring: RestoringFile[];
-  pieces: (PlacingPlan['pieces'][number] & { lengthBytes: number })[];
+  lengths: number[];
 };
 
 type Index = Repository['index'];
@@ -40,14 +44,18 @@ export class Wave {
   readonly index: Index;
   readonly #byEntry = new Map<number, PlacesOfBlob>();
   readonly #ids = Buffer.allocUnsafe(PLACES_PER_WAVE * ID_BYTES);
+  readonly #fullBytes: number;
+  #bytes = 0;
   places = 0;
 
-  constructor(index: Index) {
+  /** `fullBytes`: of content, with which it is full also where it has few places. */
+  constructor(index: Index, fullBytes = Number.POSITIVE_INFINITY) {
     this.index = index;
+    this.#fullBytes = fullBytes;
   }
 
   get isFull(): boolean {
-    return this.places >= PLACES_PER_WAVE;
+    return this.places >= PLACES_PER_WAVE || this.#bytes >= this.#fullBytes;
   }
 
   /** Of all blobs, one after another. */
@@ -70,6 +78,7 @@ export class Wave {
       this.#byEntry.set(entry, { file, offset, lengthBytes, others: undefined });
     }
     this.places += 1;
+    this.#bytes += lengthBytes;
     return lengthBytes;
   }
 
@@ -78,21 +87,29 @@ export class Wave {
     return first ? [first, ...(first.others ?? [])] : [];
   }
 
-  /** What becomes of a stretch with these blobs. `slotFor`: how one file is written; `isWhole`: all of it comes here. */
+  /**
+   * What becomes of a stretch with these blobs. `addTo`: adds how one file is written to the plan's; `isWhole`: all of
+   * it comes here.
+   */
   plan(
     root: number | undefined,
     ids: readonly Uint8Array[],
-    slotFor: (file: RestoringFile, isWhole: boolean) => PlacedFile,
+    addTo: (files: PlannedFiles, file: RestoringFile, isWhole: boolean) => void,
   ): StretchPlan {
-    const plan: StretchPlan = { root, files: [], pieces: [], restoring: [] };
+    const files = new PlannedFiles();
+    const plan: StretchPlan = { root, files, pieces: [], restoring: [], lengths: [] };
     const piecesOf: number[] = [];
     for (let blob = 0; blob < ids.length; blob += 1) {
       const first = this.#find(ids[blob] as Uint8Array);
       if (!first) continue;
       addPiece(plan, piecesOf, blob, first);
-      for (const other of first.others ?? []) addPiece(plan, piecesOf, blob, other);
+      if (!first.others) continue;
+      for (const other of first.others) addPiece(plan, piecesOf, blob, other);
     }
-    plan.files = plan.restoring.map((file, i) => slotFor(file, piecesOf[i] === file.places));
+    for (let number = 0; number < piecesOf.length; number += 1) {
+      const file = plan.restoring[number] as RestoringFile;
+      addTo(files, file, piecesOf[number] === file.places);
+    }
     return plan;
   }
 
@@ -114,5 +131,6 @@ function addPiece(
     piecesOf.push(0);
   }
   piecesOf[file.planNumber] = (piecesOf[file.planNumber] as number) + 1;
-  plan.pieces.push({ blob, file: file.planNumber, offset, lengthBytes });
+  plan.pieces.push(blob, file.planNumber, offset);
+  plan.lengths.push(lengthBytes);
 }

@@ -58,9 +58,10 @@ export class DecodePool {
 
   /** Takes the stretch's buffers over. Rejects where the thread died, or failed by what no file is to blame for. */
   async place(placing: PlacingJob): Promise<PlacedOutcome> {
-    const { stretch, paths, files, times, pieces } = placing;
+    const { stretch, files, pieces } = placing;
     const buffers = [stretch.sealed, stretch.numbers.buffer, stretch.ids.buffer];
-    const own = [paths.buffer, files.buffer, times.buffer, pieces.buffer];
+    const { paths, numbers, times } = files;
+    const own = [paths.buffer, numbers.buffer, times.buffer, pieces.buffer];
     return this.#run({ kind: 'place', placing }, [...buffers, ...own]);
   }
 

@@ -8,7 +8,7 @@ import {
   openBeneath,
 } from '#base';
 import { isAllZero, partsToWrite } from './holes.ts';
-import type { PlacedFile } from './placing-job.ts';
+import type { ListedFiles } from './planned-files.ts';
 
 const { O_RDWR, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
 const FLAGS = {
@@ -31,7 +31,7 @@ type OpenFile = {
 
 /** All methods throw system errors. */
 export class PlacedFiles {
-  readonly #files: readonly PlacedFile[];
+  readonly #files: ListedFiles;
   readonly #root: number | undefined;
   readonly #created: boolean[] = [];
   readonly #open = new Map<number, OpenFile>();
@@ -40,14 +40,14 @@ export class PlacedFiles {
   writtenBytes = 0;
 
   /** `root`: see `PlacingPlan`. */
-  constructor(files: readonly PlacedFile[], root?: number) {
+  constructor(files: ListedFiles, root?: number) {
     this.#files = files;
     this.#root = root;
   }
 
   write(file: number, bytes: Buffer, offset: number): void {
     const open = this.#opened(file);
-    if (this.#files[file]?.how === 'update') this.#update(open, bytes, offset);
+    if (this.#files.how(file) === 'update') this.#update(open, bytes, offset);
     else {
       for (const { start, end } of partsToWrite(bytes, offset)) {
         this.#writeAll(open.handle, bytes.subarray(start, end), offset + start);
@@ -59,18 +59,17 @@ export class PlacedFiles {
   /** Zeros: a new file is only made, and one that was there before is only written where it isn't a hole already. */
   leaveHole(file: number, zeros: Buffer, offset: number): void {
     const open = this.#opened(file);
-    if (this.#files[file]?.how !== 'update' || isHole(open, offset, zeros.length)) return;
+    if (this.#files.how(file) !== 'update' || isHole(open, offset, zeros.length)) return;
     this.#update(open, zeros, offset);
   }
 
   /** Gives a file that holds everything its size and metadata, and closes it. */
   finish(file: number, owner: ApplyOptions['owner']): MetadataFailure[] {
-    const finish = this.#files[file]?.finish;
-    if (!finish) return [];
     const { handle, endBytes } = this.#opened(file);
     try {
-      if (endBytes !== finish.sizeBytes) fs.ftruncateSync(handle, finish.sizeBytes);
-      return applyMetadataToOpen(handle, finish.metadata, { owner });
+      const sizeBytes = this.#files.sizeBytes(file);
+      if (endBytes !== sizeBytes) fs.ftruncateSync(handle, sizeBytes);
+      return applyMetadataToOpen(handle, this.#files.metadata(file), { owner });
     } finally {
       this.close(file);
     }
@@ -89,11 +88,11 @@ export class PlacedFiles {
   #opened(file: number): OpenFile {
     const known = this.#open.get(file);
     if (known) return known;
-    const { path, how } = this.#files[file] as PlacedFile;
+    const how = this.#files.how(file);
     const [oldest] = this.#open.keys();
     if (this.#open.size >= MAX_OPEN && oldest !== undefined) this.close(oldest);
     const flags = how === 'create' && this.#created[file] ? FLAGS.write : FLAGS[how];
-    const handle = openPlaced(this.#root, path, flags);
+    const handle = openPlaced(this.#root, this.#files.path(file), flags);
     // Where it ends is known only of a file that this plan makes, and only while it stays open.
     const endBytes = how === 'create' && !this.#created[file] ? 0 : -1;
     this.#created[file] = true;

@@ -6,7 +6,8 @@ import { blobsOf } from './decode-job.ts';
 import { isAllZero } from './holes.ts';
 import { openBlob } from './open-blob.ts';
 import { PlacedFiles } from './placed-files.ts';
-import { type PlacedOutcome, type PlacingJob, planOf } from './placing-job.ts';
+import { PIECE_NUMBERS, type PlacedOutcome, type PlacingJob } from './placing-job.ts';
+import { ListedFiles } from './planned-files.ts';
 
 /** Throws only what no entry is to blame for. */
 export function runPlacingJob(
@@ -14,67 +15,93 @@ export function runPlacingJob(
   decompressor: Decompressor,
   job: PlacingJob,
 ): PlacedOutcome {
-  const { root, files, pieces } = planOf(job);
+  const { pieces } = job;
+  const { packId } = job.stretch;
   const blobs = blobsOf(job.stretch);
   const sealed = new Uint8Array(job.stretch.sealed);
-  const outcome: PlacedOutcome = {
-    whole: new Uint8Array(blobs.length),
-    finished: new Uint8Array(files.length),
-    failures: [],
-    metadataFailures: [],
-    writtenBytes: 0,
-  };
-  const left = new Uint32Array(files.length);
-  for (const { file } of pieces) left[file] = (left[file] ?? 0) + 1;
-  const failed = new Set<number>();
-  const placed = new PlacedFiles(files, root);
-  const attempt = (file: number, work: () => void) => {
-    try {
-      if (!failed.has(file)) work();
-    } catch (error) {
-      const facts = systemErrorFacts(error);
-      if (!facts) throw error;
-      failed.add(file);
-      outcome.failures.push({ file, error: facts });
-    }
-  };
-  const placeOne = (file: number, bytes: Buffer, offset: number, isHole: boolean) => {
-    if (isHole) placed.leaveHole(file, bytes, offset);
-    else placed.write(file, bytes, offset);
-    left[file] = (left[file] as number) - 1;
-    if (left[file] !== 0) return;
-    if (files[file]?.finish) {
-      const failures = placed.finish(file, job.owner);
-      if (failures.length > 0) outcome.metadataFailures.push({ file, failures });
-      outcome.finished[file] = 1;
-    } else placed.close(file);
-  };
+  const run = new PlacingRun(job, blobs.length);
   try {
     let next = 0;
-    for (const [number, blob] of blobs.entries()) {
+    for (let number = 0; number < blobs.length; number += 1) {
+      const blob = blobs[number] as (typeof blobs)[number];
       const own = sealed.subarray(blob.offset, blob.offset + blob.length);
-      const bytes = openOrNot(() => openBlob(sealer, blob, job.stretch.packId, own, decompressor));
-      if (bytes) outcome.whole[number] = 1;
+      let bytes: Buffer | undefined;
+      try {
+        bytes = openBlob(sealer, blob, packId, own, decompressor);
+        run.outcome.whole[number] = 1;
+      } catch (error) {
+        // Whoever planned reads it again, from every copy, and tells what is wrong then.
+        if (!(error instanceof HoldfastError)) throw error;
+      }
       // A sparse file has one blob of zeros at very many places.
-      const isRepeated = pieces[next + 1]?.blob === number;
+      const isRepeated = pieces[next + PIECE_NUMBERS] === number;
       const isHole = isRepeated && bytes !== undefined && isAllZero(bytes);
-      for (; pieces[next]?.blob === number; next += 1) {
-        const { file, offset } = pieces[next] as { file: number; offset: number };
-        if (bytes) attempt(file, () => placeOne(file, bytes, offset, isHole));
+      for (; pieces[next] === number; next += PIECE_NUMBERS) {
+        if (!bytes) continue;
+        run.place(pieces[next + 1] as number, bytes, pieces[next + 2] as number, isHole);
       }
     }
   } finally {
-    placed.closeAll();
+    run.close();
   }
-  return { ...outcome, writtenBytes: placed.writtenBytes };
+  return run.outcome;
 }
 
-/** Undefined for a damaged one: whoever planned reads it again, from every copy, and tells what is wrong then. */
-function openOrNot(open: () => Buffer): Buffer | undefined {
-  try {
-    return open();
-  } catch (error) {
-    if (error instanceof HoldfastError) return undefined;
-    throw error;
+class PlacingRun {
+  readonly outcome: PlacedOutcome;
+  readonly #owner: PlacingJob['owner'];
+  readonly #files: ListedFiles;
+  readonly #placed: PlacedFiles;
+  /** Pieces of each file that are still to come. */
+  readonly #left: Uint32Array;
+  readonly #failed = new Set<number>();
+
+  constructor({ root, owner, files, pieces }: PlacingJob, blobs: number) {
+    this.#owner = owner;
+    this.#files = new ListedFiles(files);
+    this.#placed = new PlacedFiles(this.#files, root);
+    this.#left = new Uint32Array(this.#files.count);
+    for (let at = 1; at < pieces.length; at += PIECE_NUMBERS) {
+      this.#left[pieces[at] as number] = (this.#left[pieces[at] as number] as number) + 1;
+    }
+    this.outcome = {
+      whole: new Uint8Array(blobs),
+      finished: new Uint8Array(this.#files.count),
+      failures: [],
+      metadataFailures: [],
+      writtenBytes: 0,
+    };
+  }
+
+  /** A failure is the file's own: the others go on. */
+  place(file: number, bytes: Buffer, offset: number, isHole: boolean): void {
+    if (this.#failed.has(file)) return;
+    try {
+      if (isHole) this.#placed.leaveHole(file, bytes, offset);
+      else this.#placed.write(file, bytes, offset);
+      const left = (this.#left[file] as number) - 1;
+      this.#left[file] = left;
+      if (left === 0) this.#end(file);
+    } catch (error) {
+      const facts = systemErrorFacts(error);
+      if (!facts) throw error;
+      this.#failed.add(file);
+      this.outcome.failures.push({ file, error: facts });
+    }
+  }
+
+  close(): void {
+    this.outcome.writtenBytes = this.#placed.writtenBytes;
+    this.#placed.closeAll();
+  }
+
+  #end(file: number): void {
+    if (!this.#files.isFinished(file)) {
+      this.#placed.close(file);
+      return;
+    }
+    const failures = this.#placed.finish(file, this.#owner);
+    if (failures.length > 0) this.outcome.metadataFailures.push({ file, failures });
+    this.outcome.finished[file] = 1;
   }
 }

@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { isHoldfastError } from '#base';
 import { type BlockMap, ID_BYTES, openBlockMap, type Repository, type TreeNode } from '#repository';
-import type { ContentsOptions, RestoredContents } from '../../restore/contents.ts';
 import type { RestoreRequest, RestoreResult } from '../../restore/request.ts';
 import { restoreTree } from '../../restore/restore-tree.ts';
+import type { ContentsOptions, RestoredContents } from '../../restore/restored-contents.ts';
 import { BlockListWriter, type Cut } from './block-list.ts';
 import { EarlyBlobs } from './early-blobs.ts';
 import { createPageFiles } from './page-store.ts';
@@ -92,9 +92,10 @@ class LazyContents implements RestoredContents {
     this.#early = early;
   }
 
-  async add(file: Buffer, relative: string, node: TreeNode): Promise<void> {
-    const { report, applyMetadata, entryFailed } = this.#options;
+  add(relative: string, node: TreeNode): undefined {
+    const { report, target, applyMetadata, entryFailed } = this.#options;
     try {
+      const file = target.path(relative);
       const ids = node.content ?? Buffer.alloc(0);
       const cut = this.#evenCut(relative, ids) ?? this.#cutOf(ids);
       if (!cut) {
