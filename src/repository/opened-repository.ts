@@ -223,6 +223,10 @@ export class OpenedRepository implements Repository {
     return verifyStoredPack(this, this.#decodePool, packId, options);
   }
 
+  startThreads(): void {
+    this.#decodePool.start();
+  }
+
   dropIndex(): void {
     this.#loadedIndex.drop();
     this.#loadedUnder = new WeakSet();

@@ -124,6 +124,8 @@ export interface Repository {
    * and the index, in a worker thread.
    */
   verifyPack(packId: string, options?: VerifyPackOptions): Promise<PackVerdict>;
+  /** Starts the threads of the calls above, so that they are there when the first job comes. */
+  startThreads(): void;
   /** After a prune: what is gone must not be found any more. The next `loadIndex` reads all anew. */
   dropIndex(): void;
   /** Throws `repository/locked` and `repository/lock-unreadable`. */

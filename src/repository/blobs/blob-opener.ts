@@ -46,16 +46,19 @@ export class BlobOpener {
     blobs: readonly PackedBlob[],
     onBlob: (blob: PackedBlob, open: OpenBlob) => void,
   ): void {
-    const payloads = this.#many.open(blobs.map((blob) => sealedOf(bytes, blob)));
-    for (const [i, blob] of blobs.entries()) {
-      const unseal = () => {
-        const payload = payloads[i];
-        if (!payload) throw errors.notAuthentic([]);
-        return payload;
-      };
-      onBlob(blob, () => openPayload(unseal, blob, packId, this.decompressor));
+    const sealed: Uint8Array[] = [];
+    for (const blob of blobs) sealed.push(sealedOf(bytes, blob));
+    const payloads = this.#many.open(sealed);
+    for (let i = 0; i < blobs.length; i += 1) {
+      const blob = blobs[i] as PackedBlob;
+      onBlob(blob, () => openPayload(() => orRefuse(payloads[i]), blob, packId, this.decompressor));
     }
   }
+}
+
+function orRefuse(payload: Buffer | undefined): Buffer {
+  if (!payload) throw errors.notAuthentic([]);
+  return payload;
 }
 
 /** Less than the blob where the pack is cut off. */

@@ -50,6 +50,11 @@ export class DecodePool {
     return Math.min(availableParallelism(), MAX_WORKERS);
   }
 
+  /** All threads, before there is anything to do for them. */
+  start(): void {
+    while (this.#lanes.length < this.size) this.#start();
+  }
+
   /** Takes the stretch's buffers over. Rejects where the thread died. */
   decode(stretch: DecodeJob): Promise<DecodedJob> {
     const { sealed, numbers, ids } = stretch;

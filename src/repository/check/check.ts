@@ -44,6 +44,8 @@ export async function checkRepository(
   repository: Repository,
   options: CheckOptions = {},
 ): Promise<CheckReport> {
+  // They take as long to begin as what comes before they are needed.
+  if (options.readData || options.read) repository.startThreads();
   const lock = await repository.lock('shared', { waitMs: options.lockWaitMs ?? 0 });
   const signal = options.signal ? AbortSignal.any([options.signal, lock.signal]) : lock.signal;
   try {
