@@ -57,7 +57,7 @@ export type EntryContent =
   /** Bytes handed over, each piece holding until the next is asked for; to be consumed before the next event is. */
   | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
   /**
-   * A regular file on this host that others write to meanwhile, to be read by path: as many bytes as its metadata says, zeros
+   * A regular file on this host that others write to meanwhile, to be read by its canonical path: as many bytes as its metadata says, zeros
    * where it was cut off since. Nothing is captured where it is gone. Only where the caller takes live files. `ended` is
    * called once, when all of it was read or won't be; until then more events may be asked for.
    */

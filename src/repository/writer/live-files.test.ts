@@ -131,10 +131,14 @@ test('what looks wrong is read again, and taken as it is then', async () => {
   expect(saved?.ids.toString('hex')).toBe(idsOf(bytes));
 });
 
-test('of a file that is gone nothing is taken, and one that is no file is an error', async () => {
+test('of a file that is gone nothing is taken, and one that is no file, or behind a link, is an error', async () => {
   const path = Buffer.from(`${folder}/gone`);
   const live = { sizeBytes: PAGE_BYTES, chunkBytes: CHUNK_BYTES };
   expect((await save({ ...live, path })).saved).toBeUndefined();
+  fs.symlinkSync(folder, `${folder}/link`);
+  written('behind', pages(1));
+  const behind = Buffer.from(`${folder}/link/behind`);
+  await expect(save({ ...live, path: behind })).rejects.toMatchObject({ code: 'ESTALE' });
   await expect(save({ ...live, path: Buffer.from(folder) })).rejects.toMatchObject({
     code: 'ESTALE',
   });

@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import type { OpenReadingCheck, ReadingCheck, ReadingChecker } from '#base';
 import { IdList } from './id-list.ts';
 import { type LivePart, type LivePartResult, systemErrorFacts } from './messages.ts';
-import { openWithoutTrace, readWhole, requireRegularFile } from './read-file.ts';
+import { openWithoutTrace, readWhole, requireRegularFile, staleFile } from './read-file.ts';
 
 /** Stays in the processor's cache until it is hashed. */
 const READ_BYTES = 512 * 1024;
 /** A unit that is written while it is read is whole an instant later. */
 const READINGS = 4;
+
+/** Behind the path of what was removed since it was opened (Linux: proc_pid_fd(5)). */
+const REMOVED = Buffer.from(' (deleted)');
 
 /** Workers do nothing asynchronously: a module is loaded as they need it. */
 const load = createRequire(import.meta.url);
@@ -46,6 +49,7 @@ export class LiveReader {
     const file = openWithoutTrace(path);
     try {
       requireRegularFile(fs.fstatSync(file), path);
+      requireNoDetour(file, path);
       for (let done = 0; done < length; ) {
         const offset = part.offset + done;
         const bytes = room.subarray(0, Math.min(room.length, length - done));
@@ -80,6 +84,17 @@ export class LiveReader {
     if (this.#memory.length !== wanted) this.#memory = Buffer.allocUnsafeSlow(wanted);
     return this.#memory;
   }
+}
+
+/**
+ * Whoever writes to the files could put a link in the place of a folder above one: what lies elsewhere isn't theirs to have
+ * read. Throws as `requireRegularFile` does.
+ */
+function requireNoDetour(file: number, path: Buffer): void {
+  if (process.platform !== 'linux') return;
+  const opened = fs.readlinkSync(`/proc/self/fd/${file}`, 'buffer');
+  const isIt = opened.equals(path) || opened.equals(Buffer.concat([path, REMOVED]));
+  if (!isIt) throw staleFile(path, 'reached by a link now');
 }
 
 /** `bytes`: in the checker's room, as read from this offset; what was wrong is as it was read last. */

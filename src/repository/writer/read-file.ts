@@ -92,8 +92,11 @@ export function readWhole(file: number, memory: Buffer, offset: number): Buffer 
 }
 
 export function requireRegularFile(stats: { isFile(): boolean }, path: Buffer): void {
-  if (stats.isFile()) return;
-  throw Object.assign(new Error(`ESTALE: no longer a regular file, read '${path}'`), {
+  if (!stats.isFile()) throw staleFile(path, 'no longer a regular file');
+}
+
+export function staleFile(path: Buffer, why: string): Error {
+  return Object.assign(new Error(`ESTALE: ${why}, read '${path}'`), {
     code: 'ESTALE',
     syscall: 'read',
     path: path.toString(),

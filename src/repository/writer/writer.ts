@@ -32,7 +32,7 @@ export type FailedFile = { failure: Error };
 export type FileToSave = { path: string; sizeBytes: number; mtimeMs: number };
 
 /**
- * A regular file that others write to meanwhile; absolute path. Exactly `sizeBytes` of it are taken, cut every `chunkBytes`:
+ * A regular file that others write to meanwhile, by its canonical path: behind a link it isn't read (`ESTALE`). Exactly `sizeBytes` of it are taken, cut every `chunkBytes`:
  * what was cut off since reads as zeros, what has grown is left out.
  */
 export type LiveFile = {

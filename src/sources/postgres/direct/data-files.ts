@@ -6,7 +6,8 @@ import { systemCode } from '#base';
 /** Paths and names here are latin1 text of their raw bytes, one character a byte. */
 export type DataEntry = { path: string; stat: fs.Stats };
 
-export type DataTablespace = { oid: string; location: string };
+/** `folder`: where that is in truth. */
+export type DataTablespace = { oid: string; location: string; folder: string };
 
 /** Folders of which the content is worth nothing to another server. */
 const EMPTIED = new Set([
@@ -41,27 +42,24 @@ const TABLESPACE_LINKS = 'pg_tblspc';
 /** Given last, by whoever reads it with care. */
 const CONTROL_FILE = 'global/pg_control';
 
-/** Parents before children; without the root itself and the control file. What vanishes meanwhile is left out. */
-export async function* dataEntries(
-  directory: string,
-  tablespaceFolder: string,
-): AsyncGenerator<DataEntry> {
-  yield* entriesBelow(directory, '', tablespaceFolder);
-}
+export type DataPlace = {
+  directory: string;
+  /** Their content is given; one that was made since is in the WAL. */
+  tablespaces: readonly DataTablespace[];
+  /** In each of them, of the folder that is this server's. */
+  tablespaceFolder: string;
+};
 
-async function* entriesBelow(
-  directory: string,
-  folder: string,
-  tablespaceFolder: string,
-): AsyncGenerator<DataEntry> {
-  const names = await namesIn(`${directory}/${folder}`);
+/** Parents before children; without the root itself and the control file. What vanishes meanwhile is left out. */
+export async function* dataEntries(place: DataPlace, folder = ''): AsyncGenerator<DataEntry> {
+  const { directory } = place;
+  const names = await namesIn(`${directory}/${folder}`, folder !== '');
   const isLeftOut = leftOutIn(folder, names);
   for (const name of names) {
-    if (isLeftOut(name)) continue;
     const inside = folder === '' ? name : `${folder}/${name}`;
-    if (inside === CONTROL_FILE) continue;
+    if (isLeftOut(name) || inside === CONTROL_FILE) continue;
     if (folder === TABLESPACE_LINKS) {
-      yield* tablespaceEntries(directory, inside, tablespaceFolder);
+      yield* tablespaceEntries(place, name);
       continue;
     }
     const isEmptied = folder === '' && (EMPTIED.has(name) || name === WAL_FOLDER);
@@ -70,25 +68,23 @@ async function* entriesBelow(
     if (stat?.isFile()) yield { path: inside, stat };
     if (!stat?.isDirectory()) continue;
     yield { path: inside, stat };
-    if (!isEmptied) yield* entriesBelow(directory, inside, tablespaceFolder);
+    if (!isEmptied) yield* dataEntries(place, inside);
     else if (name === WAL_FOLDER) yield* walFolders(directory);
   }
 }
 
 /** Of a tablespace there is only what this version of the server keeps in it. */
-async function* tablespaceEntries(
-  directory: string,
-  inside: string,
-  tablespaceFolder: string,
-): AsyncGenerator<DataEntry> {
+async function* tablespaceEntries(place: DataPlace, oid: string): AsyncGenerator<DataEntry> {
+  const { directory, tablespaces, tablespaceFolder } = place;
+  const inside = `${TABLESPACE_LINKS}/${oid}`;
   const stat = statIfThere(`${directory}/${inside}`, true);
-  if (!stat?.isDirectory()) return;
+  if (!stat?.isDirectory() || !tablespaces.some((one) => one.oid === oid)) return;
   yield { path: inside, stat };
   const below = `${inside}/${tablespaceFolder}`;
   const own = statIfThere(`${directory}/${below}`, false);
   if (!own?.isDirectory()) return;
   yield { path: below, stat: own };
-  yield* entriesBelow(directory, below, tablespaceFolder);
+  yield* dataEntries(place, below);
 }
 
 function* walFolders(directory: string): Generator<DataEntry> {
@@ -113,7 +109,7 @@ function leftOutIn(folder: string, names: readonly string[]): (name: string) => 
 /** Where tablespaces lie. Undefined where one isn't a link to a folder that is there: inside the data directory, say. */
 export async function tablespacesOf(directory: string): Promise<DataTablespace[] | undefined> {
   const found: DataTablespace[] = [];
-  for (const oid of await namesIn(`${directory}/${TABLESPACE_LINKS}`)) {
+  for (const oid of await namesIn(`${directory}/${TABLESPACE_LINKS}`, false)) {
     const link = bytesOf(`${directory}/${TABLESPACE_LINKS}/${oid}`);
     if (!/^\d+$/.test(oid)) continue;
     const stat = statIfThere(`${directory}/${TABLESPACE_LINKS}/${oid}`, true);
@@ -121,20 +117,22 @@ export async function tablespacesOf(directory: string): Promise<DataTablespace[]
     if (!isLink || !stat?.isDirectory()) return undefined;
     const location = await fs.promises.readlink(link);
     if (!path.isAbsolute(location)) return undefined;
-    found.push({ oid, location });
+    found.push({ oid, location, folder: await fs.promises.realpath(link) });
   }
   return found;
 }
 
+export const latin1Of = (path: string): string => Buffer.from(path).toString('latin1');
+
 /** Of a path as latin1 text. */
 export const bytesOf = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
 
-async function namesIn(folder: string): Promise<string[]> {
+async function namesIn(folder: string, mayBeGone: boolean): Promise<string[]> {
   try {
     const names = await fs.promises.readdir(bytesOf(folder), { encoding: 'latin1' });
     return names.sort();
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
+    if (mayBeGone && systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

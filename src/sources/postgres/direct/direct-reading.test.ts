@@ -28,6 +28,7 @@ const WRITERS = 3;
 describe.each([15, 18] as const)('a base read from the files of Postgres %i', (major) => {
   let server: TestServer;
   const under = (name: string) => path.join(server.folder, name);
+  const [on15, on18] = major === 15 ? [test, elsewhere] : [elsewhere, test];
 
   beforeAll(async () => {
     server = await startTestServer({ major, settings: { autovacuum: 'off' } });
@@ -90,116 +91,122 @@ describe.each([15, 18] as const)('a base read from the files of Postgres %i', (m
     }
   }, 60_000);
 
-  test('recovers to one consistent state while tables are written, made, cut off and dropped', async () => {
-    await server.sql(
-      'create table accounts as select g as id, 0 as amount from generate_series(1, 20000) g',
-      'create index on accounts (id)',
-      'checkpoint',
-    );
-    const stop = new AbortController();
-    const writers = Array.from({ length: WRITERS }, async (_, number) => {
-      const sql = await server.connect();
+  // On 15 the tests of whole environments do so.
+  on18(
+    'recovers to one consistent state while tables are written, made, cut off and dropped',
+    async () => {
+      await server.sql(
+        'create table accounts as select g as id, 0 as amount from generate_series(1, 20000) g',
+        'create index on accounts (id)',
+        'checkpoint',
+      );
+      const stop = new AbortController();
+      const writers = Array.from({ length: WRITERS }, async (_, number) => {
+        const sql = await server.connect();
+        try {
+          await writeUntil(sql, number, stop.signal);
+        } finally {
+          await sql.close();
+        }
+      });
+      let entries = 0;
+      const isUnderWay = until(async () => {
+        const [row] = await server.sql('select sum(abs(amount))::int as moved from accounts');
+        return Number(row?.moved) > 0;
+      }, 'the load to begin');
+      await isUnderWay;
+      const { outcome, problems } = await captureTo(under('loaded'), server, storeAt(server), {
+        takesLiveFiles: true,
+        // Some of what was listed isn't there any more when its turn comes.
+        onEntry: async () => {
+          entries += 1;
+          if (entries % 200 === 0) await server.sql('checkpoint');
+        },
+      });
+      stop.abort();
+      await Promise.all(writers);
+      expect(problems).toEqual([]);
+      expect(outcome.facts.readBy).toEqual({ way: 'files' });
+      expect(await sumIn(under('loaded'), outcome, server)).toEqual({ sum: 0, rows: 20000 });
+    },
+    120_000,
+  );
+
+  on15(
+    'names a page that is damaged on disk',
+    async () => {
+      const [row] = await server.sql("select pg_relation_filepath('orders') as file");
+      const file = String(row?.file);
+      const handle = await fs.open(path.join(server.dataDirectory, file), 'r+');
+      const flipped = Buffer.alloc(1);
+      await handle.read(flipped, 0, 1, 3 * 8192 + 5000);
+      await handle.write(Buffer.from([(flipped[0] as number) ^ 1]), 0, 1, 3 * 8192 + 5000);
       try {
-        await writeUntil(sql, number, stop.signal);
+        const options = { takesLiveFiles: true };
+        const { problems } = await captureTo(under('damaged'), server, storeAt(server), options);
+        expect(problems).toEqual([
+          expect.stringContaining(`${file}: page checksum wrong in block 3:`),
+        ]);
       } finally {
-        await sql.close();
+        await handle.write(flipped, 0, 1, 3 * 8192 + 5000);
+        await handle.close();
       }
-    });
-    let entries = 0;
-    const isUnderWay = until(async () => {
-      const [row] = await server.sql('select sum(abs(amount))::int as moved from accounts');
-      return Number(row?.moved) > 0;
-    }, 'the load to begin');
-    await isUnderWay;
-    const { outcome, problems } = await captureTo(under('loaded'), server, storeAt(server), {
-      takesLiveFiles: true,
-      // Some of what was listed isn't there any more when its turn comes.
-      onEntry: async () => {
-        entries += 1;
-        if (entries % 200 === 0) await server.sql('checkpoint');
-      },
-    });
-    stop.abort();
-    await Promise.all(writers);
-    expect(problems).toEqual([]);
-    expect(outcome.facts.readBy).toEqual({ way: 'files' });
-    expect(await sumIn(under('loaded'), outcome, server)).toEqual({ sum: 0, rows: 20000 });
-  }, 120_000);
-});
+    },
+    60_000,
+  );
 
-describe('reading from files', () => {
-  let server: TestServer;
-  const under = (name: string) => path.join(server.folder, name);
+  on15(
+    'leaves no backup open in the server when it is broken off',
+    async () => {
+      const stop = new AbortController();
+      const broken = captureTo(under('broken'), server, storeAt(server), {
+        takesLiveFiles: true,
+        signal: stop.signal,
+        onEntry: (one) => {
+          if (one.startsWith('global/')) stop.abort(new Error('that is enough'));
+        },
+      });
+      await expect(broken).rejects.toThrow('that is enough');
+      await until(
+        async () => (await server.log()).includes('aborting backup due to backend exiting'),
+        'the server to end the backup',
+      );
+      await until(
+        async () => (await server.sql('select slot_name from pg_replication_slots')).length === 0,
+        'the server to drop the slot',
+      );
+    },
+    60_000,
+  );
 
-  beforeAll(async () => {
-    server = await startTestServer({ major: 15, settings: { autovacuum: 'off' } });
-    await server.sql(
-      'create table orders as select g as id from generate_series(1, 2000) g',
-      'checkpoint',
-    );
-  }, 60_000);
-  afterAll(() => server.remove());
+  on15(
+    'is left to the server where this role may not, and says why',
+    async () => {
+      await server.sql("create role sender login replication password 'x'");
+      const store = storeAt(server, { url: server.url('sender', 'x') });
+      const readBy = async (own: typeof store) => {
+        const log = { ...quietLogger, info: vi.fn() };
+        const context = { ...contextIn(server.folder), log };
+        await (await captureBase(own, context, { takesLiveFiles: true })).close();
+        return log.info.mock.calls[0]?.[0];
+      };
+      const because = 'this role may not call pg_backup_start and pg_backup_stop (15 and later)';
+      expect(await readBy(store)).toEqual({ way: 'stream', because });
+      await server.sql(
+        'grant execute on function pg_backup_start(text, boolean), pg_backup_stop(boolean) to sender',
+      );
+      const blind = 'this role may not see data_directory';
+      expect(await readBy(store)).toEqual({ way: 'stream', because: blind });
+      await server.sql('grant pg_read_all_settings to sender');
+      expect(await readBy(store)).toEqual({ way: 'files' });
+      const slowly = storeAt(server, { url: server.url('sender', 'x'), maxRate: '1MiB' });
+      const rate = 'the server itself keeps to maxRate';
+      expect(await readBy(slowly)).toEqual({ way: 'stream', because: rate });
+    },
+    60_000,
+  );
 
-  test('names a page that is damaged on disk', async () => {
-    const [row] = await server.sql("select pg_relation_filepath('orders') as file");
-    const file = String(row?.file);
-    const handle = await fs.open(path.join(server.dataDirectory, file), 'r+');
-    const flipped = Buffer.alloc(1);
-    await handle.read(flipped, 0, 1, 3 * 8192 + 5000);
-    await handle.write(Buffer.from([(flipped[0] as number) ^ 1]), 0, 1, 3 * 8192 + 5000);
-    try {
-      const options = { takesLiveFiles: true };
-      const { problems } = await captureTo(under('damaged'), server, storeAt(server), options);
-      expect(problems).toEqual([
-        expect.stringContaining(`${file}: page checksum wrong in block 3:`),
-      ]);
-    } finally {
-      await handle.write(flipped, 0, 1, 3 * 8192 + 5000);
-      await handle.close();
-    }
-  }, 60_000);
-
-  test('leaves no backup open in the server when it is broken off', async () => {
-    const stop = new AbortController();
-    const broken = captureTo(under('broken'), server, storeAt(server), {
-      takesLiveFiles: true,
-      signal: stop.signal,
-      onEntry: (one) => {
-        if (one.startsWith('global/')) stop.abort(new Error('that is enough'));
-      },
-    });
-    await expect(broken).rejects.toThrow('that is enough');
-    await until(
-      async () => (await server.log()).includes('aborting backup due to backend exiting'),
-      'the server to end the backup',
-    );
-    expect(await server.sql('select slot_name from pg_replication_slots')).toEqual([]);
-  }, 60_000);
-
-  test('is left to the server where this role may not, and says why', async () => {
-    await server.sql("create role sender login replication password 'x'");
-    const store = storeAt(server, { url: server.url('sender', 'x') });
-    const readBy = async (own: typeof store) => {
-      const log = { ...quietLogger, info: vi.fn() };
-      const context = { ...contextIn(server.folder), log };
-      await (await captureBase(own, context, { takesLiveFiles: true })).close();
-      return log.info.mock.calls[0]?.[0];
-    };
-    const because = 'this role may not call pg_backup_start and pg_backup_stop (15 and later)';
-    expect(await readBy(store)).toEqual({ way: 'stream', because });
-    await server.sql(
-      'grant execute on function pg_backup_start(text, boolean), pg_backup_stop(boolean) to sender',
-    );
-    const blind = 'this role may not see data_directory';
-    expect(await readBy(store)).toEqual({ way: 'stream', because: blind });
-    await server.sql('grant pg_read_all_settings to sender');
-    expect(await readBy(store)).toEqual({ way: 'files' });
-    const slowly = storeAt(server, { url: server.url('sender', 'x'), maxRate: '1MiB' });
-    const rate = 'the server itself keeps to maxRate';
-    expect(await readBy(slowly)).toEqual({ way: 'stream', because: rate });
-  }, 60_000);
-
-  test('takes no folder for that of the server which only looks like it', async () => {
+  on15('takes no folder for that of the server which only looks like it', async () => {
     const connection = await connectReplication(parseConnectionUrl(server.url()));
     try {
       const { serverVersion, serverPid } = connection;
@@ -224,6 +231,9 @@ describe('reading from files', () => {
     }
   });
 });
+
+/** For what is tested with another version. */
+function elsewhere(_name: string, _run: () => Promise<void>, _timeoutMs?: number): void {}
 
 /** Moves amounts about, whose sum stays 0; and lets files grow, shrink, come and go. */
 async function writeUntil(sql: SqlConnection, number: number, stop: AbortSignal): Promise<void> {

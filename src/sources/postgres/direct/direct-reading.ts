@@ -17,7 +17,14 @@ import type { ConnectionSettings } from '../connection/index.ts';
 import { errors } from '../errors.ts';
 import { BackupSession, type StoppedBackup } from './backup-session.ts';
 import { controlFileOf, readControl } from './control-bytes.ts';
-import { bytesOf, type DataEntry, dataEntries } from './data-files.ts';
+import {
+  bytesOf,
+  type DataEntry,
+  type DataTablespace,
+  dataEntries,
+  latin1Of,
+  tablespacesOf,
+} from './data-files.ts';
 import { ManifestText } from './manifest-text.ts';
 import { Outstanding } from './outstanding.ts';
 import type { PageSettings } from './page-reading.ts';
@@ -36,6 +43,7 @@ export type DirectReadingParts = {
 /** Loaded by whatever threads read. */
 const PAGE_READING = import.meta.resolve('./page-reading.ts');
 const WAL_FOLDER = 'pg_wal';
+const TABLESPACE_FOLDER = 'pg_tblspc';
 const HISTORY_FILE = /^[0-9A-F]{8}\.history$/;
 
 export class DirectReading implements BaseReading {
@@ -48,6 +56,7 @@ export class DirectReading implements BaseReading {
   readonly #outstanding = new Outstanding();
   readonly #problems: CaptureEvent[] = [];
   readonly #walRead = new Set<string>();
+  #tablespaces: readonly DataTablespace[] = [];
   #owner: Owner = { uid: 0, gid: 0 };
   #startLsn = 0n;
   #finished: FinishedBackup | undefined;
@@ -60,7 +69,7 @@ export class DirectReading implements BaseReading {
   constructor(parts: DirectReadingParts) {
     const { here, options, server } = parts;
     this.#parts = parts;
-    this.#directory = Buffer.from(here.directory).toString('latin1');
+    this.#directory = latin1Of(here.directory);
     this.#config = new ConfigEvents(options.configFiles, this.#folders, options.chunkSizeBytes);
     this.#manifest = new ManifestText(server);
   }
@@ -109,7 +118,12 @@ export class DirectReading implements BaseReading {
     this.#owner = { uid, gid };
     yield directory('', this.#owner);
     yield* this.#config.outside(this.#owner);
-    for await (const entry of dataEntries(this.#directory, here.tablespaceFolder)) {
+    const { tablespaceFolder } = here;
+    const place = {
+      ...{ directory: this.#directory, tablespaceFolder },
+      tablespaces: await this.#knownTablespaces(),
+    };
+    for await (const entry of dataEntries(place)) {
       if (entry.stat.isFile()) yield this.#live(entry);
       else yield* this.#folder(entry);
     }
@@ -117,6 +131,14 @@ export class DirectReading implements BaseReading {
     yield* this.#problems;
     yield* this.#config.linked(this.#owner);
     yield* this.#control();
+  }
+
+  /** After the start: one that was made before isn't in the WAL. */
+  async #knownTablespaces(): Promise<readonly DataTablespace[]> {
+    const found = await tablespacesOf(this.#directory);
+    if (!found) throw errors.backupRefused(['a tablespace is not a link to a folder any more']);
+    this.#tablespaces = found;
+    return found;
   }
 
   *#folder({ path, stat }: DataEntry): Generator<CaptureEvent> {
@@ -145,12 +167,21 @@ export class DirectReading implements BaseReading {
       metadata: metadataOf(facts),
       content: {
         from: 'live',
-        absolutePath: bytesOf(`${this.#directory}/${path}`),
+        absolutePath: this.#canonical(path),
         chunkSizeBytes,
         ...(check && { check: { module: PAGE_READING, settings: check } }),
         ended,
       },
     };
+  }
+
+  #canonical(path: string): Buffer {
+    const { here } = this.#parts;
+    const [first = '', second = ''] = path.split('/', 2);
+    if (first === WAL_FOLDER) return pathIn(here.walFolder, path.slice(first.length));
+    if (first !== TABLESPACE_FOLDER) return bytesOf(`${this.#directory}/${path}`);
+    const folder = this.#tablespaces.find(({ oid }) => oid === second)?.folder ?? here.directory;
+    return pathIn(folder, path.slice(first.length + 1 + second.length));
   }
 
   #pageSettings(path: string): PageSettings | undefined {
@@ -185,7 +216,7 @@ export class DirectReading implements BaseReading {
     return {
       start: { lsn: this.#startLsn, timeline },
       end: { lsn: end, timeline },
-      tablespaces: this.#parts.here.tablespaces,
+      tablespaces: this.#tablespaces.map(({ oid, location }) => ({ oid, location })),
     };
   }
 
@@ -208,7 +239,7 @@ export class DirectReading implements BaseReading {
         metadata: metadataOf(facts),
         content: {
           from: 'live',
-          absolutePath: bytesOf(`${this.#directory}/${path}`),
+          absolutePath: this.#canonical(path),
           chunkSizeBytes: options.chunkSizeBytes,
           ended: this.#outstanding.add(() => this.#walRead.add(name)),
         },
@@ -237,6 +268,9 @@ export class DirectReading implements BaseReading {
     yield madeFile('backup_manifest', this.#manifest.finish(range), owner, chunkSizeBytes);
   }
 }
+
+const pathIn = (folder: string, below: string): Buffer =>
+  Buffer.concat([Buffer.from(folder), bytesOf(below)]);
 
 /** What a tar archive would tell of it. */
 function tarFacts(stat: fs.Stats) {

@@ -3,11 +3,12 @@ import fs from 'node:fs/promises';
 import { messageOf, systemCode } from '#base';
 import type { ServerFacts } from '../base/server-facts.ts';
 import { controlIdentity } from './control-bytes.ts';
-import { type DataTablespace, tablespacesOf } from './data-files.ts';
+import { latin1Of, tablespacesOf } from './data-files.ts';
 
+/** Paths are canonical. */
 export type DataDirectoryHere = {
   directory: string;
-  tablespaces: DataTablespace[];
+  walFolder: string;
   /** In each tablespace, of the folder that is this server's. */
   tablespaceFolder: string;
 };
@@ -28,22 +29,26 @@ export type ServerAsked = {
 export async function dataDirectoryHere(
   asked: ServerAsked,
 ): Promise<DataDirectoryHere | { because: string }> {
-  const directory = asked.server.settings.data_directory;
-  if (directory === undefined) return { because: 'this role may not see data_directory' };
+  const named = asked.server.settings.data_directory;
+  if (named === undefined) return { because: 'this role may not see data_directory' };
   try {
+    const directory = await fs.realpath(named);
     const because = await whyNot(directory, asked);
     if (because !== undefined) return { because };
     const { systemIdentifier, catalogVersion } = await controlIdentity(directory);
     if (systemIdentifier !== asked.server.systemIdentifier) {
       return { because: `${directory} on this host is of another server` };
     }
-    const tablespaces = await tablespacesOf(directory);
-    if (!tablespaces) return { because: 'a tablespace is not a link to a folder of this host' };
+    if (!(await tablespacesOf(latin1Of(directory)))) {
+      return { because: 'a tablespace is not a link to a folder of this host' };
+    }
+    const walFolder = await fs.realpath(`${directory}/pg_wal`);
     const major = Math.floor(asked.serverVersion / 10_000);
-    return { directory, tablespaces, tablespaceFolder: `PG_${major}_${catalogVersion}` };
+    const tablespaceFolder = `PG_${major}_${catalogVersion}`;
+    return { directory, walFolder, tablespaceFolder };
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return { because: `${directory} can't be read on this host: ${messageOf(error)}` };
+    return { because: `${named} can't be read on this host: ${messageOf(error)}` };
   }
 }
 
