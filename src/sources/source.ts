@@ -4,8 +4,20 @@
  */
 
 import type { z } from 'zod';
-import type { EntryTable, FileMetadata, Logger, ProgressListener, ReadingCheck } from '#base';
+import type { Logger, ProgressListener } from '#base';
+import type { Capture, CaptureOptions, CaptureOutcome, ContentBlock } from './capture.ts';
+import type {
+  JournalAccess,
+  JournalPosition,
+  JournalSegments,
+  JournalSource,
+  ResolvedTarget,
+  Target,
+} from './journal.ts';
 import type { TableParts } from './parts.ts';
+
+export type * from './capture.ts';
+export type * from './journal.ts';
 
 /** A store of holdfast.yaml with references resolved: common fields plus the source's own (by its schema). */
 export type StoreSettings<Own = Record<string, unknown>> = {
@@ -47,199 +59,6 @@ export type Inspection = {
   /** Bytes of a first capture; undefined where it couldn't be asked. */
   sizeBytes?: number;
   facts: Record<string, unknown>;
-};
-
-// ---------------------------------------------------------------- capture
-
-export type EntryContent =
-  /** A regular file on this host, to be read by path. */
-  | { from: 'path'; absolutePath: Buffer }
-  /** Bytes handed over, each piece holding until the next is asked for; to be consumed before the next event is. */
-  | { from: 'stream'; bytes: AsyncIterable<Uint8Array>; chunkSizeBytes: number }
-  /**
-   * A regular file on this host that others write to meanwhile, to be read by its canonical path: as many bytes as its metadata says, zeros
-   * where it was cut off since. Nothing is captured where it is gone. Only where the caller takes live files. `ended` is
-   * called once, when all of it was read or won't be; until then more events may be asked for.
-   */
-  | {
-      from: 'live';
-      absolutePath: Buffer;
-      chunkSizeBytes: number;
-      check?: ReadingCheck;
-      ended: (end: LiveEnd) => void;
-    }
-  /** Blocks of `chunkSizeBytes` (the last one may be shorter), of which the previous capture holds some. */
-  | { from: 'blocks'; blocks: AsyncIterable<ContentBlock>; chunkSizeBytes: number }
-  /** No content: everything but regular files. */
-  | { from: 'nothing' };
-
-/** `wrong`: offsets of what the check says is wrong, however often it is read. */
-export type LiveEnd =
-  | { kind: 'read'; wrong: readonly number[] }
-  | { kind: 'gone' }
-  | { kind: 'failed'; error: unknown };
-
-export type ContentBlock =
-  /** As the previous capture holds it: its id there, 32 bytes. */
-  | { from: 'before'; id: Uint8Array; sizeBytes: number }
-  /** Left alone once it was given. */
-  | { from: 'here'; bytes: Buffer };
-
-export type CaptureEvent =
-  /** Path relative to the store's root, raw bytes, `/`-separated; the root itself is the empty path. */
-  | { kind: 'entry'; path: Buffer; metadata: FileMetadata; content: EntryContent }
-  /**
-   * Entries of a directory, sorted by the bytes of their names, all of whose files lie on this host: instead of an
-   * `entry` for each, and only where the caller takes folders. A large directory comes in several parts, one right after
-   * the other, before anything else. `isPlain`: of each directory in this part a `folder` or a `problem` follows, and of
-   * whatever isn't in it nothing.
-   */
-  | { kind: 'folder'; path: Buffer; entries: EntryTable; isPlain: boolean; isLast: boolean }
-  /** Everything below this directory was given: it may be sealed now. Optional; due after a `folder`. */
-  | { kind: 'leave'; path: Buffer }
-  /** Take this directory whole from the previous capture: nothing below it changed. Only where `previous` was given. */
-  | { kind: 'reuse'; path: Buffer }
-  /** This entry couldn't be captured; the rest goes on, and the capture is `partial`. */
-  | { kind: 'problem'; path: Buffer; what: string };
-
-export type JournalPosition = { line: number; offset: bigint };
-
-export type CaptureOutcome = {
-  start: JournalPosition;
-  end: JournalPosition;
-  clock: { offsetMs: number; uncertaintyMs: number };
-  /** JSON values that `recover` will need. */
-  facts: Record<string, unknown>;
-  /** What went wrong with the capture as a whole though its data is good: it counts as `partial`. */
-  problems?: string[];
-};
-
-export interface Capture {
-  readonly kind: 'base' | 'files';
-  /** Absolute root as a snapshot's `paths` shows it: the folder, or `/postgres/<store>`. */
-  readonly root: string;
-  readonly expectedBytes: number | undefined;
-  events(): AsyncIterable<CaptureEvent>;
-  /**
-   * After the events are exhausted and all contents were read: hooks end here. Call it once. Throws where the capture
-   * as a whole is not to be trusted.
-   */
-  outcome(): Promise<CaptureOutcome>;
-  /** Frees connections and hooks; may be called at any time, twice too. */
-  close(): Promise<void>;
-}
-
-export type CaptureOptions = {
-  /** Directories changed since the previous capture, where a watcher knows; all others may be reused. */
-  changedDirectories?: ReadonlySet<string>;
-  /** True where the previous capture is at hand, so that `reuse` may be said. */
-  hasPrevious: boolean;
-  /** True where events of the kind `folder` are taken: a source may then give them. */
-  takesFolders?: boolean;
-  /** True where content that is `live` is taken: a source may then give it in the place of streams. */
-  takesLiveFiles?: boolean;
-};
-
-// ---------------------------------------------------------------- journal
-
-export interface JournalSink {
-  /**
-   * Bytes of the journal in order. May be called many times before the next await; memory is bounded by `ready`.
-   * `completeThroughMs`: everything that the sender had by then (its clock) is in these bytes or before them; 0 where
-   * that isn't known, because a backlog is being sent.
-   */
-  append(line: number, offset: bigint, bytes: Uint8Array, completeThroughMs: number): void;
-  /** Resolves when more may be appended (the spool keeps up). */
-  ready(): Promise<void>;
-  /** A new line (timeline) begins, with its history. Resolves when durable. May be told again after a restart. */
-  lineStarted(line: {
-    line: number;
-    parent: number;
-    forkOffset: bigint;
-    raw: string;
-  }): Promise<void>;
-  /**
-   * A span is lost for good. Without `to` it ends where the next `append` begins. Resolves when durable; the caller
-   * takes a new base.
-   */
-  gap(gap: { from: JournalPosition; to?: JournalPosition; because: string }): Promise<void>;
-  /**
-   * The sender's clock and end of journal, at each message: feeds lag and watermarks. `relayed` where the sender only
-   * passes on what another one writes: the end is that one's, as it was `ageMs` ago, and `behindMs` is how long not all
-   * of it has been known to be here (0: it is).
-   */
-  heard(at: {
-    sentAtMs: number;
-    senderEnd: JournalPosition;
-    relayed?: { ageMs: number; behindMs: number };
-  }): void;
-  /** Where to go on from: end of what is fsynced in the spool or in the repository. */
-  resumeFrom(): JournalPosition | undefined;
-  /** What may be reported to the sender as flushed, as the design's flush rule says. */
-  flushable(): JournalPosition | undefined;
-  /** Tells when `flushable` moved on. */
-  onFlushable(listener: () => void): () => void;
-}
-
-export interface JournalSource {
-  /**
-   * Streams until aborted. Reconnects by itself with backoff after a cut or restart (reported by `log` and `onState`);
-   * returns only when aborted or throws what a person must mend.
-   */
-  stream(sink: JournalSink, onState: (state: JournalState) => void): Promise<void>;
-  /** The store lies on this machine: what is only spooled here would be lost together with it. */
-  sharesMachine?: boolean;
-  /** Removes what was put into the server for Holdfast (its slot). Safe to call twice. */
-  dispose(): Promise<void>;
-}
-
-export type JournalState =
-  | { state: 'connecting' }
-  | { state: 'streaming'; since: number }
-  | { state: 'waiting'; because: string; nextTryMs: number }
-  | { state: 'needs-base'; because: string };
-
-export type JournalSegments = {
-  sizeBytes: number;
-  /** `from` is a multiple of the size; names sort as positions do. */
-  name(line: number, from: bigint): string;
-};
-
-/** Read access to recorded journal; `#repository`'s JournalReader fits it. */
-export interface JournalAccess {
-  contiguousEnd(from: JournalPosition): Promise<bigint>;
-  /** In order, in buffers of any size, each holding until the next is asked for. */
-  read(line: number, from: bigint, to: bigint): AsyncIterable<Buffer>;
-  lines(): Promise<{ line: number; parent: number; forkOffset: bigint; raw: string }[]>;
-  /**
-   * Up to where, at most `to`, all of one line from `from` on is known to have left the store by this instant (the
-   * store's clock, ms). `from` where nothing is known.
-   */
-  sentBy?(line: number, from: bigint, to: bigint, atMs: number): Promise<bigint>;
-  /** Spans known to be lost, where they are recorded. Times are of Holdfast's clock. */
-  gaps?(): Promise<
-    { from: JournalPosition; to?: JournalPosition; fromMs: number; because: string }[]
-  >;
-}
-
-/** What a store is brought to. */
-export type Target =
-  | { kind: 'time'; atMs: number }
-  | { kind: 'position'; position: JournalPosition }
-  | { kind: 'name'; name: string }
-  | { kind: 'end' };
-
-export type ResolvedTarget = {
-  /** Recovery goes up to here and not to the record that begins here. */
-  position: JournalPosition;
-  /** True where the journal ends before the target's time: everything there is, is taken. No record follows then. */
-  isEnd: boolean;
-  /** Time (store's clock) of the last commit that is in, and of the first that is left behind. */
-  lastCommitMs?: number;
-  firstLeftBehindMs?: number;
-  /** Commits recorded after the position, and whether counting stopped at its bound. */
-  leftBehindCommits: number;
-  leftBehindIsMore: boolean;
 };
 
 // ---------------------------------------------------------------- recover

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { EMPTIED_FOLDERS } from '../base/emptied-folders.ts';
 import {
   AUTOMATIC_CONFIG,
   AUTOMATIC_CONFIG_ASIDE,
@@ -34,16 +35,6 @@ const LEFT_OUT = new Set([
   `${AUTOMATIC_CONFIG}.tmp`,
   BASE_WAL,
 ]);
-/** Folders of which the content is worth nothing to another server (basebackup.c). */
-const EMPTIED = new Set([
-  'pg_dynshmem',
-  'pg_notify',
-  'pg_replslot',
-  'pg_serial',
-  'pg_snapshots',
-  'pg_stat_tmp',
-  'pg_subtrans',
-]);
 const TEMPORARY = /(^|\/)(pgsql_tmp[^/]*|pg_internal\.init[^/]*)$/;
 const WAL_FOLDER = 'pg_wal';
 const TABLESPACE_LINKS = 'pg_tblspc';
@@ -68,7 +59,7 @@ async function* entriesIn(directory: string, folder: string): AsyncGenerator<Lef
       } else if (isDirectory || entry.isFile()) yield found;
     }
     const isLookedInto = target !== undefined || relative === TABLESPACES;
-    if (isDirectory && isLookedInto && !EMPTIED.has(relative))
+    if (isDirectory && isLookedInto && !EMPTIED_FOLDERS.has(relative))
       yield* entriesIn(directory, relative);
   }
 }

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '#base';
+import { EMPTIED_FOLDERS } from '../base/emptied-folders.ts';
 
 /** Paths and names here are latin1 text of their raw bytes, one character a byte. */
 export type DataEntry = { path: string; stat: fs.Stats };
@@ -9,16 +10,6 @@ export type DataEntry = { path: string; stat: fs.Stats };
 /** `folder`: where that is in truth. */
 export type DataTablespace = { oid: string; location: string; folder: string };
 
-/** Folders of which the content is worth nothing to another server. */
-const EMPTIED = new Set([
-  'pg_dynshmem',
-  'pg_notify',
-  'pg_replslot',
-  'pg_serial',
-  'pg_snapshots',
-  'pg_stat_tmp',
-  'pg_subtrans',
-]);
 const LEFT_OUT = new Set([
   'postgresql.auto.conf.tmp',
   'current_logfiles.tmp',
@@ -62,7 +53,7 @@ export async function* dataEntries(place: DataPlace, folder = ''): AsyncGenerato
       yield* tablespaceEntries(place, name);
       continue;
     }
-    const isEmptied = folder === '' && (EMPTIED.has(name) || name === WAL_FOLDER);
+    const isEmptied = folder === '' && (EMPTIED_FOLDERS.has(name) || name === WAL_FOLDER);
     // A folder that is kept elsewhere by a link is a folder all the same.
     const stat = statIfThere(`${directory}/${inside}`, isEmptied);
     if (stat?.isFile()) yield { path: inside, stat };

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { systemClock } from '#base';
-import type { CaptureEvent } from '../../source.ts';
+import type { CaptureEvent, EntryContent } from '../../source.ts';
 import { ConfigEvents } from '../base/config-events.ts';
 import type { BackupEventOptions, FinishedBackup } from '../base/events.ts';
 import { GivenFolders } from '../base/given-folders.ts';
@@ -39,6 +39,8 @@ export type DirectReadingParts = {
   server: { majorVersion: number; systemIdentifier: string };
   signal: AbortSignal;
 };
+
+type LiveContent = Extract<EntryContent, { from: 'live' }>;
 
 /** Loaded by whatever threads read. */
 const PAGE_READING = import.meta.resolve('./page-reading.ts');
@@ -153,7 +155,6 @@ export class DirectReading implements BaseReading {
   }
 
   #live({ path, stat }: DataEntry): CaptureEvent {
-    const { chunkSizeBytes } = this.#parts.options;
     const facts = tarFacts(stat);
     this.#config.saw(path);
     const check = this.#pageSettings(path);
@@ -161,17 +162,24 @@ export class DirectReading implements BaseReading {
       this.#manifest.file(path, facts.sizeBytes, facts.mtimeSeconds);
       if (check) this.#judge(path, wrong, check);
     });
+    return this.#liveFile(path, facts, {
+      ended,
+      ...(check && { check: { module: PAGE_READING, settings: check } }),
+    });
+  }
+
+  #liveFile(
+    path: string,
+    facts: ReturnType<typeof tarFacts>,
+    reading: Pick<LiveContent, 'ended' | 'check'>,
+  ): CaptureEvent {
+    const { chunkSizeBytes } = this.#parts.options;
+    const absolutePath = this.#canonical(path);
     return {
       kind: 'entry',
       path: bytesOf(path),
       metadata: metadataOf(facts),
-      content: {
-        from: 'live',
-        absolutePath: this.#canonical(path),
-        chunkSizeBytes,
-        ...(check && { check: { module: PAGE_READING, settings: check } }),
-        ended,
-      },
+      content: { from: 'live', absolutePath, chunkSizeBytes, ...reading },
     };
   }
 
@@ -232,18 +240,8 @@ export class DirectReading implements BaseReading {
       const path = `${WAL_FOLDER}/${name}`;
       const stat = fs.statSync(bytesOf(`${this.#directory}/${path}`), { throwIfNoEntry: false });
       if (!stat) throw errors.walMissing([name]);
-      const facts = tarFacts(stat);
-      yield {
-        kind: 'entry',
-        path: bytesOf(path),
-        metadata: metadataOf(facts),
-        content: {
-          from: 'live',
-          absolutePath: this.#canonical(path),
-          chunkSizeBytes: options.chunkSizeBytes,
-          ended: this.#outstanding.add(() => this.#walRead.add(name)),
-        },
-      };
+      const ended = this.#outstanding.add(() => this.#walRead.add(name));
+      yield this.#liveFile(path, tarFacts(stat), { ended });
       const mark = `${WAL_FOLDER}/archive_status/${name}.done`;
       yield* this.#folders.above(mark, this.#owner);
       yield madeFile(mark, [], this.#owner, options.chunkSizeBytes);
