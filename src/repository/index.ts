@@ -9,6 +9,7 @@ export type { BlobPlacing, Placed } from './blobs/place-blobs.ts';
 export { openPlaced } from './blobs/placed-files.ts';
 export { canFinish, PIECE_NUMBERS, type PlacingPlan } from './blobs/placing-job.ts';
 export { PlannedFiles } from './blobs/planned-files.ts';
+export { Rooms } from './blobs/rooms.ts';
 export type { Cache, CacheOptions } from './cache/cache.ts';
 export { withRangeCache } from './cache/range-cache.ts';
 export type { SealedNotes } from './cache/sealed-notes.ts';

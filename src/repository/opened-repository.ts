@@ -1,13 +1,15 @@
 /** The parts of an open repository, put together. */
 import { isHoldfastError, systemClock } from '#base';
 
+import { BlobOpener } from './blobs/blob-opener.ts';
 import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
 import { openBlob } from './blobs/open-blob.ts';
+import { ownBuffer } from './blobs/own-buffer.ts';
 import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
 import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
-import { type Decode, ownBuffer, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
+import { type Decode, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import { runPlacingJob } from './blobs/run-placing-job.ts';
 import { type VerifyPackOptions, verifyStoredPack } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
@@ -16,7 +18,6 @@ import { type Cutting, styleOfRepository } from './chunking/cutting.ts';
 import type { RepositoryConfig } from './config.ts';
 import type { MasterKey } from './crypto/master-key.ts';
 import type { Sealer } from './crypto/sealer.ts';
-import { Decompressor } from './crypto/zstd-context.ts';
 import type { BlobIndex } from './index/blob-index.ts';
 import type { IndexEntries } from './index/index-entries.ts';
 import { LoadedIndex } from './index/load-index.ts';
@@ -77,7 +78,8 @@ export class OpenedRepository implements Repository {
   readonly #sealer: Sealer;
   #indexBytesHere = 0;
   #cuttingStyle: Promise<Cutting['style']> | undefined;
-  readonly #decompressor = new Decompressor();
+  /** For what isn't worth a thread. */
+  #blobOpener: BlobOpener | undefined;
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
   readonly #tableKeeper: TableKeeper | undefined;
@@ -190,7 +192,7 @@ export class OpenedRepository implements Repository {
   placeBlobs(ids: Uint8Array, placing: BlobPlacing, options: ReadBlobsOptions = {}): Promise<void> {
     const run = this.#isWorthThreads('data', ids)
       ? (job: PlacingJob) => this.#decodePool.place(job)
-      : (job: PlacingJob) => runPlacingJob(this.#sealer, this.#decompressor, job);
+      : (job: PlacingJob) => runPlacingJob(this.#openerHere(), job);
     return placeBlobs(this, run, ids, placing, options);
   }
 
@@ -259,7 +261,12 @@ export class OpenedRepository implements Repository {
   #decodeFor(type: BlobType, ids: Uint8Array): Decode {
     return this.#isWorthThreads(type, ids)
       ? (job) => this.#decodePool.decode(job)
-      : (job) => runDecodeJob(this.#sealer, job, this.#decompressor);
+      : (job) => runDecodeJob(this.#openerHere(), job);
+  }
+
+  #openerHere(): BlobOpener {
+    this.#blobOpener ??= new BlobOpener(this.masterKey);
+    return this.#blobOpener;
   }
 
   #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {

@@ -2,6 +2,7 @@
 
 import type { BlobPlacing } from './blobs/place-blobs.ts';
 import type { ReadBlob } from './blobs/read-blobs.ts';
+import type { Rooms } from './blobs/rooms.ts';
 import type { VerifyPackOptions } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
@@ -27,6 +28,8 @@ export type ReadBlobsOptions = {
   signal?: AbortSignal;
   /** Bytes of packs on the way at once, at most. Default 96 MiB. */
   maxBytesInFlight?: number;
+  /** Memory for what is read, used again: for `placeBlobs` alone. */
+  rooms?: Rooms;
   /** A blob that no copy gives back. Without this, the first one rejects the whole call. */
   onDamaged?: (id: Buffer, error: Error) => void | Promise<void>;
 };

@@ -17,6 +17,7 @@ import {
   type Placed,
   type PlannedFiles,
   partsToWrite,
+  Rooms,
   type TreeNode,
 } from '#repository';
 import { OpenFiles } from './open-files.ts';
@@ -35,6 +36,7 @@ export class FileContents implements RestoredContents {
   readonly #options: ContentsOptions;
   readonly #files: OpenFiles;
   readonly #ended = new AbortController();
+  readonly #rooms = new Rooms();
   #wave: Wave;
   /** The waves that are being written, the oldest first. */
   readonly #underway: Promise<void>[] = [];
@@ -114,6 +116,7 @@ export class FileContents implements RestoredContents {
       {
         signal: AbortSignal.any([this.#ended.signal, ...(signal ? [signal] : [])]),
         maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
+        rooms: this.#rooms,
         onDamaged: (id) => this.#lose(wave.placesOf(id), id),
       },
     );

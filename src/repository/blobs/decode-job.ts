@@ -3,11 +3,12 @@
  * array and bytes in transferred buffers, so that a job of a thousand small blobs costs as little as one large blob.
  */
 
-import { SEAL_OVERHEAD_BYTES, type Sealer } from '../crypto/sealer.ts';
-import type { Decompressor } from '../crypto/zstd-context.ts';
+import { SEAL_OVERHEAD_BYTES } from '../crypto/sealer.ts';
 import { ID_BYTES } from '../names.ts';
 import type { PackedBlob } from '../pack/header.ts';
-import { MAX_BLOB_BYTES, openPacked } from './open-blob.ts';
+import type { BlobOpener } from './blob-opener.ts';
+import { MAX_BLOB_BYTES } from './open-blob.ts';
+import type { PackMemory } from './rooms.ts';
 
 /** Per blob: offset in the stretch, sealed length, plain length, flags. */
 const WORDS = 4;
@@ -16,7 +17,8 @@ const COMPRESSED_FLAG = 2;
 
 export type DecodeJob = {
   packId: string;
-  sealed: ArrayBuffer;
+  /** It lies at the beginning. */
+  sealed: PackMemory;
   numbers: Uint32Array<ArrayBuffer>;
   ids: Uint8Array<ArrayBuffer>;
   /** What is wanted of each blob: its plain bytes, or what lay under its seal (verified all the same). */
@@ -37,12 +39,12 @@ export function wantedLength(
 /** The wanted bytes of all blobs, one after another; `whole[i]` is 0 where blob i is damaged (its place is left empty). */
 export type DecodedJob = { bytes: ArrayBuffer; whole: Uint8Array<ArrayBuffer> };
 
-/** `start`: where the stretch begins in its pack. `sealed` has memory of its own. */
+/** `start`: where the stretch begins in its pack. `sealed` has memory of its own, or is shared. */
 export function decodeJob(
   packId: string,
   start: number,
   blobs: readonly PackedBlob[],
-  sealed: ArrayBuffer,
+  sealed: PackMemory,
   wanted: WantedBytes = 'plain',
 ): DecodeJob {
   const numbers = new Uint32Array(blobs.length * WORDS);
@@ -59,28 +61,25 @@ export function decodeJob(
   return { packId, sealed, numbers, ids, wanted };
 }
 
-export function runDecodeJob(
-  sealer: Sealer,
-  job: DecodeJob,
-  decompressor?: Decompressor,
-): DecodedJob {
+export function runDecodeJob(opener: BlobOpener, job: DecodeJob): DecodedJob {
   const blobs = blobsOf(job);
   const whole = new Uint8Array(blobs.length);
   let wantedBytes = 0;
   for (const blob of blobs) wantedBytes += wantedLength(blob, job.wanted);
   const bytes = new Uint8Array(wantedBytes);
   const sealed = new Uint8Array(job.sealed);
+  let number = 0;
   let at = 0;
-  for (const [i, blob] of blobs.entries()) {
+  opener.openEach(job.packId, sealed, blobs, (blob, open) => {
     try {
-      const own = sealed.subarray(blob.offset, blob.offset + blob.length);
-      bytes.set(openPacked(sealer, blob, job.packId, own, decompressor)[job.wanted], at);
-      whole[i] = 1;
+      bytes.set(open()[job.wanted], at);
+      whole[number] = 1;
     } catch {
       // Only noted: whoever asked reads this blob again, alone and from every copy, and tells what is wrong then.
     }
+    number += 1;
     at += wantedLength(blob, job.wanted);
-  }
+  });
   return { bytes: bytes.buffer, whole };
 }
 

@@ -18,11 +18,11 @@ const { sealer, decompressor } = opener;
 
 parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) => {
   if (job.kind === 'decode') {
-    const answer = runDecodeJob(sealer, job.stretch, decompressor);
+    const answer = runDecodeJob(opener, job.stretch);
     freeNow(job.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.bytes, answer.whole.buffer]);
   } else if (job.kind === 'place') {
-    const answer = runPlacingJob(sealer, decompressor, job.placing);
+    const answer = runPlacingJob(opener, job.placing);
     freeNow(job.placing.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.whole.buffer, answer.finished.buffer]);
   } else if (job.kind === 'index') {

@@ -14,9 +14,14 @@ import {
   wantedLength,
 } from './decode-job.ts';
 import { hex, LARGE_BLOB_BYTES, openLargeBlob } from './open-blob.ts';
+import { ownBuffer } from './own-buffer.ts';
+import type { PackMemory } from './rooms.ts';
 import { type Stretch, stretches, wantedEntries } from './stretches.ts';
 
 const DEFAULT_BYTES_IN_FLIGHT = 96 * 1024 * 1024;
+
+/** Shorter stretches may be very many at once, and get memory from the C library that was used before. */
+const BYTES_WORTH_ROOM = 2 * 1024 * 1024;
 
 export type Decode = (job: DecodeJob) => DecodedJob | Promise<DecodedJob>;
 
@@ -45,11 +50,14 @@ export type StretchReading = {
   options: ReadBlobsOptions;
 };
 
-/** Many stretches at once, within the bound of memory. `take` gets the sealed bytes in memory of their own. */
+/**
+ * Many stretches at once, within the bound of memory. `take` gets the sealed bytes at the beginning of memory of their
+ * own; where it is one of the rooms that were handed in, until its promise settles.
+ */
 export async function eachStretch(
   reading: StretchReading,
   ids: Uint8Array,
-  take: (stretch: Stretch, sealed: ArrayBuffer) => Promise<void>,
+  take: (stretch: Stretch, sealed: PackMemory) => Promise<void>,
 ): Promise<void> {
   const { repository, type, options } = reading;
   const { index } = repository;
@@ -84,13 +92,15 @@ export async function eachStretch(
 async function readStretch(
   reading: StretchReading,
   stretch: Stretch,
-  take: (stretch: Stretch, sealed: ArrayBuffer) => Promise<void>,
+  take: (stretch: Stretch, sealed: PackMemory) => Promise<void>,
 ): Promise<void> {
   const { repository, options } = reading;
+  const { rooms } = options;
   const { packId, offset, length, blobs } = stretch;
   let sealed: Buffer;
   try {
-    const hint = { blobs: reading.type };
+    const room = length < BYTES_WORTH_ROOM ? {} : rooms?.hint;
+    const hint = { blobs: reading.type, ...room };
     sealed = await repository.storage.read(packName(packId), { offset, length }, hint);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
@@ -98,13 +108,15 @@ async function readStretch(
     return;
   }
   options.signal?.throwIfAborted();
-  await take(stretch, ownBuffer(sealed));
+  const memory = rooms ? rooms.memoryOf(sealed) : ownBuffer(sealed);
+  await take(stretch, memory);
+  rooms?.give(memory);
 }
 
 async function giveStretch(
   reading: Reading,
   { packId, offset, blobs }: Stretch,
-  sealed: ArrayBuffer,
+  sealed: PackMemory,
 ): Promise<void> {
   const { wanted } = reading;
   const [first] = blobs;
@@ -132,7 +144,7 @@ async function giveLarge(
   reading: Reading,
   packId: string,
   blob: PackedBlob,
-  sealed: ArrayBuffer,
+  sealed: PackMemory,
 ): Promise<void> {
   let bytes: Buffer;
   try {
@@ -176,12 +188,6 @@ async function giveUp(
 ): Promise<void> {
   if (!options.onDamaged) throw error;
   await options.onDamaged(id, error);
-}
-
-/** The memory can be handed to another thread only where nothing else lies in it. */
-export function ownBuffer(bytes: Buffer): ArrayBuffer {
-  const whole = bytes.byteOffset === 0 && bytes.buffer.byteLength === bytes.byteLength;
-  return whole && bytes.buffer instanceof ArrayBuffer ? bytes.buffer : new Uint8Array(bytes).buffer;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -3,7 +3,8 @@
  * the garbage collector come for each few packs. It is shared with the threads that verify them: what goes over and
  * comes back would count as fresh each time.
  */
-import { ownBuffer } from './read-blobs.ts';
+
+import { ownBuffer } from './own-buffer.ts';
 
 /** The pack lies at its beginning. */
 export type PackMemory = ArrayBuffer | SharedArrayBuffer;

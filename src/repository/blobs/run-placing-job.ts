@@ -1,33 +1,27 @@
 import { HoldfastError } from '#base';
-import type { Sealer } from '../crypto/sealer.ts';
-import type { Decompressor } from '../crypto/zstd-context.ts';
 import { systemErrorFacts } from '../writer/messages.ts';
+import type { BlobOpener } from './blob-opener.ts';
 import { blobsOf } from './decode-job.ts';
 import { isAllZero } from './holes.ts';
-import { openBlob } from './open-blob.ts';
 import { PlacedFiles } from './placed-files.ts';
 import { PIECE_NUMBERS, type PlacedOutcome, type PlacingJob } from './placing-job.ts';
 import { ListedFiles } from './planned-files.ts';
 
 /** Throws only what no entry is to blame for. */
-export function runPlacingJob(
-  sealer: Sealer,
-  decompressor: Decompressor,
-  job: PlacingJob,
-): PlacedOutcome {
+export function runPlacingJob(opener: BlobOpener, job: PlacingJob): PlacedOutcome {
   const { pieces } = job;
   const { packId } = job.stretch;
   const blobs = blobsOf(job.stretch);
   const sealed = new Uint8Array(job.stretch.sealed);
   const run = new PlacingRun(job, blobs.length);
   try {
+    let number = -1;
     let next = 0;
-    for (let number = 0; number < blobs.length; number += 1) {
-      const blob = blobs[number] as (typeof blobs)[number];
-      const own = sealed.subarray(blob.offset, blob.offset + blob.length);
+    opener.openEach(packId, sealed, blobs, (_blob, open) => {
+      number += 1;
       let bytes: Buffer | undefined;
       try {
-        bytes = openBlob(sealer, blob, packId, own, decompressor);
+        bytes = open().plain;
         run.outcome.whole[number] = 1;
       } catch (error) {
         // Whoever planned reads it again, from every copy, and tells what is wrong then.
@@ -40,7 +34,7 @@ export function runPlacingJob(
         if (!bytes) continue;
         run.place(pieces[next + 1] as number, bytes, pieces[next + 2] as number, isHole);
       }
-    }
+    });
   } finally {
     run.close();
   }

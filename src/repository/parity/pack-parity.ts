@@ -1,6 +1,6 @@
 /** The parity of an open repository: written as packs are, and used where a pack is damaged. */
 import { formatCounted, HoldfastError, messageOf, systemClock, timedId } from '#base';
-import { ownBuffer } from '../blobs/read-blobs.ts';
+import { ownBuffer } from '../blobs/own-buffer.ts';
 import { isAbsence } from '../copies/second-copies.ts';
 import { packName } from '../names.ts';
 import { writeMend } from '../records/mends.ts';

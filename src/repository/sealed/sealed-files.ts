@@ -4,7 +4,7 @@
  * the name (uint16-LE), the name and the content as zstd, or as it is where that is no shorter.
  */
 import { HoldfastError, isHoldfastError, messageOf } from '#base';
-import { ownBuffer } from '../blobs/read-blobs.ts';
+import { ownBuffer } from '../blobs/own-buffer.ts';
 import { copyName, isAbsence, isCopiedRecord, isDamage } from '../copies/second-copies.ts';
 import { compress, compressAside, decompress } from '../crypto/compression.ts';
 import type { Sealer } from '../crypto/sealer.ts';
