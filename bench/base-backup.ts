@@ -32,7 +32,7 @@ function ours(server: TestServer, folder: string): Contender {
   // As `holdfast init` makes it for a control plane.
   const password = makePassword();
   // As `bin/holdfast` starts Node.
-  const flags = ['--max-semi-space-size=8', '--min-semi-space-size=8', '--heap-growing-percent=60'];
+  const flags = ['--max-semi-space-size=8', '--min-semi-space-size=8'];
   const words = [...flags, path.join(import.meta.dirname, 'base-capture.ts')];
   const command = [process.execPath, ...words];
   const node = { NODE_COMPILE_CACHE: path.join(folder, 'compiled'), UV_THREADPOOL_SIZE: '16' };

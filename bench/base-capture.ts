@@ -1,9 +1,11 @@
 /** One base backup of a server into a repository, as the control plane takes it; a process of its own to be measured. */
 import { quietLogger, Secret, silent } from '#base';
 import { openStorage, unlockRepository } from '#repository/unlock';
+import { boundHeapGrowth } from '../src/cli/frame/heap-growth.ts';
 
 /** The variables that tell it what to do. */
 const { BENCH_REPOSITORY, BENCH_PASSWORD, BENCH_URL, BENCH_STATE, BENCH_CHUNK } = process.env;
+boundHeapGrowth();
 // As the commands do: the key is derived while all else is loaded.
 const deriving = Promise.withResolvers<void>();
 const unlocking = BENCH_REPOSITORY ? unlock(BENCH_REPOSITORY) : undefined;

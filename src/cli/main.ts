@@ -1,8 +1,10 @@
 /** The command line's entry: `bin/holdfast` runs this file. */
 import { commandByName } from './commands/by-name.ts';
+import { boundHeapGrowth } from './frame/heap-growth.ts';
 import { runCommandLine } from './frame/run.ts';
 import { productVersion } from './frame/version.ts';
 
+boundHeapGrowth();
 const words = process.argv.slice(2);
 const named = await commandByName(words);
 const { commands, groups } = named
