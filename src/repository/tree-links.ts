@@ -7,6 +7,7 @@ import type { BlobIndex } from './index/blob-index.ts';
 import type { BlobTable } from './index/blob-table.ts';
 import { type BlobType, ID_BYTES } from './names.ts';
 import { decodeTree } from './tree/decode-tree.ts';
+import { takeUsualLinks } from './tree/usual-links.ts';
 
 /** 32 MiB of them, in some 100 MiB of trees: beyond, trees are read by the walk itself. */
 const MOST_WORDS = 8 * 1024 * 1024;
@@ -16,6 +17,8 @@ export class LinkCollector {
   readonly #table: BlobTable;
   #words = new Uint32Array(4096);
   #used = 0;
+  /** The tree that is being added leads to nothing unknown. */
+  #isWhole = true;
 
   constructor(table: BlobTable) {
     this.#table = table;
@@ -28,15 +31,8 @@ export class LinkCollector {
     if (entry < 0) return;
     this.#push(entry);
     this.#push(0);
-    try {
-      if (this.#addNodes(bytes)) {
-        this.#words[start + 1] = this.#used - start - 2;
-        return;
-      }
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-    }
-    this.#used = start;
+    if (this.#addLinks(bytes)) this.#words[start + 1] = this.#used - start - 2;
+    else this.#used = start;
   }
 
   /** For each tree its entry, how many it leads to, and these. */
@@ -44,23 +40,31 @@ export class LinkCollector {
     return this.#words.slice(0, this.#used);
   }
 
-  #addNodes(bytes: Buffer): boolean {
-    for (const { subtree, content } of decodeTree(bytes)) {
-      if (subtree !== undefined && !this.#addLink('tree', Buffer.from(subtree, 'hex'), 0)) {
-        return false;
+  #addLinks(bytes: Buffer): boolean {
+    const start = this.#used;
+    this.#isWhole = true;
+    if (takeUsualLinks(bytes, this.#addLink)) return this.#isWhole;
+    this.#used = start;
+    this.#isWhole = true;
+    try {
+      for (const { subtree, content } of decodeTree(bytes)) {
+        if (subtree !== undefined) this.#addLink('tree', Buffer.from(subtree, 'hex'));
+        for (let at = 0; content && at < content.length; at += ID_BYTES) {
+          this.#addLink('data', content.subarray(at, at + ID_BYTES));
+        }
       }
-      for (let at = 0; content && at < content.length; at += ID_BYTES) {
-        if (!this.#addLink('data', content, at)) return false;
-      }
+      return this.#isWhole;
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      return false;
     }
-    return true;
   }
 
-  #addLink(type: BlobType, ids: Uint8Array, at: number): boolean {
-    const entry = this.#table.find(type, ids, at);
-    if (entry >= 0) this.#push(entry);
-    return entry >= 0;
-  }
+  readonly #addLink = (type: BlobType, id: Uint8Array): void => {
+    const entry = this.#table.find(type, id);
+    if (entry < 0) this.#isWhole = false;
+    else this.#push(entry);
+  };
 
   #push(word: number): void {
     if (this.#used === this.#words.length) {
