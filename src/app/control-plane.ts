@@ -106,8 +106,10 @@ async function runJob(
   switch (job.task) {
     case 'capture': {
       const record = await protection.store(job.store).capture(createdAtMs);
-      const { id, statistics, problemCount, problems } = record;
-      return { capture: id, ...statistics, problemCount, problems: problems.slice(0, 20) };
+      const { id, statistics, facts, problemCount, problems } = record;
+      const { readBy } = facts;
+      const found = { ...(readBy !== undefined && { readBy }), problems: problems.slice(0, 20) };
+      return { capture: id, ...statistics, ...found, problemCount };
     }
     case 'next-base':
       return protection.makeDueBase(job.store);

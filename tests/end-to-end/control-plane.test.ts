@@ -208,6 +208,8 @@ describe('a control plane', { timeout: 240_000 }, () => {
 
   test('captures one store when it is asked to, and only one that there is', async () => {
     expect(await json(['protect', 'uploads'])).toMatchObject([{ store: 'uploads', state: 'done' }]);
+    const readBy = { way: expect.stringMatching(/^(files|stream)$/) };
+    expect(await json(['protect', 'orders'])).toMatchObject([{ state: 'done', readBy }]);
     const unknown = await holdfast(['protect', 'nothing']);
     expectCode(unknown, 5);
     expect(unknown.errors).toContain('Protected are: orders, uploads.');

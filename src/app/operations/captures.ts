@@ -8,7 +8,10 @@ import type { OperationsOptions } from './operations.ts';
 type CaptureJob = Extract<Job, { task: 'capture' }>;
 
 /** What `runJob` answers for a capture. */
-type Captured = Pick<Capture, 'capture' | 'bytes' | 'newBytes' | 'storedBytes' | 'problems'> & {
+type Captured = Pick<
+  Capture,
+  'capture' | 'bytes' | 'newBytes' | 'storedBytes' | 'readBy' | 'problems'
+> & {
   problemCount: number;
 };
 
@@ -58,11 +61,12 @@ function ended(state: Extract<JobState, { state: 'ended' }>) {
     const { failure } = outcome;
     return { state: 'failed' as const, endedAtMs, problems: [], problemCount: 0, failure };
   }
-  const { capture, bytes, newBytes, storedBytes, problems, problemCount } =
+  const { capture, bytes, newBytes, storedBytes, readBy, problems, problemCount } =
     outcome.value as Captured;
   return {
     state: problemCount > 0 ? ('partial' as const) : ('done' as const),
     ...{ endedAtMs, capture, bytes, newBytes, storedBytes, problems, problemCount },
+    ...(readBy && { readBy }),
   };
 }
 

@@ -461,6 +461,10 @@ export interface components {
             bytes?: number;
             newBytes?: number;
             storedBytes?: number;
+            readBy?: {
+                way: string;
+                because?: string;
+            };
             problems: {
                 path: string;
                 what: string;

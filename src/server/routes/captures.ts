@@ -23,6 +23,8 @@ export const captureSchema = z
     bytes: z.number().optional(),
     newBytes: z.number().optional(),
     storedBytes: z.number().optional(),
+    /** Where a source has several ways to read its data: the one that was taken, and why no better one. */
+    readBy: z.object({ way: z.string(), because: z.string().optional() }).optional(),
     problems: z.array(z.object({ path: z.string(), what: z.string() })),
     problemCount: z.number(),
     progress: progressSchema.optional(),
