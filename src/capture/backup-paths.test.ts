@@ -3,11 +3,19 @@ import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Secret } from '#base';
 import { createRepository, openStorage, type Repository } from '#repository';
 import { walkTree } from '#sources';
 import { backupPaths } from './backup-paths.ts';
+
+/** In any thread of this process. */
+async function isOpenHere(file: string): Promise<boolean> {
+  const open = (await fs.readdir('/proc/self/fd')).map((name) =>
+    fs.readlink(`/proc/self/fd/${name}`).catch(() => ''),
+  );
+  return (await Promise.all(open)).includes(file);
+}
 
 let home: string;
 let folder: string;
@@ -156,8 +164,10 @@ describe('backup of paths', () => {
 
   it('stops when it is told to, in the midst of one huge file too', async () => {
     const huge = path.join(folder, 'huge');
-    await fs.writeFile(huge, '');
-    await fs.truncate(huge, 2 ** 40);
+    const file = await fs.open(huge, 'w');
+    // Each in a chunk of its own: to read all of them takes half a minute.
+    for (let at = 0; at < 2 ** 34; at += 2 ** 25) await file.write(`${at}`, at);
+    await file.close();
     const before = await repository.snapshots.ids();
     const stop = new AbortController();
     const cut = backupPaths(repository, [huge], {
@@ -165,8 +175,11 @@ describe('backup of paths', () => {
       onWait: () => expect.fail('nobody else is there'),
       writer: { workers: 1 },
     });
-    setTimeout(() => stop.abort(new Error('interrupted')), 300);
-    await expect(cut).rejects.toThrow('interrupted');
+    const rejected = expect(cut).rejects.toThrow('interrupted');
+    await vi.waitUntil(() => isOpenHere(huge), { interval: 1, timeout: 20_000 });
+    stop.abort(new Error('interrupted'));
+    await rejected;
+    await vi.waitUntil(async () => !(await isOpenHere(huge)), { interval: 5, timeout: 20_000 });
     expect(await repository.snapshots.ids()).toEqual(before);
     expect(restic('list', 'locks').trim()).toBe('');
   });

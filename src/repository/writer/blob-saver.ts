@@ -29,7 +29,7 @@ export type Compressors = Readonly<Record<Compression, Compressor>>;
  * What is needed beyond that for a moment isn't kept for all of the session; but each such piece counts as new memory
  * where it is stored, and a few of them bring the garbage collector.
  */
-export function memoryForPacks(threads: number, packSizeBytes: number): SharedArrayBuffer[] {
+export function memoryForPacks(threads: number, packSizeBytes: number): SharedArrayBuffer {
   return createPackMemory((threads * OPEN_PACKS * 0.75 + 1) * packSizeBytes);
 }
 

@@ -24,7 +24,7 @@ export type SessionSetup = {
   packSizeBytes: number;
   cutting: Cutting;
   /** See `createPackMemory`; without it, each pack has memory of its own: where little is to come. */
-  packMemory?: readonly SharedArrayBuffer[];
+  packMemory?: SharedArrayBuffer;
 };
 
 export type ToWorker =

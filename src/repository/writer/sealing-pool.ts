@@ -42,7 +42,7 @@ export class SealingPool {
   readonly #lanes: Lane[] = [];
   #here: SealingJobs | undefined;
   /** Of all workers. */
-  #packMemory: SharedArrayBuffer[] | undefined;
+  #packMemory: SharedArrayBuffer | undefined;
   #weightHere = 0;
   #idle: (() => void) | undefined;
   #scheduled = false;
