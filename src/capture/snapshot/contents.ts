@@ -120,8 +120,14 @@ export class FileContents {
     this.#inFlight += 1;
     try {
       const { sizeBytes, mtimeNs } = metadata;
-      const saved = await writer.saveFile(absolutePath, Number(sizeBytes), milliseconds(mtimeNs));
-      onRead(saved.sizeBytes);
+      let told = 0;
+      const onSaved = (bytes: number) => {
+        told += bytes;
+        onRead(bytes);
+      };
+      const mtimeMs = milliseconds(mtimeNs);
+      const saved = await writer.saveFile(absolutePath, Number(sizeBytes), mtimeMs, onSaved);
+      onRead(saved.sizeBytes - told);
       if (saved.isChanged) problems.add(path, CHANGED);
       return saved;
     } catch (error) {

@@ -139,10 +139,11 @@ class SessionWriter implements RepositoryWriter {
     path: Buffer,
     expectedSizeBytes: number,
     expectedMtimeMs = Number.NaN,
+    onSaved?: (bytes: number) => void,
   ): Promise<SavedFile> {
     this.#requireOpen();
     if (expectedSizeBytes >= LARGE_FILE_BYTES) {
-      return this.#bodies.saveLargeFile(path, expectedSizeBytes, expectedMtimeMs);
+      return this.#bodies.saveLargeFile(path, expectedSizeBytes, expectedMtimeMs, onSaved);
     }
     const [saved] = await this.saveFiles([
       {

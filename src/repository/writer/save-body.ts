@@ -19,6 +19,9 @@ const READ_BYTES = 1024 * 1024;
 const RANGE_BYTES = 8 * 1024 * 1024;
 const LARGE_FILES_AT_ONCE = 2;
 
+/** Told of so many further bytes of a body. */
+type OnSaved = (bytes: number) => void;
+
 type BodySaverParts = {
   queue: WorkQueue;
   memory: SlabMemory;
@@ -61,10 +64,11 @@ export class BodySaver {
     path: Buffer,
     expectedSizeBytes: number,
     expectedMtimeMs: number,
+    onSaved?: OnSaved,
   ): Promise<SavedFile> {
     await this.#largeFiles.enter();
     try {
-      return await this.#readLargeFile(path, expectedSizeBytes, expectedMtimeMs);
+      return await this.#readLargeFile(path, expectedSizeBytes, expectedMtimeMs, onSaved);
     } finally {
       this.#largeFiles.leave();
     }
@@ -74,21 +78,19 @@ export class BodySaver {
     path: Buffer,
     expectedSizeBytes: number,
     expectedMtimeMs: number,
+    onSaved?: OnSaved,
   ): Promise<SavedFile> {
     const file = await fs.open(path, READ_FLAGS);
     try {
       const stat = await file.stat();
       requireRegularFile(stat, path);
+      const holes = new FileHoles(file.fd, stat.size);
       const chunking = chunkingOfFile(file.fd, stat.size, this.#cutting);
+      const results = new SlabResults(onSaved);
       const saved =
         chunking.kind === 'fixed'
-          ? await this.#saveRanges(
-              path,
-              new FileHoles(file.fd, stat.size),
-              stat.size,
-              chunking.sizeBytes,
-            )
-          : await this.#saveByContent(file, new FileHoles(file.fd, stat.size));
+          ? await this.#saveRanges(path, holes, stat.size, chunking.sizeBytes, results)
+          : await this.#saveByContent(file, holes, results);
       const isOtherSize = saved.sizeBytes !== expectedSizeBytes;
       return {
         ...saved,
@@ -106,8 +108,8 @@ export class BodySaver {
     holes: FileHoles,
     sizeBytes: number,
     chunkBytes: number,
+    saved: SlabResults,
   ): Promise<SavedContent> {
-    const saved = new SlabResults();
     const step = Math.max(chunkBytes, RANGE_BYTES - (RANGE_BYTES % chunkBytes));
     for (let offset = 0; offset < sizeBytes; offset += step) {
       const zeros = Math.floor((holes.endAt(offset) - offset) / step);
@@ -126,7 +128,7 @@ export class BodySaver {
   }
 
   async #saveStreamByContent(parts: AsyncIterable<Uint8Array>): Promise<SavedContent> {
-    return this.#cutByContent(async (body) => {
+    return this.#cutByContent(new SlabResults(), async (body) => {
       for await (const part of parts) {
         for (let at = 0; at < part.length; ) {
           const room = body.window.room();
@@ -141,8 +143,12 @@ export class BodySaver {
   }
 
   /** What lies in a hole where a chunk begins isn't read: the cuts in zeros are known. */
-  async #saveByContent(file: fs.FileHandle, holes: FileHoles): Promise<SavedContent> {
-    return this.#cutByContent(async (body, saved) => {
+  async #saveByContent(
+    file: fs.FileHandle,
+    holes: FileHoles,
+    saved: SlabResults,
+  ): Promise<SavedContent> {
+    return this.#cutByContent(saved, async (body) => {
       const { window } = body;
       const zeroChunkBytes = this.#zeroChunkOf(window);
       for (let at = 0; ; ) {
@@ -167,16 +173,16 @@ export class BodySaver {
   }
 
   async #cutByContent(
-    read: (body: ContentBody, saved: SlabResults) => Promise<void>,
+    saved: SlabResults,
+    read: (body: ContentBody) => Promise<void>,
   ): Promise<SavedContent> {
     const window =
       this.#windows.pop() ??
       new ChunkWindow(createCutter({ kind: 'content' }, this.#secret, this.#cutting.style));
-    const saved = new SlabResults();
     const body = new ContentBody(window, this.#memory, (slab) => this.#send(slab, saved));
     window.restart();
     try {
-      await read(body, saved);
+      await read(body);
       await body.takeChunks(true);
       await body.sendChunks();
       return await saved.all();
@@ -247,6 +253,11 @@ class SlabResults {
   #newBytes = 0;
   #last: Promise<void> = Promise.resolve();
   #failure: { error: unknown } | undefined;
+  readonly #onSaved: OnSaved | undefined;
+
+  constructor(onSaved?: OnSaved) {
+    this.#onSaved = onSaved;
+  }
 
   /** `times`: so often is it there. Throws where one before has failed already: nothing more needs to be read. */
   async add(result: Promise<SavedContent>, times = 1): Promise<void> {
@@ -255,6 +266,7 @@ class SlabResults {
       this.#ids.push(times === 1 ? ids : Buffer.alloc(ids.length * times, ids));
       this.#sizeBytes += saved.sizeBytes * times;
       this.#newBytes += saved.newBytes;
+      this.#onSaved?.(saved.sizeBytes * times);
     });
     this.#last.catch((error) => {
       this.#failure ??= { error };

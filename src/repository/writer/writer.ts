@@ -57,13 +57,14 @@ export type WriterStats = {
 export interface RepositoryWriter {
   /**
    * Reads, cuts, hashes, compresses and seals a regular file in a worker thread. Many calls may be under way; calls are
-   * handed over in batches. `expectedMtimeMs`: as Node's `Stats` have it. Rejects with Node's own system error (ENOENT,
-   * EACCES, EIO) where the file can't be read.
+   * handed over in batches. `expectedMtimeMs`: as Node's `Stats` have it. `onSaved`: told of so many further bytes of a
+   * large file as they are done. Rejects with Node's own system error (ENOENT, EACCES, EIO) where the file can't be read.
    */
   saveFile(
     absolutePath: Buffer,
     expectedSizeBytes: number,
     expectedMtimeMs?: number,
+    onSaved?: (bytes: number) => void,
   ): Promise<SavedFile>;
   /**
    * The same for some small files at once, which costs far less than one by one: resolves to what became of each, in
