@@ -172,6 +172,19 @@ test('without a fork a window lasts as long as the journal is unbroken', async (
   ]);
 });
 
+test('a journal that leads on to a later base has come to its instant', async () => {
+  const store = newStore();
+  await store.base(1, 100, 100);
+  await store.piece(1, 90, 400, 200);
+  await store.base(1, 380, 500);
+  expect(await store.windows()).toEqual([[100, 500]]);
+  await store.base(1, 401, 600);
+  expect(await store.windows()).toEqual([
+    [100, 500],
+    [600, 600],
+  ]);
+});
+
 test('after a fork it goes on on the newer line, without what lies between', async () => {
   const store = await forked();
   expect(await store.windows()).toEqual([

@@ -7,6 +7,7 @@ import {
   type Repository,
   readCapture,
   type StoreAddress,
+  type Watermark,
 } from '#repository';
 import { baseKnownMs, instantsOn, type KnownInstants, knownInstants, newestLegs } from './lines.ts';
 
@@ -29,13 +30,18 @@ export async function recoveryWindows(
 ): Promise<RecoveryWindow[]> {
   const entries = await listCaptures(repository, address, ['base']);
   const lines = await journal.lines();
-  const known = await knownInstants(journal, lines);
+  const { standings, watermarks } = await knownInstants(journal, lines);
+  const bases: CaptureRecord[] = [];
+  for (const entry of entries) bases.push(await readCapture(repository, entry));
+  const known = { standings, watermarks: [...watermarks, ...bases.map(endOf)] };
   const windows: RecoveryWindow[] = [];
-  for (const entry of entries) {
-    const base = await readCapture(repository, entry);
-    windows.push(...(await windowsFrom(base, journal, lines, known)));
-  }
+  for (const base of bases) windows.push(...(await windowsFrom(base, journal, lines, known)));
   return joined(windows);
+}
+
+/** A journal that leads on to where a later base ended has come to that instant, though nothing else was heard of it. */
+function endOf(base: CaptureRecord): Watermark {
+  return { position: base.end, atMs: baseKnownMs(base) };
 }
 
 /** One for each line on the way from the base, as far as the journal is unbroken. */

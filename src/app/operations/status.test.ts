@@ -17,3 +17,11 @@ test('what lies between two windows is named, by its record where there is one',
     { fromMs: 50, because: 'the server is away' },
   ]);
 });
+
+test('before a base that the journal has yet to come to there is no gap so far', () => {
+  const justMade = { fromMs: 60, toMs: 60, capture: 'd' };
+  const next = { fromMs: 70, toMs: 80, capture: 'e' };
+  const last = (all: typeof windows) => gapsOf({ windows: all, gaps: [] }).at(-1);
+  expect(last([...windows, justMade])).toMatchObject({ fromMs: 30, toMs: 40 });
+  expect(gapsOf({ windows: [...windows, justMade, next], gaps: [] })).toHaveLength(4);
+});

@@ -145,7 +145,10 @@ function limitOf({ store, newest }: StoreProtection): number {
   return Math.max(store.rpoMs, store.protect.everyMs + 2 * tookMs + 5_000);
 }
 
-/** Those that were recorded, and what lies between two windows without one: oldest first. */
+/**
+ * Those that were recorded, and what lies between two windows without one: oldest first. A base that was made just now,
+ * and to which the journal has yet to come, has no gap before it so far: nothing is known of it but its own instant.
+ */
 export function gapsOf({ gaps, windows }: Pick<JournalView, 'gaps' | 'windows'>): Gap[] {
   const recorded = gaps.map(
     ({ fromMs, toMs, because }): Gap => ({
@@ -157,7 +160,8 @@ export function gapsOf({ gaps, windows }: Pick<JournalView, 'gaps' | 'windows'>)
     const fromMs = windows[at]?.toMs ?? window.fromMs;
     const toMs = window.fromMs;
     const isKnown = recorded.some((gap) => gap.fromMs <= toMs && (gap.toMs ?? toMs) >= fromMs);
-    return isKnown ? [] : [{ fromMs, toMs, because: OFF_THE_WAY }];
+    const isJustMade = at + 2 === windows.length && window.toMs === window.fromMs;
+    return isKnown || isJustMade ? [] : [{ fromMs, toMs, because: OFF_THE_WAY }];
   });
   return [...recorded, ...unrecorded].sort((a, b) => a.fromMs - b.fromMs);
 }
