@@ -1,3 +1,4 @@
+import type { DecodeThreads } from './blobs/decode-threads.ts';
 import { type CacheOptions, LocalCache } from './cache/cache.ts';
 import { withCache } from './cache/cached-storage.ts';
 import { SealedNotes } from './cache/sealed-notes.ts';
@@ -16,6 +17,8 @@ export type SessionOptions = {
    * storage; false for nowhere.
    */
   cache?: CacheOptions | false;
+  /** Started before, for who will read much; the session ends them. */
+  decodeThreads?: DecodeThreads | undefined;
 };
 
 /** The second step of `openRepository`. Throws `repository/newer-format`, `repository/bad-config`. */
@@ -35,6 +38,7 @@ export async function openUnlocked(
     sealer,
     keyId,
     scrypt: options.scrypt,
+    decodeThreads: options.decodeThreads,
     ...(nearby && {
       tableFolder: nearby.derivedFolder,
       notes: new SealedNotes(nearby, sealer),

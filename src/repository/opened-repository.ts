@@ -4,6 +4,7 @@ import { isHoldfastError, systemClock } from '#base';
 import { BlobOpener } from './blobs/blob-opener.ts';
 import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
+import type { DecodeThreads } from './blobs/decode-threads.ts';
 import { openBlob } from './blobs/open-blob.ts';
 import { ownBuffer } from './blobs/own-buffer.ts';
 import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
@@ -59,6 +60,7 @@ export type RepositoryParts = {
   /** On this machine: a large index is kept there between sessions. */
   tableFolder?: string;
   notes?: SealedNotes;
+  decodeThreads?: DecodeThreads | undefined;
 };
 
 export class OpenedRepository implements Repository {
@@ -110,7 +112,7 @@ export class OpenedRepository implements Repository {
     const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
     this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
-    this.#decodePool = new DecodePool(masterKey);
+    this.#decodePool = new DecodePool(masterKey, parts.decodeThreads);
     this.parity = new PackParity(storage, this.sealed);
     if (tableFolder !== undefined) this.#tableKeeper = new TableKeeper(tableFolder, masterKey);
     this.#loadedIndex = new LoadedIndex(

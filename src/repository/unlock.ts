@@ -10,6 +10,7 @@ import { openMasterKey } from './keys/keys.ts';
 import { withRetries } from './storage/retry.ts';
 import type { Storage } from './storage/storage.ts';
 
+export { DecodeThreads } from './blobs/decode-threads.ts';
 export { openStorage } from './storage/all.ts';
 export { storageOptionsOf } from './storage/option-words.ts';
 export { readingAhead } from './storage/reading-ahead.ts';

@@ -74,11 +74,12 @@ export const command: CommandSpec = {
       });
       return problemCount > 0 ? 3 : 0;
     };
-    return await withRepository(options, work, async () => {
+    const load = async () => {
       const { lookAhead, prepareBackup } = await import('#capture/paths');
       ahead = lookAhead(listOf(paths), walk);
       await prepareBackup();
-    });
+    };
+    return await withRepository(options, work, { load });
   },
 };
 

@@ -1,3 +1,4 @@
+import type { Repository } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import { REPOSITORY_EXITS, REPOSITORY_OPTIONS, withRepository } from '../repository/session.ts';
 
@@ -18,12 +19,13 @@ export const command: CommandSpec = {
   ],
   exits: { ...REPOSITORY_EXITS, 6: 'damage was found (named)' },
   async run(_args, options, io) {
-    const { checkRepository, parseSelection } = await import('#repository');
+    const load = () => import('#repository');
     const { formatCount, formatCounted, formatSize } = await import('#base');
     const subset = options.readDataSubset;
-    const read = typeof subset === 'string' ? parseSelection(subset) : undefined;
-    // What is nearby proves nothing about what is stored.
-    return await withRepository({ ...options, cache: false }, async (repository) => {
+    const read = typeof subset === 'string' ? (await load()).parseSelection(subset) : undefined;
+    const startThreads = options.readData === true || read !== undefined;
+    const work = async (repository: Repository) => {
+      const { checkRepository } = await load();
       const report = await checkRepository(repository, {
         readData: options.readData === true,
         ...(read && { read }),
@@ -50,6 +52,8 @@ export const command: CommandSpec = {
         io.say('\n  every byte   holdfast repo check --read-data');
       io.result(report);
       return clean ? 0 : 6;
-    });
+    };
+    // What is nearby proves nothing about what is stored.
+    return await withRepository({ ...options, cache: false }, work, { load, startThreads });
   },
 };

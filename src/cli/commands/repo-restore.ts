@@ -1,4 +1,5 @@
 import path from 'node:path';
+import type { Repository } from '#repository';
 import type { CommandSpec } from '../command.ts';
 import {
   listOf,
@@ -34,7 +35,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 3: 'some entries are not as they were recorded (named)' },
   async run([name], options, io) {
     const { errors } = await import('../errors.ts');
-    const { restoreTree } = await import('#recovery');
+    const load = () => import('#recovery');
     const { formatCounted, formatDuration, formatSize, systemClock } = await import('#base');
     if (typeof options.target !== 'string') {
       throw errors.usage(['--target says where to', 'holdfast repo restore']);
@@ -50,7 +51,8 @@ export const command: CommandSpec = {
     const ownerBy = (['number', 'name'] as const).find((what) => what === options.ownerBy);
     if (!ownerBy) throw usage('--owner-by is number or name');
     const target = path.resolve(options.target);
-    return await withRepository(options, async (repository) => {
+    const work = async (repository: Repository) => {
+      const { restoreTree } = await load();
       const snapshot = await repository.snapshots.find(String(name));
       await repository.loadIndex();
       const begun = systemClock.monotonicMs();
@@ -77,7 +79,8 @@ export const command: CommandSpec = {
       );
       io.result({ snapshot: snapshot.id, target, tookMs, ...result });
       return result.problemCount > 0 ? 3 : 0;
-    });
+    };
+    return await withRepository(options, work, { load });
   },
 };
 

@@ -71,6 +71,6 @@ export const command: CommandSpec = {
       io.result({ snapshots: shown, damaged });
       return damaged > 0 ? 3 : 0;
     };
-    return await withRepository(options, work, loadHolds);
+    return await withRepository(options, work, { load: loadHolds });
   },
 };

@@ -55,14 +55,19 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
   throw errors.passwordUnnamed([]);
 }
 
-/**
- * Opens, hands over, and closes whatever happens. What `work` needs is loaded by `meanwhile`, all of the engine by
- * default, while the key is derived from the password in another thread: what is loaded then takes no time.
- */
+/** What goes on while the key is derived from the password in another thread: it takes no time then. */
+type Meanwhile = {
+  /** Of what `work` needs; all of the engine by default. */
+  load?: () => Promise<unknown>;
+  /** For who will read much of the repository. */
+  startThreads?: boolean;
+};
+
+/** Opens, hands over, and closes whatever happens. */
 export async function withRepository<T>(
   options: Record<string, unknown>,
   work: (repository: Repository) => Promise<T>,
-  meanwhile?: () => Promise<unknown>,
+  meanwhile?: Meanwhile,
 ): Promise<T> {
   const location = locationFrom(options);
   return await withRepositoryAt(location, await passwordFrom(options), work, options, meanwhile);
@@ -74,9 +79,11 @@ export async function withRepositoryAt<T>(
   password: Secret,
   work: (repository: Repository) => Promise<T>,
   options: Record<string, unknown> = {},
-  meanwhile: () => Promise<unknown> = () => import('#repository'),
+  { load = () => import('#repository'), startThreads = false }: Meanwhile = {},
 ): Promise<T> {
-  const { loadOpening, readingAhead, unlockRepository } = await import('#repository/unlock');
+  const { DecodeThreads, loadOpening, readingAhead, unlockRepository } = await import(
+    '#repository/unlock'
+  );
   const named = await storageFrom(location, options);
   // Nearly every command looks at snapshots; those of a bucket lie in the local cache.
   const storage = named.isRemote ? named : readingAhead(named, 'snapshots/');
@@ -87,10 +94,13 @@ export async function withRepositoryAt<T>(
   unlocking.then(end, end);
   // From this machine it is read in no time. Loading in between would keep the derivation from beginning.
   if (!named.isRemote) await begun.promise;
-  meanwhile().catch(() => {});
+  const decodeThreads = new DecodeThreads();
+  if (startThreads) decodeThreads.start();
+  load().catch(() => {});
   const { openUnlocked } = await loadOpening();
   const unlocked = await unlocking;
-  const repository = await openUnlocked(unlocked, options.cache === false ? { cache: false } : {});
+  const nearby = options.cache === false ? { cache: false as const } : {};
+  const repository = await openUnlocked(unlocked, { ...nearby, decodeThreads });
   try {
     return await work(repository);
   } finally {

@@ -1,18 +1,16 @@
 /** Worker threads that decode and verify what was read. They start at the first job and keep no process alive while idle. */
-import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { MasterKey } from '../crypto/master-key.ts';
 import type { IndexEntries } from '../index/index-entries.ts';
 import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
+import { DECODE_THREADS, DecodeThreads } from './decode-threads.ts';
 import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
 import type { PackMemory } from './rooms.ts';
 
-const MAX_WORKERS = 4;
-
-/** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
-const HEAP = { maxYoungGenerationSizeMb: 8 };
+/** A thread's first message; the others are jobs. */
+export type BeginDecoding = { masterKey: MasterKey };
 
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
@@ -39,15 +37,18 @@ type Lane = { worker: Worker; waiting: Map<number, Waiting> };
 
 export class DecodePool {
   readonly #masterKey: MasterKey;
+  readonly #threads: DecodeThreads;
   #lanes: Lane[] = [];
   #nextNumber = 0;
 
-  constructor(masterKey: MasterKey) {
+  /** `threads`: some that may have started already. They are ended with the pool. */
+  constructor(masterKey: MasterKey, threads = new DecodeThreads()) {
     this.#masterKey = masterKey;
+    this.#threads = threads;
   }
 
   get size(): number {
-    return Math.min(availableParallelism(), MAX_WORKERS);
+    return DECODE_THREADS;
   }
 
   /** All threads, before there is anything to do for them. */
@@ -103,7 +104,7 @@ export class DecodePool {
   async close(): Promise<void> {
     const lanes = this.#lanes;
     this.#lanes = [];
-    await Promise.all(lanes.map(({ worker }) => worker.terminate()));
+    await Promise.all([this.#threads.close(), ...lanes.map(({ worker }) => worker.terminate())]);
   }
 
   #leastBusy(): Lane {
@@ -114,13 +115,9 @@ export class DecodePool {
   }
 
   #start(): Lane {
-    const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
-    const worker = new Worker(url, {
-      workerData: this.#masterKey,
-      resourceLimits: HEAP,
-      // It opens files by a call that Node doesn't know, and closes them.
-      trackUnmanagedFds: false,
-    });
+    const worker = this.#threads.take();
+    const begin: BeginDecoding = { masterKey: this.#masterKey };
+    worker.postMessage(begin);
     const lane: Lane = { worker, waiting: new Map() };
     worker.on('message', ({ number, answer }: { number: number; answer: never }) => {
       lane.waiting.get(number)?.resolve(answer);
@@ -134,7 +131,6 @@ export class DecodePool {
     };
     worker.on('error', end);
     worker.on('exit', (code) => end(new Error(`a decoding thread ended with code ${code}`)));
-    worker.unref();
     this.#lanes.push(lane);
     return lane;
   }

@@ -1,7 +1,6 @@
 /** Worker thread: opens, decompresses and verifies stretches of packs, or whole packs. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { freeNow } from '#base';
-import type { MasterKey } from '../crypto/master-key.ts';
 import { BlobTable } from '../index/blob-table.ts';
 import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
@@ -10,13 +9,19 @@ import { openSealed } from '../sealed/sealed-files.ts';
 import { LinkCollector } from '../tree-links.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { runDecodeJob } from './decode-job.ts';
-import type { PoolJob, VerifiedPack } from './decode-pool.ts';
+import type { BeginDecoding, PoolJob, VerifiedPack } from './decode-pool.ts';
 import { runPlacingJob } from './run-placing-job.ts';
 
-const opener = new BlobOpener(workerData as MasterKey);
-const { sealer, decompressor } = opener;
+type NumberedJob = { number: number; job: PoolJob };
 
-parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) => {
+let opener: BlobOpener | undefined;
+
+parentPort?.on('message', (message: BeginDecoding | NumberedJob) => {
+  if ('masterKey' in message) opener = new BlobOpener(message.masterKey);
+  else if (opener) runJob(opener, message);
+});
+
+function runJob(opener: BlobOpener, { number, job }: NumberedJob): void {
   if (job.kind === 'decode') {
     const answer = runDecodeJob(opener, job.stretch);
     freeNow(job.stretch.sealed);
@@ -26,9 +31,9 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     freeNow(job.placing.stretch.sealed);
     parentPort?.postMessage({ number, answer }, [answer.whole.buffer, answer.finished.buffer]);
   } else if (job.kind === 'index') {
-    void answerIndex(number, job.fileName, job.stored);
+    void answerIndex(opener, number, job.fileName, job.stored);
   } else if (job.kind === 'sealed') {
-    answerSealed(number, job.name, job.stored);
+    answerSealed(opener, number, job.name, job.stored);
   } else {
     const { packId, bytes, sizeBytes, expected, table } = job.pack;
     const pack = Buffer.from(bytes, 0, sizeBytes);
@@ -41,9 +46,14 @@ parentPort?.on('message', ({ number, job }: { number: number; job: PoolJob }) =>
     const answer: VerifiedPack = links ? { verdict, links } : { verdict };
     parentPort?.postMessage({ number, answer }, links ? [links.buffer] : []);
   }
-});
+}
 
-async function answerIndex(number: number, fileName: string, stored: ArrayBuffer): Promise<void> {
+async function answerIndex(
+  { sealer }: BlobOpener,
+  number: number,
+  fileName: string,
+  stored: ArrayBuffer,
+): Promise<void> {
   try {
     const answer = await openIndexFile(sealer, fileName, new Uint8Array(stored));
     const { packIds, counts, marked, words } = answer;
@@ -55,7 +65,12 @@ async function answerIndex(number: number, fileName: string, stored: ArrayBuffer
   }
 }
 
-function answerSealed(number: number, name: string, stored: ArrayBuffer): void {
+function answerSealed(
+  { sealer, decompressor }: BlobOpener,
+  number: number,
+  name: string,
+  stored: ArrayBuffer,
+): void {
   try {
     // Memory of its own goes over: what it was decompressed into is used again.
     const answer = new Uint8Array(openSealed(sealer, name, Buffer.from(stored), decompressor));
