@@ -1,6 +1,7 @@
 /** Runs whole commands and measures them from outside: wall time, processor time, peak memory. */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { processFields } from '#base';
 
 export type Measured = { wallMs: number; cpuMs: number; peakBytes: number };
 
@@ -15,7 +16,7 @@ function factsOf(pid: number): ProcessFacts | undefined {
     const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
     const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = processFields(stat);
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     return { peakBytes: Number(peak ?? 0) * 1024, cpuMs: (ticks * 1000) / TICKS_PER_SECOND };
   } catch {

@@ -1,6 +1,7 @@
 /** Many copies of one point at once: how soon they answer, and what each costs. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { processFields } from '#base';
 import { median } from '../measure.ts';
 import type { BenchTable } from '../table.ts';
 import { type Answered, removeCopies, requestCopy } from './requests.ts';
@@ -83,7 +84,7 @@ function processes(): Process[] {
     .flatMap((name) => {
       try {
         const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
-        const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        const [, parent] = processFields(stat);
         const words = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
         return [{ pid: Number(name), parent: Number(parent), words }];
       } catch {

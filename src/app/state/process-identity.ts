@@ -1,5 +1,6 @@
 /** Whether a process that was noted is still the same one and runs: pids are given out again, and dead ones linger. */
 import fs from 'node:fs/promises';
+import { processFields } from '#base';
 
 /** What tells this process from any other that ever had its pid; undefined where the system doesn't say. */
 export async function processIdentity(pid: number): Promise<string | undefined> {
@@ -17,11 +18,10 @@ export async function isSameProcess(pid: number, identity: string | undefined): 
   return identity === undefined || (await processIdentity(pid)) === identity;
 }
 
-/** Fields 3 and 22 of /proc/PID/stat (proc(5)); the command in brackets before them may hold anything. */
 async function readStat(pid: number): Promise<{ state: string; startTicks: string } | undefined> {
   const text = await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = processFields(text);
   return { state: fields[0] ?? '', startTicks: fields[19] ?? '' };
 }
 

@@ -94,8 +94,9 @@ export async function withRepositoryAt<T>(
   unlocking.then(end, end);
   // From this machine it is read in no time. Loading in between would keep the derivation from beginning.
   if (!named.isRemote) await begun.promise;
-  const decodeThreads = new DecodeThreads();
-  if (startThreads) decodeThreads.start();
+  const decodeThreads = startThreads ? new DecodeThreads() : undefined;
+  // Where no session comes of it they end with the process.
+  decodeThreads?.start();
   load().catch(() => {});
   const { openUnlocked } = await loadOpening();
   const unlocked = await unlocking;

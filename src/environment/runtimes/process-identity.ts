@@ -6,6 +6,7 @@
 import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { processFields } from '#base';
 
 /** The variable that carries the mark. */
 export const MARK_VARIABLE = 'HOLDFAST_COPY';
@@ -14,7 +15,6 @@ const hasProc = process.platform === 'linux';
 
 type ProcessState = { state: string; group: number; startTicks: string };
 
-/** proc(5): the name in parentheses may hold anything, so the fields are counted from the last `)`. */
 async function readState(pid: number): Promise<ProcessState | undefined> {
   let text: string;
   try {
@@ -23,7 +23,7 @@ async function readState(pid: number): Promise<ProcessState | undefined> {
     // Gone between two looks: not a process any more.
     return undefined;
   }
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = processFields(text);
   return { state: fields[0] ?? '', group: Number(fields[2]), startTicks: fields[19] ?? '' };
 }
 

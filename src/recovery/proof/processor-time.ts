@@ -1,6 +1,7 @@
 /** How much processor time was used by this process, by what it started, and by a mount service. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { processFields } from '#base';
 
 /** `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
@@ -35,14 +36,10 @@ async function writesTo(pid: string, file: string): Promise<boolean> {
   }
 }
 
-/** proc(5): the name in parentheses may hold anything, so the fields are counted from the last `)`. */
 async function processorMsOf(pid: string): Promise<number | undefined> {
   try {
     const text = await fs.readFile(`/proc/${pid}/stat`, 'latin1');
-    const fields = text
-      .slice(text.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
+    const fields = processFields(text).map(Number);
     return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) * MS_PER_TICK;
   } catch {
     // Gone between two looks, or a system without /proc.

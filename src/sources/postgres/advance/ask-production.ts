@@ -6,6 +6,7 @@ import { configFilesOf } from '../base/config-files.ts';
 import { copyNeeds } from '../base/server-facts.ts';
 import { connectSql, parseConnectionUrl, type SqlConnection } from '../connection/index.ts';
 import { CONFIG_FOLDER } from '../facts.ts';
+import { latin1Of } from '../latin1.ts';
 import { AUTOMATIC_CONFIG } from '../recover/tree.ts';
 
 export type ProductionNow = {
@@ -70,6 +71,3 @@ async function configOf(sql: SqlConnection): Promise<ProductionConfig | undefine
   if (content) files.set(AUTOMATIC_CONFIG, content);
   return { files, outside: outside.map(({ absolutePath }) => absolutePath) };
 }
-
-/** Paths are held as latin1 text, one character a byte. */
-const latin1Of = (path: string) => Buffer.from(path).toString('latin1');

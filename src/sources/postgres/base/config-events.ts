@@ -1,5 +1,6 @@
 import type { CaptureEvent } from '../../source.ts';
 import { CONFIG_FOLDER } from '../facts.ts';
+import { bytesOf, latin1Of } from '../latin1.ts';
 import type { ConfigFiles } from './config-files.ts';
 import type { GivenFolders } from './given-folders.ts';
 import { madeFile, type Owner } from './made-entries.ts';
@@ -48,10 +49,7 @@ export class ConfigEvents {
   }
 }
 
-/** Paths are held as latin1 text, one character a byte. */
-const latin1Of = (path: string) => Buffer.from(path).toString('latin1');
-
 function unreadableConfig(path: string, file: string, grant: string): CaptureEvent {
   const what = `${file} on the server can't be read: ${grant}`;
-  return { kind: 'problem', path: Buffer.from(path, 'latin1'), what };
+  return { kind: 'problem', path: bytesOf(path), what };
 }

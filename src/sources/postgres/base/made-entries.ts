@@ -1,5 +1,6 @@
-import { type FileMetadata, systemClock } from '#base';
+import { type FileMetadata, madeMetadata, systemClock } from '#base';
 import type { CaptureEvent } from '../../source.ts';
+import { bytesOf } from '../latin1.ts';
 import type { TarEntry } from './tar.ts';
 
 /** Whom entries belong to that the server didn't make. */
@@ -13,7 +14,7 @@ export function fileEvent(
 ): CaptureEvent {
   return {
     kind: 'entry',
-    path: Buffer.from(path, 'latin1'),
+    path: bytesOf(path),
     metadata,
     content: { from: 'stream', bytes, chunkSizeBytes },
   };
@@ -26,20 +27,20 @@ export function madeFile(
   owner: Owner,
   chunkSizeBytes: number,
 ): CaptureEvent {
-  const metadata = madeMetadata('file', 0o600, owner);
+  const metadata = ownedMetadata('file', 0o600, owner);
   metadata.sizeBytes = BigInt(parts.reduce((sum, part) => sum + part.length, 0));
   return fileEvent(path, metadata, streamOf(parts), chunkSizeBytes);
 }
 
-async function* streamOf(parts: Buffer[]): AsyncGenerator<Buffer> {
+export async function* streamOf(parts: Buffer[]): AsyncGenerator<Buffer> {
   yield* parts;
 }
 
 export function directory(path: string, owner: Owner): CaptureEvent {
   return {
     kind: 'entry',
-    path: Buffer.from(path, 'latin1'),
-    metadata: madeMetadata('dir', 0o700, owner),
+    path: bytesOf(path),
+    metadata: ownedMetadata('dir', 0o700, owner),
     content: { from: 'nothing' },
   };
 }
@@ -47,7 +48,7 @@ export function directory(path: string, owner: Owner): CaptureEvent {
 export function metadataOf(entry: Omit<TarEntry, 'path'>): FileMetadata {
   const mtimeNs = BigInt(entry.mtimeSeconds) * 1_000_000_000n;
   return {
-    ...madeMetadata(entry.kind, entry.permissions, entry),
+    ...ownedMetadata(entry.kind, entry.permissions, entry),
     mtimeNs,
     atimeNs: mtimeNs,
     ctimeNs: mtimeNs,
@@ -57,22 +58,11 @@ export function metadataOf(entry: Omit<TarEntry, 'path'>): FileMetadata {
 }
 
 /** For what the archive doesn't hold as an entry: only the server's user may read it. */
-function madeMetadata(kind: FileMetadata['kind'], permissions: number, owner: Owner): FileMetadata {
+function ownedMetadata(
+  kind: FileMetadata['kind'],
+  permissions: number,
+  { uid, gid }: Owner,
+): FileMetadata {
   const nowNs = BigInt(systemClock.nowMs()) * 1_000_000n;
-  return {
-    kind,
-    permissions,
-    mtimeNs: nowNs,
-    atimeNs: nowNs,
-    ctimeNs: nowNs,
-    uid: owner.uid,
-    gid: owner.gid,
-    user: '',
-    group: '',
-    inode: 0n,
-    deviceId: 0n,
-    links: 1n,
-    sizeBytes: 0n,
-    xattrs: [],
-  };
+  return { ...madeMetadata(kind, permissions, nowNs), uid, gid };
 }

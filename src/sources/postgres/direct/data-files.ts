@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { systemCode } from '#base';
 import { EMPTIED_FOLDERS } from '../base/emptied-folders.ts';
+import { bytesOf } from '../latin1.ts';
 
-/** Paths and names here are latin1 text of their raw bytes, one character a byte. */
+/** Paths and names are latin1 text. */
 export type DataEntry = { path: string; stat: fs.Stats };
 
 /** `folder`: where that is in truth. */
@@ -112,11 +113,6 @@ export async function tablespacesOf(directory: string): Promise<DataTablespace[]
   }
   return found;
 }
-
-export const latin1Of = (path: string): string => Buffer.from(path).toString('latin1');
-
-/** Of a path as latin1 text. */
-export const bytesOf = (latin1: string): Buffer => Buffer.from(latin1, 'latin1');
 
 async function namesIn(folder: string, mayBeGone: boolean): Promise<string[]> {
   try {

@@ -9,22 +9,23 @@ import type { CaptureEvent, EntryContent } from '../../source.ts';
 import { ConfigEvents } from '../base/config-events.ts';
 import type { BackupEventOptions, FinishedBackup } from '../base/events.ts';
 import { GivenFolders } from '../base/given-folders.ts';
-import { directory, fileEvent, madeFile, metadataOf, type Owner } from '../base/made-entries.ts';
+import {
+  directory,
+  fileEvent,
+  madeFile,
+  metadataOf,
+  type Owner,
+  streamOf,
+} from '../base/made-entries.ts';
 import { neededSegments, requireSegments } from '../base/needed-wal.ts';
 import { firstBlockOf, pageFinding } from '../base/page-check.ts';
 import type { BaseReading } from '../base/stream-reading.ts';
 import type { ConnectionSettings } from '../connection/index.ts';
 import { errors } from '../errors.ts';
+import { bytesOf, latin1Of } from '../latin1.ts';
 import { BackupSession, type StoppedBackup } from './backup-session.ts';
 import { controlFileOf, readControl } from './control-bytes.ts';
-import {
-  bytesOf,
-  type DataEntry,
-  type DataTablespace,
-  dataEntries,
-  latin1Of,
-  tablespacesOf,
-} from './data-files.ts';
+import { type DataEntry, type DataTablespace, dataEntries, tablespacesOf } from './data-files.ts';
 import { ManifestText } from './manifest-text.ts';
 import { Outstanding } from './outstanding.ts';
 import type { PageSettings } from './page-reading.ts';
@@ -217,7 +218,7 @@ export class DirectReading implements BaseReading {
     const facts = tarFacts(fs.statSync(controlFileOf(here.directory)));
     facts.sizeBytes = bytes.length;
     this.#manifest.file(path, bytes.length, facts.mtimeSeconds);
-    yield fileEvent(path, metadataOf(facts), once(bytes), options.chunkSizeBytes);
+    yield fileEvent(path, metadataOf(facts), streamOf([bytes]), options.chunkSizeBytes);
   }
 
   #finishedBy({ end, timeline }: StoppedBackup): FinishedBackup {
@@ -281,8 +282,4 @@ function tarFacts(stat: fs.Stats) {
     mtimeSeconds: Math.floor(stat.mtimeMs / 1000),
     sizeBytes: stat.size,
   };
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  yield bytes;
 }

@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { bytesOf } from '../latin1.ts';
 import { formatLsn } from '../lsn.ts';
 
 export type ManifestHead = { majorVersion: number; systemIdentifier: string };
@@ -23,7 +24,7 @@ export class ManifestText {
 
   /** `path`: latin1 text of its raw bytes. */
   file(path: string, sizeBytes: number, mtimeSeconds: number): void {
-    const raw = Buffer.from(path, 'latin1');
+    const raw = bytesOf(path);
     const name = isUtf8(raw)
       ? `"Path": ${JSON.stringify(raw.toString())}`
       : `"Encoded-Path": "${raw.toString('hex')}"`;

@@ -1,9 +1,10 @@
 /** Whether the files of a server can be read past it: it runs on this host, and this process may read all of them. */
 import fs from 'node:fs/promises';
-import { messageOf, systemCode } from '#base';
+import { messageOf, processFields, systemCode } from '#base';
 import type { ServerFacts } from '../base/server-facts.ts';
+import { latin1Of } from '../latin1.ts';
 import { controlIdentity } from './control-bytes.ts';
-import { latin1Of, tablespacesOf } from './data-files.ts';
+import { tablespacesOf } from './data-files.ts';
 
 /** Paths are canonical. */
 export type DataDirectoryHere = {
@@ -73,7 +74,6 @@ async function parentOf(pid: number): Promise<number | undefined> {
     if (systemCode(error) === 'ENOENT') return '';
     throw error;
   });
-  // The name of the program, in parentheses, may hold anything.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[1] === undefined ? undefined : Number(fields[1]);
+  const [, parent] = processFields(text);
+  return parent === undefined ? undefined : Number(parent);
 }
