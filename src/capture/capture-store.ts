@@ -86,8 +86,8 @@ export async function captureStore<Own>(options: CaptureStoreOptions<Own>): Prom
 }
 
 /** While the lock settles there is time to start them; the first MiB of a large store would wait for it. */
-function prepareThreads({ sealingThreads }: Repository, expectedBytes = 0): void {
-  if (expectedBytes >= LARGE_BYTES) sealingThreads.prepare(availableParallelism());
+function prepareThreads({ sealing }: Repository, expectedBytes = 0): void {
+  if (expectedBytes >= LARGE_BYTES) sealing.threads.prepare(availableParallelism());
 }
 
 function lockFor<Own>({ repository, changedDirectories }: CaptureStoreOptions<Own>) {

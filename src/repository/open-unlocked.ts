@@ -1,4 +1,3 @@
-import type { DecodeThreads } from './blobs/decode-threads.ts';
 import { type CacheOptions, LocalCache } from './cache/cache.ts';
 import { withCache } from './cache/cached-storage.ts';
 import { SealedNotes } from './cache/sealed-notes.ts';
@@ -7,7 +6,7 @@ import { Sealer } from './crypto/sealer.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
 import { OpenedRepository } from './opened-repository.ts';
 import type { Repository } from './repository.ts';
-import type { Unlocked } from './unlock.ts';
+import type { EarlyThreads, Unlocked } from './unlock.ts';
 
 export type SessionOptions = {
   /** For keys that are made in this session; by default as their passwords need it. */
@@ -17,8 +16,8 @@ export type SessionOptions = {
    * storage; false for nowhere.
    */
   cache?: CacheOptions | false;
-  /** Started before, for who will read much; the session ends them. */
-  decodeThreads?: DecodeThreads | undefined;
+  /** Started before, for who will read or write much; the session ends them. */
+  threads?: EarlyThreads | undefined;
 };
 
 /** The second step of `openRepository`. Throws `repository/newer-format`, `repository/bad-config`. */
@@ -38,7 +37,7 @@ export async function openUnlocked(
     sealer,
     keyId,
     scrypt: options.scrypt,
-    decodeThreads: options.decodeThreads,
+    threads: options.threads,
     ...(nearby && {
       tableFolder: nearby.derivedFolder,
       notes: new SealedNotes(nearby, sealer),

@@ -4,7 +4,6 @@ import { isHoldfastError, systemClock } from '#base';
 import { BlobOpener } from './blobs/blob-opener.ts';
 import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
 import { DecodePool } from './blobs/decode-pool.ts';
-import type { DecodeThreads } from './blobs/decode-threads.ts';
 import { openBlob } from './blobs/open-blob.ts';
 import { ownBuffer } from './blobs/own-buffer.ts';
 import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
@@ -38,7 +37,10 @@ import { OwnFormat } from './sealed/own-format.ts';
 import { SealedFiles } from './sealed/sealed-files.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
+import type { EarlyThreads } from './unlock.ts';
 import { UnpackedFiles } from './unpacked-files.ts';
+import { SealingHere } from './writer/sealing-here.ts';
+import type { Sealing } from './writer/sealing-pool.ts';
 import { SealingThreads } from './writer/sealing-threads.ts';
 
 /** Below this, starting threads takes longer than the work. */
@@ -60,7 +62,7 @@ export type RepositoryParts = {
   /** On this machine: a large index is kept there between sessions. */
   tableFolder?: string;
   notes?: SealedNotes;
-  decodeThreads?: DecodeThreads | undefined;
+  threads?: EarlyThreads | undefined;
 };
 
 export class OpenedRepository implements Repository {
@@ -76,7 +78,7 @@ export class OpenedRepository implements Repository {
   readonly keys: Keys;
   readonly parity: PackParity;
   readonly locks: Locks;
-  readonly sealingThreads: SealingThreads;
+  readonly sealing: Sealing;
   readonly #sealer: Sealer;
   #indexBytesHere = 0;
   #cuttingStyle: Promise<Cutting['style']> | undefined;
@@ -112,7 +114,7 @@ export class OpenedRepository implements Repository {
     const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
     this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
-    this.#decodePool = new DecodePool(masterKey, parts.decodeThreads);
+    this.#decodePool = new DecodePool(masterKey, parts.threads?.decode);
     this.parity = new PackParity(storage, this.sealed);
     if (tableFolder !== undefined) this.#tableKeeper = new TableKeeper(tableFolder, masterKey);
     this.#loadedIndex = new LoadedIndex(
@@ -120,10 +122,10 @@ export class OpenedRepository implements Repository {
       (name, stored) => this.#openIndex(name, stored),
       this.#tableKeeper,
     );
-    this.sealingThreads = new SealingThreads({
-      masterKey,
-      chunkerSecret: config.chunkerPolynomial,
-    });
+    const secrets = { masterKey, chunkerSecret: config.chunkerPolynomial };
+    const threads = parts.threads?.sealing ?? new SealingThreads();
+    threads.unlock(secrets);
+    this.sealing = { threads, here: new SealingHere(secrets) };
   }
 
   get index(): BlobIndex {
@@ -302,7 +304,7 @@ export class OpenedRepository implements Repository {
   async close(): Promise<void> {
     await this.#lingering.dropUnused();
     await this.#tableKeeper?.settled();
-    await this.sealingThreads.close();
+    await this.sealing.threads.close();
     await this.#decodePool.close();
     await this.parity.close();
     await this.storage.close();

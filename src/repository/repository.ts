@@ -22,7 +22,7 @@ import type { SealedFiles } from './sealed/sealed-files.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import type { UnpackedFiles } from './unpacked-files.ts';
-import type { SealingThreads } from './writer/sealing-threads.ts';
+import type { Sealing } from './writer/sealing-pool.ts';
 
 export type ReadBlobsOptions = {
   signal?: AbortSignal;
@@ -67,7 +67,7 @@ export interface Repository {
    */
   cuttingStyle(): Promise<Cutting['style']>;
   /** For `openWriter`. */
-  readonly sealingThreads: SealingThreads;
+  readonly sealing: Sealing;
   /**
    * Reads the index files that aren't loaded yet; where somebody has pruned, all of them, into a new `index`. Call it
    * after taking a lock to write: blobs that were pruned mustn't be taken for present. Idempotent. List snapshots

@@ -1,5 +1,5 @@
 import type { BackupAhead } from '#capture/paths';
-import type { Repository } from '#repository';
+import type { Repository, Storage } from '#repository';
 import type { CommandSpec, Io } from '../command.ts';
 import {
   listOf,
@@ -79,9 +79,17 @@ export const command: CommandSpec = {
       ahead = lookAhead(listOf(paths), walk);
       await prepareBackup();
     };
-    return await withRepository(options, work, { load });
+    return await withRepository(options, work, { load, threads: forFirstBackup });
   },
 };
+
+/** The first will have everything to store; most others next to nothing. */
+async function forFirstBackup(storage: Storage): Promise<'sealing' | undefined> {
+  // Asking would take a bucket longer than starting threads does.
+  if (storage.isRemote) return undefined;
+  for await (const _snapshot of storage.list('snapshots/')) return undefined;
+  return 'sealing';
+}
 
 const COMMAND = 'holdfast repo backup';
 

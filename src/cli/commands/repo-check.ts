@@ -19,11 +19,11 @@ export const command: CommandSpec = {
   ],
   exits: { ...REPOSITORY_EXITS, 6: 'damage was found (named)' },
   async run(_args, options, io) {
-    const load = () => import('#repository');
+    const load = () => import('#repository/check');
     const { formatCount, formatCounted, formatSize } = await import('#base');
     const subset = options.readDataSubset;
     const read = typeof subset === 'string' ? (await load()).parseSelection(subset) : undefined;
-    const startThreads = options.readData === true || read !== undefined;
+    const readsMuch = options.readData === true || read !== undefined;
     const work = async (repository: Repository) => {
       const { checkRepository } = await load();
       const report = await checkRepository(repository, {
@@ -54,6 +54,9 @@ export const command: CommandSpec = {
       return clean ? 0 : 6;
     };
     // What is nearby proves nothing about what is stored.
-    return await withRepository({ ...options, cache: false }, work, { load, startThreads });
+    return await withRepository({ ...options, cache: false }, work, {
+      load,
+      threads: async () => (readsMuch ? 'decode' : undefined),
+    });
   },
 };

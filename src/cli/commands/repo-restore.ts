@@ -35,7 +35,7 @@ export const command: CommandSpec = {
   exits: { ...REPOSITORY_EXITS, 3: 'some entries are not as they were recorded (named)' },
   async run([name], options, io) {
     const { errors } = await import('../errors.ts');
-    const load = () => import('#recovery');
+    const load = () => import('#recovery/restore');
     const { formatCounted, formatDuration, formatSize, systemClock } = await import('#base');
     if (typeof options.target !== 'string') {
       throw errors.usage(['--target says where to', 'holdfast repo restore']);
@@ -80,7 +80,11 @@ export const command: CommandSpec = {
       io.result({ snapshot: snapshot.id, target, tookMs, ...result });
       return result.problemCount > 0 ? 3 : 0;
     };
-    return await withRepository(options, work, { load });
+    const readsMuch = options.path === undefined && options.include === undefined;
+    return await withRepository(options, work, {
+      load,
+      threads: async () => (readsMuch ? 'decode' : undefined),
+    });
   },
 };
 

@@ -36,7 +36,7 @@ export const command: CommandSpec = {
     if (patterns.length === 0) throw errors.usage(['--exclude says what goes', COMMAND]);
     return await withRepository(options, async (repository) => {
       const { rewriteSnapshots } = await import('#repository');
-      const { compileExclusion } = await import('#sources');
+      const { compileExclusion } = await import('#sources/files');
       const leavesOut = compileExclusion(patterns);
       const result = await rewriteSnapshots(repository, {
         leavesOut: (path, isDirectory) => leavesOut?.(path, isDirectory) === true,

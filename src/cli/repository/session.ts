@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises';
 import { Secret } from '#base';
 import type { Repository, Storage } from '#repository';
+import type { EarlyThreads } from '#repository/unlock';
 import type { CommandSpec } from '../command.ts';
 import { errors } from '../errors.ts';
 import { systemReason } from '../frame/failure.ts';
@@ -59,8 +60,8 @@ export async function passwordFrom(options: Record<string, unknown>): Promise<Se
 type Meanwhile = {
   /** Of what `work` needs; all of the engine by default. */
   load?: () => Promise<unknown>;
-  /** For who will read much of the repository. */
-  startThreads?: boolean;
+  /** Those that there will soon be much to do for. */
+  threads?: (storage: Storage) => Promise<keyof EarlyThreads | undefined>;
 };
 
 /** Opens, hands over, and closes whatever happens. */
@@ -79,9 +80,9 @@ export async function withRepositoryAt<T>(
   password: Secret,
   work: (repository: Repository) => Promise<T>,
   options: Record<string, unknown> = {},
-  { load = () => import('#repository'), startThreads = false }: Meanwhile = {},
+  { load = () => import('#repository'), threads = async () => undefined }: Meanwhile = {},
 ): Promise<T> {
-  const { DecodeThreads, loadOpening, readingAhead, unlockRepository } = await import(
+  const { loadOpening, readingAhead, startEarly, unlockRepository } = await import(
     '#repository/unlock'
   );
   const named = await storageFrom(location, options);
@@ -94,14 +95,14 @@ export async function withRepositoryAt<T>(
   unlocking.then(end, end);
   // From this machine it is read in no time. Loading in between would keep the derivation from beginning.
   if (!named.isRemote) await begun.promise;
-  const decodeThreads = startThreads ? new DecodeThreads() : undefined;
-  // Where no session comes of it they end with the process.
-  decodeThreads?.start();
   load().catch(() => {});
   const { openUnlocked } = await loadOpening();
+  // Not before: those who derive the key need the processor more.
+  const kind = await threads(storage).catch(() => undefined);
+  const early = kind && startEarly(kind);
   const unlocked = await unlocking;
   const nearby = options.cache === false ? { cache: false as const } : {};
-  const repository = await openUnlocked(unlocked, { ...nearby, decodeThreads });
+  const repository = await openUnlocked(unlocked, { ...nearby, threads: early });
   try {
     return await work(repository);
   } finally {

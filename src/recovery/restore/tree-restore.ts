@@ -1,7 +1,7 @@
 /** One restore of a tree under way: folders as they are met, what lies in them, and what can only be done at the end. */
 import { type ApplyOptions, applyMetadata, type FileMetadata, messageOf } from '#base';
 import type { TreeNode } from '#repository';
-import { compileExclusion } from '#sources';
+import { compileExclusion } from '#sources/files';
 import { clearTheWay, makeDirectory, makeSpecial } from './entries.ts';
 import { ownedByName } from './owners.ts';
 import { Pace } from './pace.ts';

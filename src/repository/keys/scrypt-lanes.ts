@@ -2,9 +2,8 @@
  * scrypt (RFC 7914) with its lanes beside each other: each of the p is stretched by itself, and Node's own takes one
  * after the other. Two in one thread take no longer than one does.
  */
-import { pbkdf2 } from 'node:crypto';
+import { pbkdf2Sync } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import type { LaneWork } from './lane-worker.ts';
 import type { ScryptParameters } from './scrypt.ts';
@@ -14,17 +13,20 @@ const MAX_THREADS = 4;
 const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 /** N · r · p from which a thread's start is worth it. */
 const MIN_WORK = 2 ** 18;
-
-const stretch = promisify(pbkdf2);
+/** Of the lanes together: what is done in this thread, before and after them, takes but a millisecond or two then. */
+const MAX_LANES_BYTES = 64 * 1024;
 
 /** 0: nothing is to be won by it. */
 export function laneThreads({ N, r, p }: ScryptParameters): number {
-  if (p < 2 || N * r * p < MIN_WORK) return 0;
+  if (p < 2 || 128 * r * p > MAX_LANES_BYTES || N * r * p < MIN_WORK) return 0;
   const affordable = Math.floor(MAX_MEMORY_BYTES / (256 * N * r));
   return Math.min(Math.ceil(p / 2), availableParallelism(), MAX_THREADS, affordable);
 }
 
-/** Rejects where a thread can't be had, as for want of memory. */
+/**
+ * The threads are on their way when it returns: whoever loads code next doesn't keep them from beginning. Rejects where one
+ * can't be had, as for want of memory.
+ */
 export async function scryptInLanes(
   password: Buffer,
   salt: Buffer,
@@ -33,7 +35,7 @@ export async function scryptInLanes(
   threads: number,
 ): Promise<Buffer> {
   const laneBytes = 128 * r;
-  const lanes = await stretch(password, salt, 1, p * laneBytes, 'sha256');
+  const lanes = pbkdf2Sync(password, salt, 1, p * laneBytes, 'sha256');
   const perThread = 2 * Math.ceil(p / 2 / threads);
   const mixSome = async (first: number) => {
     const own: LaneWork['lanes'] = [];
@@ -46,7 +48,7 @@ export async function scryptInLanes(
   const mixing: Promise<void>[] = [];
   for (let first = 0; first < p; first += perThread) mixing.push(mixSome(first));
   await Promise.all(mixing);
-  return await stretch(password, lanes, 1, keyBytes, 'sha256');
+  return pbkdf2Sync(password, lanes, 1, keyBytes, 'sha256');
 }
 
 function mix(work: LaneWork): Promise<LaneWork['lanes']> {

@@ -6,7 +6,7 @@ import { makePassword, Secret } from '#base';
 import { createRepository, openRepository } from '../open.ts';
 import { newFolder, restic } from '../restic.fixture.ts';
 import { LocalStorage } from '../storage/local/local-storage.ts';
-import { DEFAULT_SCRYPT, scryptFor } from './scrypt.ts';
+import { areBearable, DEFAULT_SCRYPT, scryptFor } from './scrypt.ts';
 import { laneThreads, scryptInLanes } from './scrypt-lanes.ts';
 
 const CHOSEN = 'correct horse';
@@ -61,4 +61,15 @@ test('lanes side by side come to the same key', async () => {
 test('lanes that would hold too much memory at once are not mixed side by side', () => {
   expect(laneThreads({ N: 262_144, r: 8, p: 2 })).toBe(0);
   expect(laneThreads({ N: 1024, r: 8, p: 1 })).toBe(0);
+  expect(laneThreads({ N: 2, r: 1024, p: 4096 })).toBe(0);
+});
+
+test('parameters that would take memory or time without bound are refused', () => {
+  expect(areBearable(DEFAULT_SCRYPT)).toBe(true);
+  expect(areBearable({ N: 32_768, r: 8, p: 32 })).toBe(true);
+  expect(areBearable({ N: 2 ** 20, r: 16, p: 1 })).toBe(false);
+  expect(areBearable({ N: 2 ** 18, r: 8, p: 2 ** 10 })).toBe(false);
+  // Little to do, and gigabytes of lanes.
+  expect(areBearable({ N: 2, r: 1, p: 2 ** 27 })).toBe(false);
+  expect(areBearable({ N: 32_767, r: 8, p: 1 })).toBe(false);
 });

@@ -38,7 +38,7 @@ export function areBearable({ N, r, p }: ScryptParameters): boolean {
     whole &&
     N > 1 &&
     (N & (N - 1)) === 0 &&
-    128 * N * r <= MAX_MEMORY_BYTES &&
+    128 * r * (N + p) <= MAX_MEMORY_BYTES &&
     N * r * p <= MAX_WORK
   );
 }

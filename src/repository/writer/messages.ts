@@ -28,8 +28,11 @@ export type SessionSetup = {
 };
 
 export type ToWorker =
+  /** The first message. Has no answer. */
+  | { kind: 'unlock'; secrets: RepositorySecrets }
   /** Jobs from here on are of this session; its last one is `drain`. Has no answer. */
-  { kind: 'begin'; session: SessionSetup } | Job;
+  | { kind: 'begin'; session: SessionSetup }
+  | Job;
 
 export type Job =
   | { kind: 'files'; files: FileList }

@@ -112,7 +112,7 @@ class SessionWriter implements RepositoryWriter {
       packSizeBytes: this.#packSizeBytes,
       cutting,
     };
-    this.#pool = new SealingPool(repository.sealingThreads, setup, workers, {
+    this.#pool = new SealingPool(repository.sealing, setup, workers, {
       nextJob: () => this.#queue.next(),
       onPack: (pack) => this.#storePack(pack),
       onFailure: (error) => this.#fail(error),

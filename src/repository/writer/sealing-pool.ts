@@ -3,6 +3,7 @@ import { messageOf } from '#base';
 import { errors } from '../errors.ts';
 import { memoryForPacks } from './blob-saver.ts';
 import type { FinishedPack, FromWorker, Job, JobResult, SessionSetup } from './messages.ts';
+import type { SealingHere } from './sealing-here.ts';
 import type { SealingJobs } from './sealing-jobs.ts';
 import type { SealingThreads } from './sealing-threads.ts';
 
@@ -33,9 +34,12 @@ const JOBS_PER_WORKER = 2;
  */
 const WEIGHT_HERE_BYTES = 1024 * 1024;
 
+/** Who seals for a repository, one session after another. */
+export type Sealing = { threads: SealingThreads; here: SealingHere };
+
 /** Who does one writer's jobs: this thread at first, then workers, as many as there is work for. */
 export class SealingPool {
-  readonly #threads: SealingThreads;
+  readonly #sealing: Sealing;
   readonly #setup: SessionSetup;
   readonly #size: number;
   readonly #events: PoolEvents;
@@ -48,8 +52,8 @@ export class SealingPool {
   #scheduled = false;
   #closed = false;
 
-  constructor(threads: SealingThreads, setup: SessionSetup, size: number, events: PoolEvents) {
-    this.#threads = threads;
+  constructor(sealing: Sealing, setup: SessionSetup, size: number, events: PoolEvents) {
+    this.#sealing = sealing;
     this.#setup = setup;
     this.#size = size;
     this.#events = events;
@@ -86,12 +90,12 @@ export class SealingPool {
   /** After `drain` the workers are kept for the next session; else they are stopped whatever they do. May be called twice. */
   async close(drained: boolean): Promise<void> {
     this.#closed = true;
-    if (this.#here) this.#threads.giveBackJobsHere(this.#here);
+    if (this.#here) this.#sealing.here.giveBack(this.#here);
     this.#here = undefined;
     await Promise.all(
       this.#lanes.splice(0).map(async ({ worker, running, release }) => {
         release();
-        if (drained && running.length === 0) await this.#threads.giveBack(worker);
+        if (drained && running.length === 0) await this.#sealing.threads.giveBack(worker);
         else await worker.terminate();
       }),
     );
@@ -121,7 +125,7 @@ export class SealingPool {
 
   #jobsHere(): SealingJobs {
     if (this.#here) return this.#here;
-    this.#here = this.#threads.lendJobsHere();
+    this.#here = this.#sealing.here.lend();
     this.#here.begin(this.#setup, (pack) => {
       // Counted as a worker's is, but without waiting: this thread is the one that stores them.
       Atomics.add(new Int32Array(this.#setup.packsInFlight), 0, 1);
@@ -149,7 +153,7 @@ export class SealingPool {
   }
 
   #start(): Lane {
-    const worker = this.#threads.lend();
+    const worker = this.#sealing.threads.lend();
     const onMessage = (message: FromWorker) => this.#receive(lane, message);
     const onError = (error: unknown) => this.#fail(messageOf(error), error);
     const onExit = (code: number) => this.#fail(`a worker thread ended with code ${code}`);

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
+import { openUnlocked } from '../open-unlocked.ts';
+import { openWriter } from './open-writer.ts';
+import { SealingThreads } from './sealing-threads.ts';
 import { MIB, pieces, useWriterBench } from './writer-bench.ts';
 
 const bench = useWriterBench();
@@ -16,7 +19,7 @@ describe('threads', () => {
   test('serve one session after another, each with what the one before stored', async () => {
     const body = randomBytes(12 * MIB);
     const ids = await save(body);
-    const { sealingThreads } = bench.repository;
+    const sealingThreads = bench.repository.sealing.threads;
     const [one, other] = [sealingThreads.lend(), sealingThreads.lend()];
     await Promise.all([sealingThreads.giveBack(one), sealingThreads.giveBack(other)]);
     const writer = await bench.open();
@@ -33,7 +36,7 @@ describe('threads', () => {
   });
 
   test('that were prepared serve the next session, and no more of them than were asked for', async () => {
-    const { sealingThreads } = bench.repository;
+    const sealingThreads = bench.repository.sealing.threads;
     sealingThreads.prepare(1);
     const first = sealingThreads.lend();
     await sealingThreads.giveBack(first);
@@ -48,6 +51,28 @@ describe('threads', () => {
     await Promise.all(kept.map((worker) => worker.terminate()));
   });
 
+  test('that were prepared before there was a key serve once there is one', async () => {
+    const threads = new SealingThreads();
+    threads.prepare(1);
+    expect(() => threads.lend()).toThrow('before there was a key');
+    const { masterKey } = bench.repository;
+    const unlocked = { storage: bench.storage, masterKey, keyId: '' };
+    const repository = await openUnlocked(unlocked, {
+      cache: false,
+      threads: { sealing: threads },
+    });
+    const prepared = threads.lend();
+    await threads.giveBack(prepared);
+    const body = randomBytes(12 * MIB);
+    const writer = await openWriter(repository, { workers: 1 });
+    const { ids } = await writer.saveStream(pieces(body, MIB), { kind: 'content' });
+    await writer.finish();
+    expect(threads.lend()).toBe(prepared);
+    await prepared.terminate();
+    await bench.repository.loadIndex();
+    expect(body.equals(await bench.contentOf(ids))).toBe(true);
+  });
+
   test('of a session that was given up serve nobody', async () => {
     const writer = await bench.open();
     const saved = writer.saveStream(pieces(randomBytes(24 * MIB), MIB), { kind: 'content' });
@@ -59,7 +84,7 @@ describe('threads', () => {
   });
 
   test('that end while they wait are not lent any more', async () => {
-    const { sealingThreads } = bench.repository;
+    const sealingThreads = bench.repository.sealing.threads;
     const worker = sealingThreads.lend();
     await sealingThreads.giveBack(worker);
     await worker.terminate();
@@ -69,7 +94,7 @@ describe('threads', () => {
   });
 
   test('are ended with the repository, also those given back later', async () => {
-    const { sealingThreads } = bench.repository;
+    const sealingThreads = bench.repository.sealing.threads;
     const [waiting, late] = [sealingThreads.lend(), sealingThreads.lend()];
     await sealingThreads.giveBack(waiting);
     await sealingThreads.close();
@@ -78,7 +103,7 @@ describe('threads', () => {
   });
 
   test('are not needed for little', async () => {
-    const lend = vi.spyOn(bench.repository.sealingThreads, 'lend');
+    const lend = vi.spyOn(bench.repository.sealing.threads, 'lend');
     const writer = await bench.open();
     const { path, sizeBytes } = bench.file('little', 'little');
     const { ids } = await writer.saveFile(path, sizeBytes);

@@ -1,7 +1,6 @@
 import v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
-import type { RepositorySecrets } from './messages.ts';
-import { SealingJobs } from './sealing-jobs.ts';
+import type { RepositorySecrets, ToWorker } from './messages.ts';
 
 /** Starting a thread takes longer than sealing a few MiB; one that waits takes some MiB of memory. */
 const IDLE_MS = 20_000;
@@ -16,20 +15,23 @@ type Idle = { worker: Worker; timer: NodeJS.Timeout; forget: () => void };
 
 /**
  * The worker threads of one repository: lent to one session of writing, then kept for the next one for some seconds.
- * Those that wait keep no process alive.
+ * Those that wait keep no process alive. They may be prepared before the repository is open: their code is loaded while
+ * its key is derived.
  */
 export class SealingThreads {
-  readonly #secrets: RepositorySecrets;
   readonly #idle: Idle[] = [];
-  #jobsHere: SealingJobs | undefined;
+  #secrets: RepositorySecrets | undefined;
   #closed = false;
 
-  constructor(secrets: RepositorySecrets) {
+  /** Once, when they are known; before the first is lent. */
+  unlock(secrets: RepositorySecrets): void {
     this.#secrets = secrets;
+    for (const { worker } of this.#idle) handOver(worker, secrets);
   }
 
   /** One that waits, or a new one. The borrower listens to its `error` and `exit`. */
   lend(): Worker {
+    if (!this.#secrets) throw new TypeError('a thread was asked for before there was a key');
     const idle = this.#idle.pop();
     if (!idle) return this.#start();
     idle.forget();
@@ -72,21 +74,11 @@ export class SealingThreads {
   #start(): Worker {
     const url = new URL(import.meta.resolve('#worker/writer/sealing-worker'));
     for (const flag of YOUNG_FLAGS) v8.setFlagsFromString(flag);
-    const worker = new Worker(url, { workerData: this.#secrets });
+    const worker = new Worker(url);
     // One that is being stopped may break before it ends, when nobody minds any more.
     worker.on('error', () => {});
+    if (this.#secrets) handOver(worker, this.#secrets);
     return worker;
-  }
-
-  /** For little work, in the thread of whoever asks. To be given back as well. */
-  lendJobsHere(): SealingJobs {
-    const jobs = this.#jobsHere ?? new SealingJobs(this.#secrets);
-    this.#jobsHere = undefined;
-    return jobs;
-  }
-
-  giveBackJobsHere(jobs: SealingJobs): void {
-    this.#jobsHere = jobs;
   }
 
   /** Ends those that wait, now and later. */
@@ -100,4 +92,9 @@ export class SealingThreads {
       }),
     );
   }
+}
+
+function handOver(worker: Worker, secrets: RepositorySecrets): void {
+  const message: ToWorker = { kind: 'unlock', secrets };
+  worker.postMessage(message);
 }

@@ -1,24 +1,18 @@
 /** Worker thread: runs one job after another, of one session after another; see `messages.ts`. */
-import { parentPort, workerData } from 'node:worker_threads';
-import type {
-  FinishedPack,
-  FromWorker,
-  JobResult,
-  RepositorySecrets,
-  SessionSetup,
-  ToWorker,
-} from './messages.ts';
+import { parentPort } from 'node:worker_threads';
+import type { FinishedPack, FromWorker, JobResult, SessionSetup, ToWorker } from './messages.ts';
 import { SealingJobs } from './sealing-jobs.ts';
 
-const jobs = new SealingJobs(workerData as RepositorySecrets);
+let jobs: SealingJobs | undefined;
 
 parentPort?.on('message', (message: ToWorker) => {
-  if (message.kind === 'begin') {
-    jobs.begin(message.session, packSender(message.session));
-    return;
+  if (message.kind === 'unlock') jobs = new SealingJobs(message.secrets);
+  else if (!jobs) throw new TypeError('a job came before there was a key');
+  else if (message.kind === 'begin') jobs.begin(message.session, packSender(message.session));
+  else {
+    const result = jobs.run(message);
+    send({ kind: 'done', result }, buffersOf(result));
   }
-  const result = jobs.run(message);
-  send({ kind: 'done', result }, buffersOf(result));
 });
 
 /** Waits, blocking this thread, while too many packs are on their way to the storage. */
