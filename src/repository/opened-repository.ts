@@ -245,7 +245,7 @@ export class OpenedRepository implements Repository {
 
   async #openIndex(name: string, stored: Buffer): Promise<IndexEntries | undefined> {
     this.#indexBytesHere += stored.length;
-    return this.#indexBytesHere < INDEX_WORTH_THREADS
+    return this.#indexBytesHere < INDEX_WORTH_THREADS && !this.#decodePool.isReady
       ? openIndexFile(this.#sealer, name, stored)
       : this.#decodePool.parseIndex(name, ownBuffer(stored));
   }

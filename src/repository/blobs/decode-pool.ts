@@ -51,6 +51,11 @@ export class DecodePool {
     return DECODE_THREADS;
   }
 
+  /** A job would find a thread that has started. */
+  get isReady(): boolean {
+    return this.#lanes.length > 0 || this.#threads.isReady;
+  }
+
   /** All threads, before there is anything to do for them. */
   start(): void {
     while (this.#lanes.length < this.size) this.#start();

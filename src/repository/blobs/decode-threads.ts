@@ -38,6 +38,10 @@ export class DecodeThreads {
     }
   }
 
+  get isReady(): boolean {
+    return this.#ready.length > 0;
+  }
+
   /** One that is ready, or a new one. */
   take(): Worker {
     return this.#ready.pop() ?? startThread();

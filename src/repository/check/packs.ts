@@ -2,7 +2,7 @@
 import { SEAL_OVERHEAD_BYTES } from '../crypto/sealer.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
 import { idOfName } from '../names.ts';
-import { type PackedBlob, packHeaderBytes } from '../pack/header.ts';
+import { headerEntryBytes, type PackedBlob, packHeaderBytes } from '../pack/header.ts';
 import type { Repository } from '../repository.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CheckProblem } from './problems.ts';
@@ -28,17 +28,28 @@ export function packSizeBytes(blobs: readonly PackedBlob[]): number {
   return size;
 }
 
-/** Undefined where the pack is there with the size that its blobs add up to. */
+/** The same of what an index tells of a pack. */
+function indexedSizeBytes(index: BlobIndex, packId: string): number {
+  let size = SEAL_OVERHEAD_BYTES + LENGTH_BYTES;
+  for (const { first, count } of index.runsOf(index.packNumber(packId))) {
+    for (let entry = first; entry < first + count; entry += 1) {
+      size += headerEntryBytes(index.isCompressed(entry)) + index.lengthOf(entry);
+    }
+  }
+  return size;
+}
+
+/** Of a pack that the index knows. Undefined where it is there with the size that its blobs add up to. */
 export function packProblem(
+  index: BlobIndex,
   packId: string,
-  blobs: readonly PackedBlob[],
   stored: StoredPacks,
 ): CheckProblem | undefined {
   const size = stored.get(packId);
   if (size === undefined) {
     return { kind: 'pack-missing', id: packId, what: `pack ${packId} is not there` };
   }
-  const expected = packSizeBytes(blobs);
+  const expected = indexedSizeBytes(index, packId);
   if (size === expected) return undefined;
   const what = `pack ${packId} is ${size} bytes long and not ${expected}`;
   return { kind: 'pack-damaged', id: packId, what };
@@ -46,8 +57,8 @@ export function packProblem(
 
 export function packProblems(index: BlobIndex, stored: StoredPacks): CheckProblem[] {
   const problems: CheckProblem[] = [];
-  for (const { id, blobs } of index.packs()) {
-    const problem = packProblem(id, blobs, stored);
+  for (const id of index.packIds()) {
+    const problem = packProblem(index, id, stored);
     if (problem) problems.push(problem);
   }
   return problems;

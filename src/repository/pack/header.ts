@@ -44,8 +44,13 @@ export function encodePackHeader(blobs: readonly PackedBlob[]): Buffer {
 
 export function packHeaderBytes(blobs: readonly PackedBlob[]): number {
   let bytes = 0;
-  for (const blob of blobs) bytes += blob.compressed ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
+  for (const { compressed } of blobs) bytes += headerEntryBytes(compressed);
   return bytes;
+}
+
+/** What a blob takes in a header. */
+export function headerEntryBytes(compressed: boolean): number {
+  return compressed ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
 }
 
 /** Throws `repository/pack-damaged` naming the pack where the bytes are no header. */

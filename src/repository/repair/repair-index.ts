@@ -130,7 +130,7 @@ async function untoldPacks(
 ): Promise<IndexedPack[]> {
   const { index } = repository;
   const doubtful = [...stored].filter(
-    ([id]) => !index.hasPack(id) || packProblem(id, index.packContents(id), stored),
+    ([id]) => !index.hasPack(id) || packProblem(index, id, stored),
   );
   const fresh: IndexedPack[] = [];
   let doneItems = 0;
