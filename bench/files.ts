@@ -1,8 +1,8 @@
 /** First and unchanged backup, restore and check of a mixed tree, alternating between the programs; medians and ratios. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { makeMixedTree } from './input.ts';
-import { type Measured, measure, median, medianOf, sizeOf } from './measure.ts';
+import { type Input, makeMixedTree } from './input.ts';
+import { type Measured, measure, median, medianOf, sizeOf, touchMemoryOf } from './measure.ts';
 import { PEERS, type Peer } from './peers.ts';
 import { type BenchTable, ratio } from './table.ts';
 
@@ -17,14 +17,16 @@ type Jobs = Record<Kind, Measured[]> & { storedBytes: number[] };
 
 const noJobs = (): Jobs => ({ first: [], unchanged: [], restore: [], check: [], storedBytes: [] });
 
-async function once(peer: Peer, folder: string, input: string, jobs: Jobs): Promise<void> {
+async function once(peer: Peer, folder: string, input: Input, jobs: Jobs): Promise<void> {
   const repository = path.join(folder, `repository-${peer.name}`);
   const target = path.join(folder, `restored-${peer.name}`);
   const env = peer.env(folder);
   await measure(peer.init(repository), env);
-  jobs.first.push(await measure(peer.backup(repository, input, 1), env));
+  touchMemoryOf(folder, input.bytes);
+  jobs.first.push(await measure(peer.backup(repository, input.folder, 1), env));
   jobs.storedBytes.push(sizeOf(repository));
-  jobs.unchanged.push(await measure(peer.backup(repository, input, 2), env));
+  jobs.unchanged.push(await measure(peer.backup(repository, input.folder, 2), env));
+  touchMemoryOf(folder, input.bytes);
   jobs.restore.push(await measure(peer.restore(repository, target, 2), env));
   fs.rmSync(target, { recursive: true, force: true });
   jobs.check.push(await measure(peer.check(repository), env));
@@ -36,7 +38,7 @@ export async function benchFiles(folder: string, bytes: number, runs: number): P
   const input = makeMixedTree(inputFolder, bytes);
   const jobs = new Map<string, Jobs>(PEERS.map(({ name }) => [name, noJobs()]));
   for (let run = 0; run < runs; run += 1) {
-    for (const peer of PEERS) await once(peer, folder, inputFolder, jobs.get(peer.name) as Jobs);
+    for (const peer of PEERS) await once(peer, folder, input, jobs.get(peer.name) as Jobs);
   }
   fs.rmSync(inputFolder, { recursive: true, force: true });
   const ours = jobs.get('holdfast') as Jobs;

@@ -18,6 +18,8 @@ export class MemorySink implements JournalSink {
   /** Whether what comes counts as durable at once. */
   isDurable = true;
   #durable: JournalPosition | undefined;
+  /** By a gap: what comes behind it is no part of what came before, though it may begin where that ended. */
+  #isCut = false;
   readonly #events = new EventEmitter();
   #hold: PromiseWithResolvers<void> | undefined;
 
@@ -28,12 +30,13 @@ export class MemorySink implements JournalSink {
   append(line: number, offset: bigint, bytes: Uint8Array, completeThroughMs: number): void {
     this.completeThroughMs = Math.max(this.completeThroughMs, completeThroughMs);
     const last = this.runs.at(-1);
-    if (last?.line === line && last.to === offset) {
+    if (!this.#isCut && last?.line === line && last.to === offset) {
       last.parts.push(Buffer.from(bytes));
       last.to += BigInt(bytes.length);
     } else {
       const to = offset + BigInt(bytes.length);
       this.runs.push({ line, from: offset, to, parts: [Buffer.from(bytes)] });
+      this.#isCut = false;
     }
     if (this.isDurable) this.makeDurable();
   }
@@ -66,6 +69,7 @@ export class MemorySink implements JournalSink {
 
   async gap(gap: Gap): Promise<void> {
     this.gaps.push(gap);
+    this.#isCut = true;
   }
 
   heard(at: Heard): void {
