@@ -18,7 +18,8 @@ let opener: BlobOpener | undefined;
 
 parentPort?.on('message', (message: BeginDecoding | NumberedJob) => {
   if ('masterKey' in message) opener = new BlobOpener(message.masterKey);
-  else if (opener) runJob(opener, message);
+  else if (!opener) throw new TypeError('a job came before there was a key');
+  else runJob(opener, message);
 });
 
 function runJob(opener: BlobOpener, { number, job }: NumberedJob): void {

@@ -2,12 +2,13 @@
 import { SEAL_OVERHEAD_BYTES } from '../crypto/sealer.ts';
 import type { BlobIndex } from '../index/blob-index.ts';
 import { idOfName } from '../names.ts';
-import { headerEntryBytes, type PackedBlob, packHeaderBytes } from '../pack/header.ts';
+import { headerEntryBytes, type PackedBlob } from '../pack/header.ts';
 import type { Repository } from '../repository.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CheckProblem } from './problems.ts';
 
-const LENGTH_BYTES = 4;
+/** The header's seal, and the length behind it. */
+const FRAME_BYTES = SEAL_OVERHEAD_BYTES + 4;
 
 export type StoredPacks = Map<string, number>;
 
@@ -23,14 +24,14 @@ export async function storedPacks(storage: Storage): Promise<StoredPacks> {
 
 /** What a pack with these blobs takes, to the byte. */
 export function packSizeBytes(blobs: readonly PackedBlob[]): number {
-  let size = packHeaderBytes(blobs) + SEAL_OVERHEAD_BYTES + LENGTH_BYTES;
-  for (const blob of blobs) size += blob.length;
+  let size = FRAME_BYTES;
+  for (const { compressed, length } of blobs) size += headerEntryBytes(compressed) + length;
   return size;
 }
 
-/** The same of what an index tells of a pack. */
+/** The same of what an index tells of a pack, without an object for each blob. */
 function indexedSizeBytes(index: BlobIndex, packId: string): number {
-  let size = SEAL_OVERHEAD_BYTES + LENGTH_BYTES;
+  let size = FRAME_BYTES;
   for (const { first, count } of index.runsOf(index.packNumber(packId))) {
     for (let entry = first; entry < first + count; entry += 1) {
       size += headerEntryBytes(index.isCompressed(entry)) + index.lengthOf(entry);
