@@ -1,16 +1,12 @@
 /** The parts of an open repository, put together. */
 import { isHoldfastError, systemClock } from '#base';
 
-import { BlobOpener } from './blobs/blob-opener.ts';
-import { decodeJob, runDecodeJob } from './blobs/decode-job.ts';
-import { DecodePool } from './blobs/decode-pool.ts';
+import { decodeJob } from './blobs/decode-job.ts';
+import { Decoding } from './blobs/decoding.ts';
 import { openBlob } from './blobs/open-blob.ts';
-import { ownBuffer } from './blobs/own-buffer.ts';
 import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
-import type { PlacingJob } from './blobs/placing-job.ts';
 import { readBlob } from './blobs/read-blob.ts';
-import { type Decode, type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
-import { runPlacingJob } from './blobs/run-placing-job.ts';
+import { type ReadBlob, readBlobs } from './blobs/read-blobs.ts';
 import { type VerifyPackOptions, verifyStoredPack } from './blobs/verify-stored-pack.ts';
 import type { Cache } from './cache/cache.ts';
 import type { SealedNotes } from './cache/sealed-notes.ts';
@@ -21,14 +17,13 @@ import type { Sealer } from './crypto/sealer.ts';
 import type { BlobIndex } from './index/blob-index.ts';
 import type { IndexEntries } from './index/index-entries.ts';
 import { LoadedIndex } from './index/load-index.ts';
-import { openIndexFile } from './index/open-index-file.ts';
 import { TableKeeper } from './index/table-keeper.ts';
 import { Keys } from './keys/keys.ts';
 import type { ScryptParameters } from './keys/scrypt.ts';
 import { LingeringLocks } from './locks/lingering-locks.ts';
 import type { LockKind } from './locks/lock-file.ts';
 import { type LockOptions, Locks, type RepositoryLock } from './locks/locks.ts';
-import { type BlobType, ID_BYTES } from './names.ts';
+import type { BlobType } from './names.ts';
 import type { IndexedPack, PackedBlob } from './pack/header.ts';
 import type { PackVerdict } from './pack/verify-pack.ts';
 import { PackParity } from './parity/pack-parity.ts';
@@ -42,12 +37,6 @@ import { UnpackedFiles } from './unpacked-files.ts';
 import { SealingHere } from './writer/sealing-here.ts';
 import type { Sealing } from './writer/sealing-pool.ts';
 import { SealingThreads } from './writer/sealing-threads.ts';
-
-/** Below this, starting threads takes longer than the work. */
-const BYTES_WORTH_THREADS = 8 * 1024 * 1024;
-
-/** Sealed bytes of all index files: to start threads takes longer than to read some 100,000 blobs here. */
-const INDEX_WORTH_THREADS = 5 * 1024 * 1024;
 
 const RELOAD_PAUSE_MS = 5_000;
 
@@ -80,14 +69,11 @@ export class OpenedRepository implements Repository {
   readonly locks: Locks;
   readonly sealing: Sealing;
   readonly #sealer: Sealer;
-  #indexBytesHere = 0;
   #cuttingStyle: Promise<Cutting['style']> | undefined;
-  /** For what isn't worth a thread. */
-  #blobOpener: BlobOpener | undefined;
   readonly #ownFormat: OwnFormat;
   readonly #loadedIndex: LoadedIndex;
   readonly #tableKeeper: TableKeeper | undefined;
-  readonly #decodePool: DecodePool;
+  readonly #decoding: Decoding;
   readonly #lingering: LingeringLocks;
   /** Signals of locks under which the index was loaded. */
   #loadedUnder = new WeakSet<AbortSignal>();
@@ -108,18 +94,18 @@ export class OpenedRepository implements Repository {
     this.files = new UnpackedFiles(storage, sealer, config.version, prepareOwn);
     this.snapshots = new Snapshots(this.files);
     this.sealed = new SealedFiles(storage, sealer, prepareOwn, (name, stored) =>
-      this.#decodePool.openSealed(name, stored),
+      this.#decoding.pool.openSealed(name, stored),
     );
     this.keys = new Keys(storage, masterKey, keyId, scrypt, prepareOwn);
     const isSeenAtOnce = async () => (await storage.isSeenAtOnce?.()) === true;
     this.locks = new Locks(this.files, storage.location, isSeenAtOnce);
     this.#lingering = new LingeringLocks((options) => this.locks.take('shared', options));
-    this.#decodePool = new DecodePool(masterKey, parts.threads?.decode);
+    this.#decoding = new Decoding(masterKey, sealer, parts.threads?.decode);
     this.parity = new PackParity(storage, this.sealed);
     if (tableFolder !== undefined) this.#tableKeeper = new TableKeeper(tableFolder, masterKey);
     this.#loadedIndex = new LoadedIndex(
       this.files,
-      (name, stored) => this.#openIndex(name, stored),
+      (name, stored) => this.#decoding.openIndex(name, stored),
       this.#tableKeeper,
     );
     const secrets = { masterKey, chunkerSecret: config.chunkerPolynomial };
@@ -185,7 +171,7 @@ export class OpenedRepository implements Repository {
     onBlob: (id: Buffer, bytes: Buffer, isOwn?: boolean) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
-    const decode = this.#decodeFor(type, ids);
+    const decode = this.#decoding.decodeFor({ index: this.index, type, ids });
     const give = ({ id, bytes, isOwn }: ReadBlob) => onBlob(id, bytes, isOwn === true);
     return readBlobs(
       { repository: this, type, wanted: 'plain', decode, onBlob: give, options },
@@ -194,10 +180,8 @@ export class OpenedRepository implements Repository {
   }
 
   placeBlobs(ids: Uint8Array, placing: BlobPlacing, options: ReadBlobsOptions = {}): Promise<void> {
-    const run = this.#isWorthThreads('data', ids)
-      ? (job: PlacingJob) => this.#decodePool.place(job)
-      : (job: PlacingJob) => runPlacingJob(this.#openerHere(), job);
-    return placeBlobs(this, run, ids, placing, options);
+    const place = this.#decoding.placeFor({ index: this.index, type: 'data', ids });
+    return placeBlobs(this, place, ids, placing, options);
   }
 
   readPayloads(
@@ -206,7 +190,7 @@ export class OpenedRepository implements Repository {
     onBlob: (blob: ReadBlob) => void | Promise<void>,
     options: ReadBlobsOptions = {},
   ): Promise<void> {
-    const decode = this.#decodeFor(type, ids);
+    const decode = this.#decoding.decodeFor({ index: this.index, type, ids });
     return readBlobs({ repository: this, type, wanted: 'payload', decode, onBlob, options }, ids);
   }
 
@@ -222,15 +206,15 @@ export class OpenedRepository implements Repository {
   ): Promise<Uint8Array> {
     // The bytes go over to the thread: it gets some of its own.
     const job = decodeJob(packId, start, blobs, new Uint8Array(sealed).buffer, 'payload');
-    return (await this.#decodePool.decode(job)).whole;
+    return (await this.#decoding.pool.decode(job)).whole;
   }
 
   verifyPack(packId: string, options?: VerifyPackOptions): Promise<PackVerdict> {
-    return verifyStoredPack(this, this.#decodePool, packId, options);
+    return verifyStoredPack(this, this.#decoding.pool, packId, options);
   }
 
   startThreads(): void {
-    this.#decodePool.start();
+    this.#decoding.pool.start();
   }
 
   dropIndex(): void {
@@ -243,13 +227,6 @@ export class OpenedRepository implements Repository {
     return options.lingers ? this.#lingering.share(options) : this.locks.take(kind, options);
   }
 
-  async #openIndex(name: string, stored: Buffer): Promise<IndexEntries | undefined> {
-    this.#indexBytesHere += stored.length;
-    return this.#indexBytesHere < INDEX_WORTH_THREADS && !this.#decodePool.isReady
-      ? openIndexFile(this.#sealer, name, stored)
-      : this.#decodePool.parseIndex(name, ownBuffer(stored));
-  }
-
   /** From a pack that parity brings back; undefined where none does. */
   async #readMended(type: BlobType, id: Uint8Array): Promise<Buffer | undefined> {
     for (const location of this.index.lookupAll(type, id)) {
@@ -260,30 +237,6 @@ export class OpenedRepository implements Repository {
       return openBlob(this.#sealer, location, packId, sealed);
     }
     return undefined;
-  }
-
-  #decodeFor(type: BlobType, ids: Uint8Array): Decode {
-    return this.#isWorthThreads(type, ids)
-      ? (job) => this.#decodePool.decode(job)
-      : (job) => runDecodeJob(this.#openerHere(), job);
-  }
-
-  #openerHere(): BlobOpener {
-    this.#blobOpener ??= new BlobOpener(this.masterKey);
-    return this.#blobOpener;
-  }
-
-  #isWorthThreads(type: BlobType, ids: Uint8Array): boolean {
-    let plainBytes = 0;
-    let largestBytes = 0;
-    for (let at = 0; at < ids.length; at += ID_BYTES) {
-      const bytes = this.index.lookup(type, ids, at)?.plainLength ?? 0;
-      plainBytes += bytes;
-      largestBytes = Math.max(largestBytes, bytes);
-      // One blob takes as long in a thread as here: only what can be done beside it is gained.
-      if (plainBytes - largestBytes >= BYTES_WORTH_THREADS) return true;
-    }
-    return false;
   }
 
   /**
@@ -305,7 +258,7 @@ export class OpenedRepository implements Repository {
     await this.#lingering.dropUnused();
     await this.#tableKeeper?.settled();
     await this.sealing.threads.close();
-    await this.#decodePool.close();
+    await this.#decoding.close();
     await this.parity.close();
     await this.storage.close();
   }

@@ -10,8 +10,10 @@ import { allDecoders, type Decoder } from './decoders.ts';
 import { mutate, splice } from './mutate.ts';
 import { HangWatch } from './watch-for-hangs.ts';
 
-/** Coverage is asked for once for so many inputs, and again for each where it grew. */
+/** Coverage is asked for once for so many inputs, and again for each where code ran that never did. */
 const BATCH = 128;
+/** One batch in so many is looked at closely all the same: for how often a loop runs. */
+const CLOSE_LOOK = 8;
 const MAX_CHANGES = 8;
 const MAX_INPUT_BYTES = 64 * 1024;
 /** One decoder that fails in many ways is mended before the rest is told. */
@@ -24,10 +26,11 @@ export const fuzz: Campaign = {
 };
 
 async function fuzzAll(options: CampaignOptions): Promise<CampaignReport> {
+  // First: V8 counts blocks of a function only where it was first run while they were counted.
+  const coverage = new Coverage();
   const decoders = (await allDecoders()).filter(
     ({ name }) => options.only === undefined || name === options.only,
   );
-  const coverage = new Coverage();
   const hangs = new HangWatch();
   const figures: CampaignReport['figures'] = {};
   const failures: string[] = [];
@@ -80,7 +83,7 @@ class Fuzzing {
     const endMs = minutes === undefined ? undefined : processorMs() + minutes * 60_000;
     this.#coverage.skip();
     for (const seed of this.#corpus) await this.#decode(seed);
-    this.#coverage.fresh(true);
+    this.#coverage.add();
     const goesOn = () => (endMs === undefined ? this.inputs < count : processorMs() < endMs);
     while (goesOn() && this.failures.size < MAX_FAILURES) await this.#batch();
   }
@@ -94,10 +97,11 @@ class Fuzzing {
     const inputs = Array.from({ length: BATCH }, () => this.#next());
     this.#coverage.skip();
     for (const input of inputs) await this.#decode(input);
-    if (this.#coverage.fresh(false) === 0) return;
+    const isNew = this.#coverage.ranNewCode();
+    if (!isNew && this.#chance.below(CLOSE_LOOK) > 0) return;
     for (const input of inputs) {
       await this.#decode(input);
-      if (this.#coverage.fresh(true) > 0) this.#corpus.push(input);
+      if (this.#coverage.add() > 0) this.#corpus.push(input);
     }
   }
 

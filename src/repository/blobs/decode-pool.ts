@@ -9,8 +9,10 @@ import { DECODE_THREADS, DecodeThreads } from './decode-threads.ts';
 import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
 import type { PackMemory } from './rooms.ts';
 
-/** A thread's first message; the others are jobs. */
-export type BeginDecoding = { masterKey: MasterKey };
+/** `unlock` comes first, once. */
+export type ToDecodeWorker =
+  | { kind: 'unlock'; masterKey: MasterKey }
+  | { kind: 'job'; number: number; job: PoolJob };
 
 export type PoolJob =
   | { kind: 'decode'; stretch: DecodeJob }
@@ -102,7 +104,7 @@ export class DecodePool {
     return new Promise((resolve, reject) => {
       lane.waiting.set(number, { resolve, reject });
       lane.worker.ref();
-      lane.worker.postMessage({ number, job }, transfer);
+      post(lane.worker, { kind: 'job', number, job }, transfer);
     });
   }
 
@@ -121,8 +123,7 @@ export class DecodePool {
 
   #start(): Lane {
     const worker = this.#threads.take();
-    const begin: BeginDecoding = { masterKey: this.#masterKey };
-    worker.postMessage(begin);
+    post(worker, { kind: 'unlock', masterKey: this.#masterKey });
     const lane: Lane = { worker, waiting: new Map() };
     worker.on('message', ({ number, answer }: { number: number; answer: never }) => {
       lane.waiting.get(number)?.resolve(answer);
@@ -139,4 +140,8 @@ export class DecodePool {
     this.#lanes.push(lane);
     return lane;
   }
+}
+
+function post(worker: Worker, message: ToDecodeWorker, transfer: ArrayBuffer[] = []): void {
+  worker.postMessage(message, transfer);
 }

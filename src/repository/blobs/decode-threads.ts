@@ -9,7 +9,7 @@ export const DECODE_THREADS = Math.min(availableParallelism(), MAX_THREADS);
 /** Nearly all that a worker makes is short-lived: room for more only lets it lie longer. */
 const HEAP = { maxYoungGenerationSizeMb: 8 };
 
-/** It waits for a key (`BeginDecoding`), and keeps no process alive. */
+/** It waits for a key (`ToDecodeWorker`), and keeps no process alive. */
 function startThread(): Worker {
   const url = new URL(import.meta.resolve('#worker/blobs/decode-worker'));
   const worker = new Worker(url, {

@@ -9,20 +9,18 @@ import { openSealed } from '../sealed/sealed-files.ts';
 import { LinkCollector } from '../tree-links.ts';
 import { BlobOpener } from './blob-opener.ts';
 import { runDecodeJob } from './decode-job.ts';
-import type { BeginDecoding, PoolJob, VerifiedPack } from './decode-pool.ts';
+import type { PoolJob, ToDecodeWorker, VerifiedPack } from './decode-pool.ts';
 import { runPlacingJob } from './run-placing-job.ts';
-
-type NumberedJob = { number: number; job: PoolJob };
 
 let opener: BlobOpener | undefined;
 
-parentPort?.on('message', (message: BeginDecoding | NumberedJob) => {
-  if ('masterKey' in message) opener = new BlobOpener(message.masterKey);
+parentPort?.on('message', (message: ToDecodeWorker) => {
+  if (message.kind === 'unlock') opener = new BlobOpener(message.masterKey);
   else if (!opener) throw new TypeError('a job came before there was a key');
-  else runJob(opener, message);
+  else runJob(opener, message.number, message.job);
 });
 
-function runJob(opener: BlobOpener, { number, job }: NumberedJob): void {
+function runJob(opener: BlobOpener, number: number, job: PoolJob): void {
   if (job.kind === 'decode') {
     const answer = runDecodeJob(opener, job.stretch);
     freeNow(job.stretch.sealed);

@@ -26,9 +26,11 @@ export type BlobPlacing = {
   onAlone: (id: Buffer, bytes: Buffer) => void | Promise<void>;
 };
 
+export type Place = (job: PlacingJob) => PlacedOutcome | Promise<PlacedOutcome>;
+
 export async function placeBlobs(
   repository: Repository,
-  run: (job: PlacingJob) => PlacedOutcome | Promise<PlacedOutcome>,
+  place: Place,
   ids: Uint8Array,
   placing: BlobPlacing,
   options: ReadBlobsOptions,
@@ -38,7 +40,7 @@ export async function placeBlobs(
   await eachStretch(reading, ids, async ({ packId, offset, blobs }, sealed) => {
     const plan = placing.plan(blobs.map(({ id }) => id));
     const job = placingJob(decodeJob(packId, offset, blobs, sealed), plan, placing.owner);
-    const outcome = await run(job);
+    const outcome = await place(job);
     const failures = outcome.failures.map(({ file, error }) => ({
       file,
       error: systemError(error),
