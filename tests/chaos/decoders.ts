@@ -2,6 +2,7 @@
  * Everything that turns bytes from outside into values, each with a few valid inputs to begin from. Whatever the bytes,
  * a decoder gives a value or throws a HoldfastError, soon, and within bounded memory.
  */
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { madeMetadata, Secret } from '#base';
 import { createRepository, encodeTree, type Repository } from '#repository';
@@ -20,7 +21,8 @@ import { decodeKeyFile } from '../../src/repository/keys/key-file.ts';
 import { decodeLock } from '../../src/repository/locks/lock-file.ts';
 import { decodePackHeader, encodePackHeader } from '../../src/repository/pack/header.ts';
 import { openPackHeader } from '../../src/repository/pack/verify-pack.ts';
-import { decodeSidecar } from '../../src/repository/parity/sidecar.ts';
+import { layoutFor } from '../../src/repository/parity/layout.ts';
+import { decodeSidecar, encodeSidecar } from '../../src/repository/parity/sidecar.ts';
 import { openBlockMap, openBlockMapWriter } from '../../src/repository/records/block-map.ts';
 import { decodeRecord, encodeRecord, type RecordKind } from '../../src/repository/records/codec.ts';
 import { parseCaptureName, parseWatermarkName } from '../../src/repository/records/names.ts';
@@ -30,9 +32,9 @@ import { decodeTree } from '../../src/repository/tree/decode-tree.ts';
 import { KnownTree } from '../../src/repository/tree/known-tree.ts';
 import { ManifestCheck } from '../../src/sources/postgres/base/manifest.ts';
 import { TarReader } from '../../src/sources/postgres/base/tar.ts';
-import { WalDecoder } from '../../src/sources/postgres/wal/decode.ts';
 import { parseHistory } from '../../src/sources/postgres/wal/history.ts';
 import { parseSenderMessage } from '../../src/sources/postgres/wal/messages.ts';
+import { decodeMadeWal, madeWals } from './made-wal.ts';
 
 export type Decoder = {
   name: string;
@@ -157,6 +159,24 @@ function withFrameSum(bytes: Buffer): Buffer {
   return mended;
 }
 
+function sidecar(): Buffer {
+  const pack = Buffer.alloc(1000, 'pack');
+  const layout = layoutFor(pack.length);
+  const parity = Buffer.alloc(layout.stripes * layout.rows * layout.sectorBytes, 'parity');
+  return encodeSidecar(ID, layout, [pack], parity);
+}
+
+/** Of the first head, as long as it says it is. */
+function withHeadSum(bytes: Buffer): Buffer {
+  if (bytes.length < 56) return bytes;
+  const sectors = Math.ceil(bytes.readUIntLE(8, 6) / bytes.readUInt32LE(16));
+  const end = 56 + (sectors + bytes.readUInt32LE(20) * (bytes[6] as number)) * 4;
+  if (!(end + 8 <= bytes.length)) return bytes;
+  const mended = Buffer.from(bytes);
+  hash('sha256', mended.subarray(0, end), 'buffer').copy(mended, end, 0, 8);
+  return mended;
+}
+
 /** Of every block that could be a header. */
 function withHeaderSums(bytes: Buffer): Buffer {
   const mended = Buffer.from(bytes);
@@ -192,29 +212,6 @@ function readArchive(bytes: Buffer): number {
   let parts = 0;
   for (const _part of reader.read(bytes)) parts += 1;
   return parts;
-}
-
-function decodeWal(bytes: Buffer): unknown {
-  const seen: unknown[] = [];
-  const decoder = new WalDecoder(0x100_0000n, { onEvent: (event) => seen.push(event) });
-  const half = bytes.length >>> 1;
-  decoder.push(bytes.subarray(0, half));
-  decoder.push(bytes.subarray(half));
-  return [seen, decoder.end, decoder.recordEnd, decoder.line];
-}
-
-/** A page with a long header (PostgreSQL's xlog_internal.h) and the beginning of a record. */
-function walPage(): Buffer {
-  const page = Buffer.alloc(8192);
-  page.writeUInt16LE(0xd110, 0);
-  page.writeUInt16LE(2, 2);
-  page.writeUInt32LE(1, 4);
-  page.writeBigUInt64LE(0x100_0000n, 8);
-  page.writeBigUInt64LE(0x1234n, 24);
-  page.writeUInt32LE(16 * 2 ** 20, 32);
-  page.writeUInt32LE(8192, 36);
-  page.writeUInt32LE(60, 40);
-  return page;
 }
 
 function manifest(): Buffer {
@@ -374,8 +371,9 @@ export async function allDecoders(): Promise<Decoder[]> {
     },
     {
       name: 'parity sidecar',
-      seeds: [Buffer.alloc(200, 1)],
+      seeds: [sidecar()],
       decode: (bytes) => decodeSidecar(ID, bytes),
+      mend: withHeadSum,
     },
     {
       name: 'zstd frame',
@@ -390,7 +388,7 @@ export async function allDecoders(): Promise<Decoder[]> {
         }
       },
     },
-    { name: 'WAL', seeds: [walPage()], decode: decodeWal },
+    { name: 'WAL', seeds: madeWals, decode: decodeMadeWal },
     {
       name: 'timeline history',
       seeds: [Buffer.from('1\t0/5000000\tno recovery target\n2\t0/6000000\tx\n')],
@@ -398,7 +396,10 @@ export async function allDecoders(): Promise<Decoder[]> {
     },
     {
       name: 'replication message',
-      seeds: [Buffer.concat([Buffer.from('w'), Buffer.alloc(24), Buffer.from('wal')])],
+      seeds: [
+        Buffer.concat([Buffer.from('w'), Buffer.alloc(24), Buffer.from('wal')]),
+        Buffer.concat([Buffer.from('k'), Buffer.alloc(17)]),
+      ],
       decode: (bytes) => parseSenderMessage(bytes),
     },
     { name: 'tar', seeds: [archive()], decode: readArchive, mend: withHeaderSums },
