@@ -1,6 +1,6 @@
 /**
  * An environment whose repository lies in a bucket, as holdfast.yaml declares it: locked and over TLS; behind a way
- * that is cut.
+ * that is cut. Its credentials may only add, by the rights that `repo policy` prints and the server enforces.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs/promises';
@@ -10,7 +10,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sleepMs, systemClock } from '#base';
 import {
+  type S3TestRights,
   type S3TestServer,
+  type S3TestUser,
   startS3TestServer,
 } from '../../src/repository/storage/s3/test-server.ts';
 import { startHoldfast } from './command-line.ts';
@@ -22,18 +24,32 @@ import { openProtectedSite, type ProtectedSite } from './site/protected-site.ts'
 
 let folder: string;
 let server: S3TestServer;
+/** Who protects: may read and add, and remove nothing but locks. */
+let protector: S3TestUser;
 let env: Record<string, string>;
 
 const holdfast = (...words: string[]) => startHoldfast(words, { env }).ended;
+
+type Policies = Record<'appendOnly' | 'maintenance', S3TestRights['policy']>;
+
+async function allowToAdd(bucket: string, place: string, ...lock: string[]): Promise<void> {
+  const address = `s3:${server.endpoint}/${bucket}/${place}`;
+  const asked = ['repo', 'policy', '--repo', address, '--offline', '--json', ...lock];
+  const printed = await startHoldfast(asked).ended;
+  const { appendOnly } = JSON.parse(printed.stdout) as Policies;
+  await server.allow(bucket, [{ user: protector, policy: appendOnly }]);
+}
 
 beforeAll(async () => {
   folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast bucket-'));
   await fs.chmod(folder, 0o755);
   server = await startS3TestServer();
+  protector = await server.addUser();
   await server.makeBucket('hf-notes', { objectLock: true });
+  await allowToAdd('hf-notes', 'production', '-o', 's3.lock=governance:2d');
   await fs.mkdir(path.join(folder, 'notes'));
   await fs.writeFile(path.join(folder, 'notes/one'), 'one'.repeat(10_000));
-  await fs.writeFile(path.join(folder, 'secret'), server.user.secretAccessKey);
+  await fs.writeFile(path.join(folder, 'secret'), protector.secretAccessKey);
   await fs.writeFile(
     path.join(folder, 'holdfast.yaml'),
     `apiVersion: holdfast/v1
@@ -54,7 +70,7 @@ stores:
     HOLDFAST_STATE: path.join(folder, 'state'),
     XDG_CACHE_HOME: path.join(folder, 'cache'),
     HOLDFAST_PASSWORD: 'correct horse',
-    NOTES_KEY: server.user.accessKeyId,
+    NOTES_KEY: protector.accessKeyId,
   };
 });
 
@@ -93,7 +109,14 @@ test('it is protected, checked, locked, and comes back', { timeout: 240_000 }, a
   const back = await fs.readFile(path.join(stores[0]?.directory ?? '', 'one'), 'utf8');
   expect(back).toBe('one'.repeat(10_000));
   const restic = ['--no-cache', '-r', `s3:${server.endpoint}/hf-notes/production`, 'check'];
-  const options = { env: { ...process.env, ...server.env, RESTIC_PASSWORD: 'correct horse' } };
+  const options = {
+    env: {
+      ...process.env,
+      AWS_ACCESS_KEY_ID: protector.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: protector.secretAccessKey,
+      RESTIC_PASSWORD: 'correct horse',
+    },
+  };
   expect(execFileSync('restic', restic, { ...options, encoding: 'utf8' })).toContain('no errors');
 });
 
@@ -105,8 +128,9 @@ describe.runIf(process.getuid?.() === 0)('a database that runs on a bucket', () 
 
   beforeAll(async () => {
     await server.makeBucket('hf-away');
+    await allowToAdd('hf-away', 'site');
     way = await openCutOff(Number(new URL(server.endpoint).port));
-    const bucket = { url: `s3:http://127.0.0.1:${way.port}/hf-away/site`, user: server.user };
+    const bucket = { url: `s3:http://127.0.0.1:${way.port}/hf-away/site`, user: protector };
     site = await openProtectedSite(18, {
       bucket,
       async prepare(making) {

@@ -51,7 +51,12 @@ export const command: CommandSpec = {
     show(policies.lifecycle);
     io.say('Rights of who protects (adds and reads, removes nothing but locks):');
     show(policies.appendOnly);
-    io.say('Rights of the maintenance (forget, prune, locks):');
+    io.say(
+      'Rights of the maintenance (retention, forget, prune), which remove files but no version.',
+    );
+    io.say(
+      'For a control plane that clears away what is old, or for who runs `holdfast repo prune`:',
+    );
     show(policies.maintenance);
     io.result(policies);
     return 0;

@@ -8,6 +8,7 @@ import { errors } from '../errors.ts';
 import { isId } from '../names.ts';
 import { finite, object, ShapeError, text } from '../records/shape.ts';
 import type { Repository } from '../repository.ts';
+import { removeIfAllowed } from '../sealed/remove-if-allowed.ts';
 
 const FOLDER = 'leases/';
 
@@ -27,9 +28,9 @@ export async function leaseSnapshot(
   await home.sealed.write(nameOf(snapshot, reader), Buffer.from(JSON.stringify({ untilMs, by })));
 }
 
-/** Idempotent. */
+/** Idempotent. Where it may not be removed, it ends by its time. */
 export async function endLease(home: Home, snapshot: string, reader: string): Promise<void> {
-  await home.sealed.remove(nameOf(snapshot, reader));
+  await removeIfAllowed(home, nameOf(snapshot, reader));
 }
 
 /** Those that go on, by snapshot: the one that ends last. Removes those that ended. Throws where one can't be read. */
@@ -44,7 +45,7 @@ export async function readLeases(
     if (!bytes || !isId(snapshot)) continue;
     const lease = { snapshot, ...decodeLease(name, bytes) };
     const known = leases.get(snapshot);
-    if (lease.untilMs <= nowMs) await home.sealed.remove(name);
+    if (lease.untilMs <= nowMs) await removeIfAllowed(home, name);
     else if (!known || known.untilMs < lease.untilMs) leases.set(snapshot, lease);
   }
   return leases;

@@ -1,4 +1,5 @@
 /** Against a real server with Object Lock: whoever steals a full key loses us nothing that was acknowledged. */
+import { hash } from 'node:crypto';
 import {
   DeleteObjectCommand,
   type DeleteObjectCommandInput,
@@ -9,14 +10,21 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBytes, Secret } from '#base';
+import { checkRepository } from '../check/check.ts';
 import { createRepository, openRepository } from '../open.ts';
+import { pruneInPhases } from '../prune/phases.ts';
 import { FAST_SCRYPT, newFolder, restic } from '../restic.fixture.ts';
 import { readFiles, saveFiles } from '../saved-files.fixture.ts';
 import { LocalStorage } from '../storage/local/local-storage.ts';
 import type { S3Options } from '../storage/s3/options.ts';
 import { S3Storage } from '../storage/s3/s3-storage.ts';
-import { type S3TestServer, startS3TestServer } from '../storage/s3/test-server.ts';
+import {
+  type S3TestServer,
+  type S3TestUser,
+  startS3TestServer,
+} from '../storage/s3/test-server.ts';
 import type { Storage } from '../storage/storage.ts';
+import { bucketPolicies } from './bucket-policies.ts';
 import { extendLocks } from './extend-locks.ts';
 import { recoverVersions } from './recover-versions.ts';
 
@@ -33,6 +41,7 @@ beforeAll(async () => {
   for (const bucket of ['locked', 'extended'])
     await server.makeBucket(bucket, { objectLock: true });
   await server.makeBucket('plain');
+  await server.makeBucket('added');
   const { accessKeyId, secretAccessKey } = server.user;
   options = { credentials: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) } };
   thief = new S3Client({
@@ -50,6 +59,9 @@ afterAll(async () => {
 
 const open = (place: string, more: S3Options = {}) =>
   new S3Storage(`s3:${server.endpoint}/${place}`, { ...options, ...more });
+
+const openAs = ({ accessKeyId, secretAccessKey }: S3TestUser, place: string) =>
+  open(place, { credentials: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) } });
 
 async function made(storage: Storage) {
   const password = new Secret(PASSWORD);
@@ -221,6 +233,73 @@ describe('locks of what is in use', () => {
     expect(await repository.snapshots.load(snapshot.id)).toMatchObject({ tree: snapshot.tree });
     expect(await versions.lockedUntilMs({ name: `holdfast/${piece}` })).toBeGreaterThan(Date.now());
     await repository.close();
+  });
+});
+
+describe('rights that only add, where the server enforces them', () => {
+  let adder: S3TestUser;
+  let keeper: S3TestUser;
+  const place = 'added/shop';
+  const opened = (user: S3TestUser) =>
+    openRepository({ storage: openAs(user, place), password: new Secret(PASSWORD), cache: false });
+  const stored = async () =>
+    [...(await contents(openAs(keeper, place))).keys()].filter(
+      (name) => !name.startsWith('locks/'),
+    );
+
+  beforeAll(async () => {
+    [adder, keeper] = [await server.addUser(), await server.addUser()];
+    const { appendOnly, maintenance } = bucketPolicies(`s3:${server.endpoint}/${place}`);
+    await server.allow('added', [
+      { user: adder, policy: appendOnly },
+      { user: keeper, policy: maintenance },
+    ]);
+  });
+
+  test('are enough to make a repository, to add to it, and to read and check it', async () => {
+    const { repository, files, snapshot } = await made(openAs(adder, place));
+    await saveFiles(repository, new Map([['more', randomBytes(100_000)]]));
+    expect(await readFiles(repository, snapshot.tree)).toEqual(files);
+    expect(await checkRepository(repository)).toMatchObject({ verdict: 'pass' });
+    await repository.close();
+  });
+
+  test('remove nothing but locks', async () => {
+    const storage = openAs(adder, place);
+    for (const name of (await contents(storage)).keys()) {
+      if (name.startsWith('locks/')) continue;
+      await expect(storage.remove(name), name).rejects.toMatchObject({ code: 's3/denied' });
+      await expect(storage.removeAll([name]), name).rejects.toMatchObject({ code: 's3/denied' });
+    }
+    const content = Buffer.from('a lock');
+    const lock = `locks/${hash('sha256', content)}`;
+    await storage.write(lock, [content]);
+    await storage.remove(lock);
+    expect(await storage.stat(lock)).toBeUndefined();
+  });
+
+  test('mark what can go, and move nothing for a sweep that they can not end', async () => {
+    const adding = await opened(adder);
+    const stays: [string, Buffer] = ['stays', randomBytes(100_000)];
+    const goes = await saveFiles(adding, new Map([stays, ['goes', randomBytes(100_000)]]));
+    const { tree } = await saveFiles(adding, new Map([stays]));
+    await expect(adding.snapshots.remove(goes.id)).rejects.toMatchObject({ code: 's3/denied' });
+    const keeping = await opened(keeper);
+    await keeping.snapshots.remove(goes.id);
+    const eager = { graceMs: 0, maxUnused: 0 };
+    expect(await pruneInPhases(adding, eager)).toMatchObject({ marked: { repack: 1 } });
+    const before = await stored();
+    for (const _again of [1, 2]) {
+      await expect(pruneInPhases(adding, eager)).rejects.toMatchObject({ code: 's3/denied' });
+    }
+    expect(await stored()).toEqual(before);
+    expect(await pruneInPhases(keeping, eager)).toMatchObject({ swept: { packsRemoved: 2 } });
+    await Promise.all([adding.close(), keeping.close()]);
+    const again = await opened(adder);
+    await again.loadIndex();
+    expect(await readFiles(again, tree)).toEqual(new Map([stays]));
+    expect(await checkRepository(again)).toMatchObject({ verdict: 'pass' });
+    await again.close();
   });
 });
 

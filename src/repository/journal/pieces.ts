@@ -2,11 +2,11 @@
  * Pieces of a journal: short stretches, shipped as they come, one sealed file each. The name tells the span, the content
  * is the journal's bytes and nothing else; the seal binds one to the other.
  */
-import { isHoldfastError } from '#base';
 import { errors } from '../errors.ts';
 import { type NamedSpan, parseSpan, piecesFolder, spanName } from '../records/names.ts';
 import type { RecordsHome } from '../records/record-files.ts';
 import type { StoreAddress } from '../records/records.ts';
+import { removeIfAllowed } from '../sealed/remove-if-allowed.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** No piece is longer: a reader needs no more memory than this for one. */
@@ -74,11 +74,7 @@ export async function readPiece(home: RecordsHome, piece: JournalPiece): Promise
   return bytes;
 }
 
-/** Credentials that may only add leave it to a lifecycle rule or to the maintenance: it is redundant, not harmful. */
+/** A batch holds the same. */
 export async function removePiece(home: RecordsHome, piece: { name: string }): Promise<void> {
-  try {
-    await home.sealed.remove(piece.name);
-  } catch (error) {
-    if (!isHoldfastError(error, 's3/denied')) throw error;
-  }
+  await removeIfAllowed(home, piece.name);
 }

@@ -26,21 +26,34 @@ export type PruneMark = {
 
 type Home = Pick<Repository, 'sealed'>;
 
-export async function writeMark(home: Home, mark: Omit<PruneMark, 'name'>): Promise<PruneMark> {
-  const name = FOLDER + timedId(mark.atMs);
+export async function writeMark(home: Home, found: Omit<PruneMark, 'name'>): Promise<PruneMark> {
+  const mark = { ...found, name: FOLDER + timedId(found.atMs) };
+  await home.sealed.write(mark.name, encodeMark(mark));
+  return mark;
+}
+
+/**
+ * Taken away and written again: throws the storage's refusal where nothing may be removed. Killed between the two, there
+ * is no mark, and what it told is found anew.
+ */
+export async function renewMark(home: Home, mark: PruneMark): Promise<void> {
+  await removeMark(home, mark);
+  await home.sealed.write(mark.name, encodeMark(mark));
+}
+
+function encodeMark({ atMs, snapshots, drop, unindexed, repack }: PruneMark): Buffer {
   const json = {
     version: VERSION,
-    atMs: mark.atMs,
-    snapshots: idsText(mark.snapshots),
-    drop: idsText(mark.drop),
-    unindexed: idsText(mark.unindexed),
-    repack: mark.repack.map(({ id, unused }) => ({
+    atMs,
+    snapshots: idsText(snapshots),
+    drop: idsText(drop),
+    unindexed: idsText(unindexed),
+    repack: repack.map(({ id, unused }) => ({
       id,
       unused: Buffer.from(unused).toString('base64'),
     })),
   };
-  await home.sealed.write(name, Buffer.from(JSON.stringify(json)));
-  return { ...mark, name };
+  return Buffer.from(JSON.stringify(json));
 }
 
 /** Oldest first. Throws `repository/record-invalid` and `repository/record-too-new`. */

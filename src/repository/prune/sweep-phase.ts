@@ -14,7 +14,7 @@ import { allSnapshotIds } from './all-snapshots.ts';
 import { goingPacks, movesOf, neededEntries } from './going-packs.ts';
 import { outdatedFiles, readIndexFiles, smallFiles, writeReplacements } from './index-files.ts';
 import type { PhaseContext } from './phases.ts';
-import { type PruneMark, removeMark } from './prune-mark.ts';
+import { type PruneMark, removeMark, renewMark } from './prune-mark.ts';
 import { removeAll, removePacks } from './removals.ts';
 import { repack } from './repack.ts';
 
@@ -55,6 +55,8 @@ type Prepared = {
 
 export async function sweepPhase(context: PhaseContext, mark: PruneMark): Promise<SweepOutcome> {
   const { repository } = context;
+  // Rights that only add are found out before anything is moved that would then lie there twice.
+  await renewMark(repository, mark);
   const prepared = await underLock(context, 'shared', (signal) => prepare(context, mark, signal));
   let alone: Alone;
   try {

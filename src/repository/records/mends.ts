@@ -1,5 +1,5 @@
 /** What came back by itself. */
-import { isHoldfastError } from '#base';
+import { removeIfAllowed } from '../sealed/remove-if-allowed.ts';
 import { MENDS_FOLDER, mendName, timeOfId } from './names.ts';
 import { type RecordsHome, readRecords, writeRecord } from './record-files.ts';
 import type { Mend } from './records.ts';
@@ -19,11 +19,7 @@ export async function listMends(home: RecordsHome, sinceMs = 0): Promise<Mend[]>
 /** Takes away all notes but the newest; with credentials that may only add, they stay. */
 export async function thinMends(home: RecordsHome, keep: number): Promise<void> {
   const names = await home.sealed.list(MENDS_FOLDER);
-  try {
-    for (const name of names.slice(0, Math.max(0, names.length - keep))) {
-      await home.sealed.remove(name);
-    }
-  } catch (error) {
-    if (!isHoldfastError(error, 's3/denied')) throw error;
+  for (const name of names.slice(0, Math.max(0, names.length - keep))) {
+    if (!(await removeIfAllowed(home, name))) return;
   }
 }

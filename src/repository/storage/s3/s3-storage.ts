@@ -4,8 +4,6 @@
  */
 import { addAbortSignal, Readable } from 'node:stream';
 import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
@@ -14,9 +12,8 @@ import {
   PutObjectCommand,
   type StorageClass,
 } from '@aws-sdk/client-s3';
-import { HoldfastError, isHoldfastError, systemClock } from '#base';
+import { HoldfastError, isHoldfastError } from '#base';
 import { errors } from '../../errors.ts';
-import { inLanes } from '../../in-lanes.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import { retry } from '../retry.ts';
 import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
@@ -29,16 +26,10 @@ import { collect, crc32Of, md5Of, sha256Of } from './object-bytes.ts';
 import { ObjectLock } from './object-lock.ts';
 import type { S3Options } from './options.ts';
 import { S3Requests } from './requests.ts';
+import { S3Removals } from './s3-removals.ts';
 import { S3Versions } from './s3-versions.ts';
 
 const DEFAULT_CONNECTIONS = 8;
-
-/** S3's own limit for one request. */
-const REMOVALS_AT_ONCE = 1_000;
-
-/** Not records, nor their copies. */
-const STAYS_WHILE_LOCKED =
-  /^(data|index|snapshots|holdfast\/(parity|copies\/(keys|index|snapshots)))\//;
 
 export class S3Storage implements Storage {
   readonly location: string;
@@ -49,6 +40,7 @@ export class S3Storage implements Storage {
   readonly versions: FileVersions;
   readonly #requests: S3Requests;
   readonly #objectLock: ObjectLock;
+  readonly #removals: S3Removals;
   readonly #storageClass: StorageClass | undefined;
   #bucketSeen = false;
 
@@ -60,7 +52,10 @@ export class S3Storage implements Storage {
     const client = makeClient(address, options, this.concurrency);
     this.#requests = new S3Requests(address, client, this.concurrency);
     this.#objectLock = new ObjectLock(this.#requests, options.lock);
-    this.versions = new S3Versions(this.#requests, this.#objectLock);
+    const [requests, objectLock] = [this.#requests, this.#objectLock];
+    const versions = new S3Versions(requests, objectLock);
+    this.versions = versions;
+    this.#removals = new S3Removals({ requests, objectLock, versions }, this.concurrency);
     // The server knows which classes it has: any name may be one.
     this.#storageClass = options.storageClass as StorageClass | undefined;
   }
@@ -134,29 +129,12 @@ export class S3Storage implements Storage {
   /** Throws `repository/still-locked` for what a lock protects. */
   async remove(name: string): Promise<void> {
     checkName(name);
-    const untilMs = await this.#lockedUntilMs(name);
-    if (untilMs !== undefined) {
-      throw errors.stillLocked([name, this.location, new Date(untilMs).toISOString()]);
-    }
-    await this.#requests.ask('removing', name, 0, ({ signal }) =>
-      this.#requests.client.send(new DeleteObjectCommand(this.#requests.keyOf(name)), {
-        abortSignal: signal,
-      }),
-    );
+    await this.#removals.remove(name);
   }
 
   async removeAll(names: readonly string[]): Promise<string[]> {
     names.forEach(checkName);
-    const locked: string[] = [];
-    const free: string[] = [];
-    await inLanes(names, this.concurrency, async (name) => {
-      const isLocked = (await this.#lockedUntilMs(name)) !== undefined;
-      (isLocked ? locked : free).push(name);
-    });
-    for (let at = 0; at < free.length; at += REMOVALS_AT_ONCE) {
-      await this.#removeSome(free.slice(at, at + REMOVALS_AT_ONCE));
-    }
-    return locked;
+    return this.#removals.removeAll(names);
   }
 
   async serverTimeMs(): Promise<number> {
@@ -201,37 +179,6 @@ export class S3Storage implements Storage {
         client.send(command(), { abortSignal: signal }),
       );
     return ContinuationToken === undefined ? page() : retry(page, this.patience);
-  }
-
-  /**
-   * To remove what is locked would only hide it, and hidden things look like an attack. What may rightly be replaced by
-   * something newer is hidden all the same: its old version stays until its lock ends.
-   */
-  async #lockedUntilMs(name: string): Promise<number | undefined> {
-    if (!STAYS_WHILE_LOCKED.test(name) || !(await this.#objectLock.current())) return undefined;
-    const untilMs = await this.versions.lockedUntilMs({ name }).catch((error: unknown) => {
-      if (isHoldfastError(error, 'repository/not-in-storage')) return undefined;
-      throw error;
-    });
-    return untilMs !== undefined && untilMs > systemClock.nowMs() ? untilMs : undefined;
-  }
-
-  async #removeSome(names: readonly string[]): Promise<void> {
-    const keys = names.map((name) => this.#requests.keyOf(name));
-    const command = new DeleteObjectsCommand({
-      Bucket: this.#requests.address.bucket,
-      Delete: { Objects: keys.map(({ Key }) => ({ Key })), Quiet: true },
-    });
-    const what = `${names[0]} and ${names.length - 1} more`;
-    await this.#requests.ask('removing', what, 0, async ({ signal }) => {
-      const { Errors } = await this.#requests.client.send(command, { abortSignal: signal });
-      const failed = Errors?.find(({ Code }) => Code !== 'NoSuchKey');
-      if (failed)
-        throw Object.assign(new Error(failed.Message), {
-          Code: failed.Code,
-          $metadata: { httpStatusCode: 400 },
-        });
-    });
   }
 
   async #get(

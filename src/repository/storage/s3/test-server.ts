@@ -8,7 +8,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort, randomBytes, sleepMs } from '#base';
 
 const run = promisify(execFile);
@@ -16,6 +16,9 @@ const READY_WITHIN_MS = 60_000;
 const ASK_AGAIN_MS = 50;
 
 export type S3TestUser = { accessKeyId: string; secretAccessKey: string };
+
+/** A policy without the user whom it is for. */
+export type S3TestRights = { user: S3TestUser; policy: { Statement: readonly object[] } };
 
 export type S3TestServer = {
   /** `http://127.0.0.1:PORT` */
@@ -31,6 +34,8 @@ export type S3TestServer = {
   addUser: () => Promise<S3TestUser>;
   /** Of the user; with Object Lock also with versioning. */
   makeBucket: (name: string, options?: { objectLock?: boolean }) => Promise<void>;
+  /** The rights of further users in a bucket, in place of those before. Without any they may do nothing. */
+  allow: (bucket: string, rights: readonly S3TestRights[]) => Promise<void>;
   /** Ends the daemons and removes what they stored. */
   stop: () => Promise<void>;
 };
@@ -58,7 +63,15 @@ export async function startS3TestServer(): Promise<S3TestServer> {
       env: { AWS_ACCESS_KEY_ID: user.accessKeyId, AWS_SECRET_ACCESS_KEY: user.secretAccessKey },
       addUser: () => addUser(folder),
       makeBucket: (name, { objectLock = false } = {}) =>
-        makeBucket(endpoint, user, name, objectLock),
+        send(endpoint, user, (client) =>
+          client.send(
+            new CreateBucketCommand({ Bucket: name, ObjectLockEnabledForBucket: objectLock }),
+          ),
+        ),
+      allow: (bucket, rights) =>
+        send(endpoint, user, (client) =>
+          client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: policyOf(rights) })),
+        ),
       stop,
     };
   } catch (error) {
@@ -99,12 +112,14 @@ async function startDisk(folder: string, monPort: number, daemons: ChildProcess[
   });
 }
 
+const nameOf = ({ accessKeyId }: S3TestUser) => accessKeyId.toLowerCase();
+
 async function addUser(folder: string): Promise<S3TestUser> {
   const user = {
     accessKeyId: `AK${randomBytes(8).toString('hex').toUpperCase()}`,
     secretAccessKey: randomBytes(20).toString('hex'),
   };
-  const name = user.accessKeyId.toLowerCase();
+  const name = nameOf(user);
   const words = [
     ...['-c', path.join(folder, 'ceph.conf'), 'user', 'create'],
     ...[`--uid=${name}`, `--display-name=${name}`],
@@ -114,18 +129,28 @@ async function addUser(folder: string): Promise<S3TestUser> {
   return user;
 }
 
-async function makeBucket(
+async function send(
   endpoint: string,
   credentials: S3TestUser,
-  Bucket: string,
-  ObjectLockEnabledForBucket: boolean,
+  ask: (client: S3Client) => Promise<unknown>,
 ): Promise<void> {
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
   try {
-    await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket }));
+    await ask(client);
   } finally {
     client.destroy();
   }
+}
+
+function policyOf(rights: readonly S3TestRights[]): string {
+  const statements = rights.flatMap(({ user, policy }) =>
+    policy.Statement.map((statement, at) => ({
+      ...statement,
+      Sid: `${nameOf(user)}-${at}`,
+      Principal: { AWS: [`arn:aws:iam:::user/${nameOf(user)}`] },
+    })),
+  );
+  return JSON.stringify({ Version: '2012-10-17', Statement: statements });
 }
 
 /** In the foreground; killed by the kernel when this process dies, however that happens. */
