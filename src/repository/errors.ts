@@ -76,7 +76,7 @@ export const errors = errorCatalogue('repository', {
   storageNotYet: {
     kind: 'invalid',
     message: (scheme: string) => `repositories on "${scheme}:" are not yet supported`,
-    guidance: 'Use a folder (`/srv/backup` or `file:///srv/backup`) until they are.',
+    guidance: 'Use a folder (`/srv/backup`) or a bucket (`s3:https://host/bucket/folder`).',
   },
   storageTooNarrow: {
     kind: 'invalid',

@@ -4,6 +4,7 @@ import {
   DeleteObjectCommand,
   type DeleteObjectCommandInput,
   ListObjectVersionsCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
   S3Client,
@@ -37,7 +38,7 @@ let thief: S3Client;
 let options: S3Options;
 
 beforeAll(async () => {
-  server = await startS3TestServer();
+  server = await startS3TestServer({ daySeconds: 1 });
   for (const bucket of ['locked', 'extended'])
     await server.makeBucket(bucket, { objectLock: true });
   await server.makeBucket('plain');
@@ -242,10 +243,11 @@ describe('rights that only add, where the server enforces them', () => {
   const place = 'added/shop';
   const opened = (user: S3TestUser) =>
     openRepository({ storage: openAs(user, place), password: new Secret(PASSWORD), cache: false });
-  const stored = async () =>
-    [...(await contents(openAs(keeper, place))).keys()].filter(
-      (name) => !name.startsWith('locks/'),
-    );
+  const stored = async () => {
+    const names: string[] = [];
+    for await (const { name } of openAs(keeper, place).list('')) names.push(name);
+    return names.filter((name) => !name.startsWith('locks/')).sort();
+  };
 
   beforeAll(async () => {
     [adder, keeper] = [await server.addUser(), await server.addUser()];
@@ -300,6 +302,25 @@ describe('rights that only add, where the server enforces them', () => {
     expect(await readFiles(again, tree)).toEqual(new Map([stays]));
     expect(await checkRepository(again)).toMatchObject({ verdict: 'pass' });
     await again.close();
+  });
+
+  test('leave pieces of journals to a rule of the bucket, which takes nothing else', async () => {
+    const folders = ['holdfast/journal/shop/production/db/pieces/'];
+    const { lifecycle } = bucketPolicies(`s3:${server.endpoint}/${place}`, {
+      pieceFolders: folders,
+    });
+    const before = await stored();
+    const isPiece = (name: string) => folders.some((folder) => name.startsWith(folder));
+    expect(before.some(isPiece)).toBe(true);
+    await thief.send(
+      new PutBucketLifecycleConfigurationCommand({
+        Bucket: 'added',
+        LifecycleConfiguration: lifecycle,
+      }),
+    );
+    await expect
+      .poll(stored, { timeout: 60_000, interval: 500 })
+      .toEqual(before.filter((name) => !isPiece(name)));
   });
 });
 

@@ -40,7 +40,14 @@ export type S3TestServer = {
   stop: () => Promise<void>;
 };
 
-export async function startS3TestServer(): Promise<S3TestServer> {
+export type S3TestServerOptions = {
+  /** What the rules by which a bucket clears away take for a day. */
+  daySeconds?: number;
+};
+
+export async function startS3TestServer({
+  daySeconds = 86_400,
+}: S3TestServerOptions = {}): Promise<S3TestServer> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'holdfast-s3-'));
   const daemons: ChildProcess[] = [];
   const stop = async () => {
@@ -49,7 +56,7 @@ export async function startS3TestServer(): Promise<S3TestServer> {
   };
   try {
     const [monPort, port, tlsPort] = [await freePort(), await freePort(), await freePort()];
-    await writeConfiguration(folder, monPort, port, tlsPort);
+    await writeConfiguration(folder, { monPort, port, tlsPort, daySeconds });
     await startDisk(folder, monPort, daemons);
     const endpoint = `http://127.0.0.1:${port}`;
     const gateway = () => daemon(folder, 'radosgw', ['-n', 'client.rgw']);
@@ -208,9 +215,7 @@ async function readFsid(folder: string): Promise<{ fsid: string }> {
 
 async function writeConfiguration(
   folder: string,
-  monPort: number,
-  port: number,
-  tlsPort: number,
+  { monPort, port, tlsPort, daySeconds }: Record<string, number>,
 ): Promise<void> {
   for (const name of ['mon', 'osd', 'log']) await fs.mkdir(path.join(folder, name));
   const certificate = path.join(folder, 'certificate.pem');
@@ -260,7 +265,7 @@ mon_data = ${folder}/mon
 osd_data = ${folder}/osd
 [client.rgw]
 rgw_thread_pool_size = 64
-# Buckets as parts of host names, for who resolves those.
+${daySeconds === 86_400 ? '' : `rgw_lc_debug_interval = ${daySeconds}\n`}# Buckets as parts of host names, for who resolves those.
 rgw_dns_name = s3.holdfast.test
 rgw_frontends = beast endpoint=127.0.0.1:${port} ssl_endpoint=127.0.0.1:${tlsPort} ssl_certificate=${certificate} ssl_private_key=${key}
 `;
