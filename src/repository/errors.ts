@@ -71,7 +71,7 @@ export const errors = errorCatalogue('repository', {
   storageUnknown: {
     kind: 'invalid',
     message: (scheme: string) => `repositories on "${scheme}:" can't be opened`,
-    guidance: 'Use a folder (`/srv/backup` or `file:///srv/backup`).',
+    guidance: 'Use a folder (`/srv/backup`) or a bucket (`s3:https://host/bucket/folder`).',
   },
   storageNotYet: {
     kind: 'invalid',
