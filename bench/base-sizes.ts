@@ -8,14 +8,18 @@ import { holdfast } from './peers.ts';
 import { type BenchTable, ratio } from './table.ts';
 
 const CHUNK_KIB = [128, 64, 8] as const;
-const LATER_BASES = 3;
 /** Between two bases, of which each changes a row of the large table: 1 in 20 pages of a GiB. */
 const BYTES_PER_TRANSACTION = 160 * 1024;
 const CLIENTS = 4;
 
 type Sizes = { first: number; later: number[] };
 
-export async function benchBaseSizes(folder: string, bytes: number): Promise<BenchTable> {
+/** `laterBases`: how many after the first; of what each of them takes the median is told. */
+export async function benchBaseSizes(
+  folder: string,
+  bytes: number,
+  laterBases: number,
+): Promise<BenchTable> {
   const { server, bytes: databaseBytes } = await openDatabase(folder, bytes);
   const repositories = CHUNK_KIB.map((kib) => path.join(folder, `chunks-${kib}`));
   const env = holdfast.env(folder);
@@ -23,7 +27,7 @@ export async function benchBaseSizes(folder: string, bytes: number): Promise<Ben
     for (const repository of repositories) await measure(holdfast.init(repository), env);
     const sizes = CHUNK_KIB.map((): Sizes => ({ first: 0, later: [] }));
     const transactions = Math.max(1, Math.round(bytes / BYTES_PER_TRANSACTION / CLIENTS));
-    for (let base = 0; base <= LATER_BASES; base += 1) {
+    for (let base = 0; base <= laterBases; base += 1) {
       if (base > 0) {
         await pgbench(server, ['-n', '-c', `${CLIENTS}`, '-t', `${transactions}`]);
         await server.sql('checkpoint');

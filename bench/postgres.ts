@@ -12,6 +12,6 @@ export async function benchPostgres(
   return [
     await benchBaseBackup(folder, bytes, runs),
     await benchRecovery(folder, bytes, runs),
-    await benchBaseSizes(folder, bytes),
+    await benchBaseSizes(folder, bytes, runs),
   ];
 }
