@@ -1,13 +1,9 @@
 /** Against a real server with Object Lock: whoever steals a full key loses us nothing that was acknowledged. */
 import { hash } from 'node:crypto';
 import {
-  DeleteObjectCommand,
-  type DeleteObjectCommandInput,
-  ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutObjectCommand,
-  PutObjectRetentionCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBytes, Secret } from '#base';
@@ -24,6 +20,7 @@ import {
   type S3TestUser,
   startS3TestServer,
 } from '../storage/s3/test-server.ts';
+import { ruinBucket, thiefOf } from '../storage/s3/test-thief.ts';
 import type { Storage } from '../storage/storage.ts';
 import { bucketPolicies } from './bucket-policies.ts';
 import { extendLocks } from './extend-locks.ts';
@@ -45,12 +42,7 @@ beforeAll(async () => {
   await server.makeBucket('added');
   const { accessKeyId, secretAccessKey } = server.user;
   options = { credentials: { accessKeyId, secretAccessKey: new Secret(secretAccessKey) } };
-  thief = new S3Client({
-    endpoint: server.endpoint,
-    region: 'us-east-1',
-    forcePathStyle: true,
-    credentials: server.user,
-  });
+  thief = thiefOf(server);
 });
 
 afterAll(async () => {
@@ -91,38 +83,6 @@ async function contents(storage: Storage): Promise<Map<string, Buffer>> {
   return new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-async function versionsIn(Bucket: string) {
-  const { Versions = [] } = await thief.send(new ListObjectVersionsCommand({ Bucket }));
-  return Versions.map(({ Key = '', VersionId = '' }) => ({ Bucket, Key, VersionId }));
-}
-
-/** Everything that a thief could do, to every object; resolves to how often the server allowed to destroy a version. */
-async function attack(Bucket: string): Promise<{ destroyed: string[]; shortened: string[] }> {
-  const destroyed: string[] = [];
-  const shortened: string[] = [];
-  const allowed = async (name: string, into: string[], work: () => Promise<unknown>) => {
-    await work().then(
-      () => into.push(name),
-      (error: unknown) => expect(error).toMatchObject({ name: 'AccessDenied' }),
-    );
-  };
-  const remove = (input: DeleteObjectCommandInput) => thief.send(new DeleteObjectCommand(input));
-  for (const version of await versionsIn(Bucket)) {
-    const { Key } = version;
-    if (Key.includes('/locks/')) continue;
-    const soon = { Mode: 'COMPLIANCE' as const, RetainUntilDate: new Date(Date.now() + 5_000) };
-    await allowed(Key, shortened, () =>
-      thief.send(new PutObjectRetentionCommand({ ...version, Retention: soon })),
-    );
-    await allowed(Key, destroyed, () => remove({ ...version, BypassGovernanceRetention: true }));
-    await thief.send(new PutObjectCommand({ Bucket, Key, Body: 'ransom' }));
-    if (Key.length % 2 === 0) await remove({ Bucket, Key });
-  }
-  const junk = `shop/snapshots/${'0'.repeat(64)}`;
-  await thief.send(new PutObjectCommand({ Bucket, Key: junk, Body: 'junk' }));
-  return { destroyed, shortened };
-}
-
 describe('a compliance-locked repository whose full key was stolen', () => {
   const lock = { mode: 'compliance', days: 2 } as const;
   let before: Map<string, Buffer>;
@@ -142,7 +102,9 @@ describe('a compliance-locked repository whose full key was stolen', () => {
 
   test('loses no version: neither removal nor a shorter lock is allowed', async () => {
     expect(before.size).toBeGreaterThan(8);
-    expect(await attack('locked')).toEqual({ destroyed: [], shortened: [] });
+    expect(await ruinBucket(thief, 'locked')).toEqual({ destroyed: [], shortened: [] });
+    const Key = `shop/snapshots/${'0'.repeat(64)}`;
+    await thief.send(new PutObjectCommand({ Bucket: 'locked', Key, Body: 'junk' }));
     await expect(
       openRepository({ storage: open('locked/shop'), password: new Secret(PASSWORD) }),
     ).rejects.toThrow();

@@ -36,7 +36,7 @@ const PASSWORD = 'end-to-end';
 export type SiteOptions = {
   settings?: Record<string, string>;
   /** A bucket; by default a folder of the site. */
-  bucket?: { url: string; user: S3TestUser };
+  bucket?: { url: string; user: S3TestUser; locked?: boolean };
   /** Called before the first capture. */
   prepare?(site: { server: TestServer; folder: string }): Promise<void>;
   /** Put at the end of the declaration. */
@@ -184,11 +184,12 @@ function repositoryOf(folder: string, bucket: SiteOptions['bucket']): Where {
   const url = bucket?.url ?? path.join(folder, 'repository');
   if (!bucket) return { url, options: {}, declared: `url: ${url}`, environment: {} };
   const { accessKeyId, secretAccessKey } = bucket.user;
+  const lock = bucket.locked && ({ mode: 'compliance', days: 1 } as const);
   const credentials = { accessKeyId, secretAccessKey: new Secret(secretAccessKey) };
   const declared = '{accessKeyId: "${SITE_KEY}", secretAccessKey: "${SITE_SECRET}"}';
   return {
-    ...{ url, options: { s3: { credentials } } },
-    declared: `url: "${url}", s3: {credentials: ${declared}}`,
+    ...{ url, options: { s3: { credentials, ...(lock && { lock }) } } },
+    declared: `url: "${url}", s3: {credentials: ${declared}}${lock ? ', lock: {for: 1d, mode: compliance}' : ''}`,
     environment: { SITE_KEY: accessKeyId, SITE_SECRET: secretAccessKey },
   };
 }
