@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { processFields } from '#base';
+import { processStateOf } from '#base';
 
 export type Measured = { wallMs: number; cpuMs: number; peakBytes: number };
 
@@ -17,9 +17,9 @@ function factsOf(pid: number): ProcessFacts | undefined {
     const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
     const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = processFields(stat);
-    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-    return { peakBytes: Number(peak ?? 0) * 1024, cpuMs: (ticks * 1000) / TICKS_PER_SECOND };
+    const { processorTicks } = processStateOf(stat);
+    const cpuMs = (processorTicks * 1000) / TICKS_PER_SECOND;
+    return { peakBytes: Number(peak ?? 0) * 1024, cpuMs };
   } catch {
     // Between its end and our hearing of it there is nothing to read.
     return undefined;

@@ -1,7 +1,7 @@
 /** Many copies of one point at once: how soon they answer, and what each costs. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { processFields } from '#base';
+import { processStateOf } from '#base';
 import { median } from '../measure.ts';
 import type { BenchTable } from '../table.ts';
 import { type Answered, removeCopies, requestCopy } from './requests.ts';
@@ -84,9 +84,9 @@ function processes(): Process[] {
     .flatMap((name) => {
       try {
         const stat = fs.readFileSync(`/proc/${name}/stat`, 'utf8');
-        const [, parent] = processFields(stat);
+        const { parent } = processStateOf(stat);
         const words = fs.readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-        return [{ pid: Number(name), parent: Number(parent), words }];
+        return [{ pid: Number(name), parent, words }];
       } catch {
         // It ended while we looked.
         return [];

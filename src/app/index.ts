@@ -13,7 +13,6 @@ export {
   type StateFolder,
   stateFolder,
 } from './state/folder.ts';
-export { isSameProcess } from './state/process-identity.ts';
 export type { ServeOptions };
 
 /** Runs a control plane in this process until it is told to stop. */

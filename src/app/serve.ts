@@ -8,6 +8,7 @@ import {
   formatDuration,
   type Logger,
   lockFile,
+  processIdentity,
   type Secret,
   shortId,
   systemClock,
@@ -35,7 +36,6 @@ import {
   type StateFolder,
   writeRunningServer,
 } from './state/folder.ts';
-import { processIdentity } from './state/process-identity.ts';
 
 export type ServeOptions = {
   state: StateFolder;

@@ -27,7 +27,14 @@ export * from './posix/special-files.ts';
 export * from './posix/times.ts';
 export * from './posix/xattrs.ts';
 export * from './postgres-binaries.ts';
-export { processFields } from './process-fields.ts';
+export {
+  hasEnded,
+  isSameProcess,
+  type ProcessState,
+  processIdentity,
+  processStateOf,
+  readProcessState,
+} from './processes.ts';
 export * from './progress.ts';
 export * from './reading-check.ts';
 export * from './secret.ts';

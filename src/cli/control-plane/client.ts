@@ -1,6 +1,6 @@
 /** The control plane's API as functions: finds the server, carries the token, turns answers back into errors. */
 import createFetchClient from 'openapi-fetch';
-import { type ErrorKind, HoldfastError, isHoldfastError, messageOf } from '#base';
+import { type ErrorKind, HoldfastError, isHoldfastError, isSameProcess, messageOf } from '#base';
 import { errors } from '../errors.ts';
 import type { components, paths } from '../generated/api.ts';
 
@@ -24,7 +24,7 @@ export async function findControlPlane(
     if (!token) throw errors.tokenMissing([url]);
     return { url, token, pid: undefined };
   }
-  const { isSameProcess, readRunningServer, readToken, stateFolder } = await import('#app');
+  const { readRunningServer, readToken, stateFolder } = await import('#app');
   const state = stateFolder(variables);
   const server = await readRunningServer(state);
   if (!server || !(await isSameProcess(server.pid, server.identity))) return undefined;

@@ -145,8 +145,7 @@ export async function shutDown(
   request: { dropSlots: boolean },
   io: Io,
 ): Promise<void> {
-  const { isSameProcess } = await import('#app');
-  const { sleepMs, systemClock } = await import('#base');
+  const { isSameProcess, sleepMs, systemClock } = await import('#base');
   const { address, ask, client } = controlPlane;
   await ask(client.POST('/v1/shutdown', { body: request }));
   const deadlineMs = systemClock.monotonicMs() + STOPPED_WITHIN_MS;

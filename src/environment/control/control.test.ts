@@ -2,9 +2,8 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Secret, sleepMs, systemClock } from '#base';
+import { processIdentity, readProcessState, Secret, sleepMs, systemClock } from '#base';
 import type { Environment } from '../model.ts';
-import { beganAt } from '../runtimes/process-identity.ts';
 import { productionControls } from './control.ts';
 
 let folder: string;
@@ -86,16 +85,12 @@ test('what it starts goes on after it, and may write', async () => {
       if (systemClock.monotonicMs() > untilMs) throw new Error('it does not go on');
       await sleepMs(20);
     }
-    expect(await beganAt(pid)).toBeDefined();
+    expect(await processIdentity(pid)).toBeDefined();
   } finally {
-    process.kill(-(await groupOf(pid)), 'SIGKILL');
+    const { group = Number.NaN } = (await readProcessState(pid)) ?? {};
+    process.kill(-group, 'SIGKILL');
   }
 });
-
-async function groupOf(pid: number): Promise<number> {
-  const stat = await fs.readFile(`/proc/${pid}/stat`, 'latin1');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-}
 
 test('a failure tells the exit and the end of what was said, without secrets', async () => {
   const line =
@@ -117,7 +112,7 @@ test('one that hangs is ended, with what it started', async () => {
   expect((failure as Error).message).toContain('did not end within');
   const pid = Number(await fs.readFile(path.join(folder, 'pid'), 'utf8'));
   const untilMs = systemClock.monotonicMs() + 20_000;
-  while ((await beganAt(pid)) !== undefined) {
+  while ((await processIdentity(pid)) !== undefined) {
     if (systemClock.monotonicMs() > untilMs) throw new Error('it still runs');
     await sleepMs(20);
   }

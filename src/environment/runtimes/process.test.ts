@@ -3,11 +3,11 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Secret, sleepMs, systemClock } from '#base';
+import { processIdentity, Secret, sleepMs, systemClock } from '#base';
 import type { CopyBindings } from '../bindings.ts';
 import type { Environment, Service } from '../model.ts';
+import { groupMembers } from './marked-processes.ts';
 import { createProcessRuntime, type StartedService } from './process.ts';
-import { beganAt, groupMembers } from './process-identity.ts';
 import { parseStarted, stopProcesses } from './stop.ts';
 
 let folder: string;
@@ -201,7 +201,7 @@ describe('a started service', () => {
     try {
       await runtime.stop({ ...running, pid: bystander.pid as number });
       expect(bystander.exitCode ?? bystander.signalCode).toBeNull();
-      expect(await beganAt(bystander.pid as number)).toBeDefined();
+      expect(await processIdentity(bystander.pid as number)).toBeDefined();
     } finally {
       bystander.kill('SIGKILL');
     }

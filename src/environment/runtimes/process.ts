@@ -6,14 +6,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { formatDuration, freePort, isPortFree, messageOf, sleepMs, systemClock } from '#base';
+import {
+  formatDuration,
+  freePort,
+  isPortFree,
+  messageOf,
+  processIdentity,
+  sleepMs,
+  systemClock,
+} from '#base';
 import type { CopyBindings } from '../bindings.ts';
 import { resolveBindings } from '../bindings.ts';
 import { errors } from '../errors.ts';
 import type { Environment, Service } from '../model.ts';
 import { replaceReferences, type Surroundings } from '../references.ts';
 import { lastLines } from './last-lines.ts';
-import { beganAt, MARK_VARIABLE, markedProcesses } from './process-identity.ts';
+import { MARK_VARIABLE, markedProcesses } from './marked-processes.ts';
 import { type ServiceEnvironment, serviceEnvironment } from './service-environment.ts';
 import { serviceUser } from './service-user.ts';
 import { formatStarted, isAlive, parseStarted, stopProcesses } from './stop.ts';
@@ -120,7 +128,7 @@ async function startOnce(start: Start): Promise<StartedService> {
   const log = path.join(bindings.scratch, `${service.name}.log`);
   const { child, ended } = await spawnService(start, log);
   const pid = child.pid as number;
-  const started = { pid, mark, began: (await beganAt(pid)) ?? '' };
+  const started = { pid, mark, began: (await processIdentity(pid)) ?? '' };
   try {
     const deadlineMs = options.healthTimeoutMs ?? HEALTH_TIMEOUT_MS;
     await waitUntilUp(service.name, health || undefined, deadlineMs, ended, options.signal);

@@ -1,6 +1,6 @@
 /** Ending what was started, all of it and nothing else. */
-import { sleepMs, systemClock } from '#base';
-import { beganAt, groupMembers, markedProcesses } from './process-identity.ts';
+import { isSameProcess, sleepMs, systemClock } from '#base';
+import { groupMembers, markedProcesses } from './marked-processes.ts';
 
 /** What identifies a started service: kept as `startedAt` by whoever keeps it. */
 export type StartedProcess = {
@@ -54,7 +54,7 @@ export async function isAlive(started: StartedProcess): Promise<boolean> {
 
 async function livingOf({ pid, mark, began }: StartedProcess): Promise<number[]> {
   const marked = await markedProcesses(mark);
-  const isLeader = began !== '' && (await beganAt(pid)) === began;
+  const isLeader = began !== '' && (await isSameProcess(pid, began));
   return isLeader ? [...new Set([...marked, ...(await groupMembers(pid))])] : marked;
 }
 

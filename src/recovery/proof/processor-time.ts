@@ -1,7 +1,7 @@
 /** How much processor time was used by this process, by what it started, and by a mount service. */
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { processFields } from '#base';
+import { readProcessState } from '#base';
 
 /** `sysconf(_SC_CLK_TCK)` is 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
@@ -22,12 +22,13 @@ export async function serviceProcessorMs(serviceFolder: string): Promise<number>
   const used = await Promise.all(
     names
       .filter((name) => /^\d+$/.test(name))
+      .map(Number)
       .map(async (pid) => ((await writesTo(pid, log)) ? ((await processorMsOf(pid)) ?? 0) : 0)),
   );
   return used.reduce((sum, one) => sum + one, 0);
 }
 
-async function writesTo(pid: string, file: string): Promise<boolean> {
+async function writesTo(pid: number, file: string): Promise<boolean> {
   try {
     return (await fs.readlink(`/proc/${pid}/fd/1`)) === file;
   } catch {
@@ -36,13 +37,7 @@ async function writesTo(pid: string, file: string): Promise<boolean> {
   }
 }
 
-async function processorMsOf(pid: string): Promise<number | undefined> {
-  try {
-    const text = await fs.readFile(`/proc/${pid}/stat`, 'latin1');
-    const fields = processFields(text).map(Number);
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) * MS_PER_TICK;
-  } catch {
-    // Gone between two looks, or a system without /proc.
-    return undefined;
-  }
+async function processorMsOf(pid: number | 'self'): Promise<number | undefined> {
+  const found = await readProcessState(pid);
+  return found && found.processorTicks * MS_PER_TICK;
 }

@@ -1,6 +1,6 @@
 /** Whether the files of a server can be read past it: it runs on this host, and this process may read all of them. */
 import fs from 'node:fs/promises';
-import { messageOf, processFields, systemCode } from '#base';
+import { messageOf, readProcessState, systemCode } from '#base';
 import type { ServerFacts } from '../base/server-facts.ts';
 import { latin1Of } from '../latin1.ts';
 import { controlIdentity } from './control-bytes.ts';
@@ -62,18 +62,8 @@ async function whyNot(
   if (user !== 0 && user !== uid) return `only root and its owner may read all of ${directory}`;
   await fs.access(`${directory}/pg_replslot/${slot}/state`);
   const noted = await fs.readFile(`${directory}/postmaster.pid`, 'utf8');
-  const parent = await parentOf(serverPid);
+  const parent = (await readProcessState(serverPid))?.parent;
   return parent !== undefined && parent === Number.parseInt(noted, 10)
     ? undefined
     : 'its processes are not among those of this host';
-}
-
-/** Undefined where there is no such process. Linux. */
-async function parentOf(pid: number): Promise<number | undefined> {
-  const text = await fs.readFile(`/proc/${pid}/stat`, 'latin1').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return '';
-    throw error;
-  });
-  const [, parent] = processFields(text);
-  return parent === undefined ? undefined : Number(parent);
 }
