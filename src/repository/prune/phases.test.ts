@@ -196,6 +196,7 @@ describe('pruning in two phases', () => {
 
   const places: PruneCrashPoint[] = [
     'prune/marked',
+    'prune/mark-taken',
     'prune/packs-copied',
     'prune/indexes-written',
     'prune/indexes-removed',

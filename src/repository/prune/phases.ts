@@ -13,6 +13,7 @@ import { type SweepSummary, sweepPhase } from './sweep-phase.ts';
 /** Names the places between two durable steps, for tests that kill there. */
 export type PruneCrashPoint =
   | 'prune/marked'
+  | 'prune/mark-taken'
   | 'prune/packs-copied'
   | 'prune/indexes-written'
   | 'prune/indexes-removed'

@@ -36,8 +36,9 @@ export async function writeMark(home: Home, found: Omit<PruneMark, 'name'>): Pro
  * Taken away and written again: throws the storage's refusal where nothing may be removed. Killed between the two, there
  * is no mark, and what it told is found anew.
  */
-export async function renewMark(home: Home, mark: PruneMark): Promise<void> {
+export async function renewMark(home: Home, mark: PruneMark, onTaken: () => void): Promise<void> {
   await removeMark(home, mark);
+  onTaken();
   await home.sealed.write(mark.name, encodeMark(mark));
 }
 

@@ -56,7 +56,7 @@ type Prepared = {
 export async function sweepPhase(context: PhaseContext, mark: PruneMark): Promise<SweepOutcome> {
   const { repository } = context;
   // Rights that only add are found out before anything is moved that would then lie there twice.
-  await renewMark(repository, mark);
+  await renewMark(repository, mark, () => context.crashPoint('prune/mark-taken'));
   const prepared = await underLock(context, 'shared', (signal) => prepare(context, mark, signal));
   let alone: Alone;
   try {
