@@ -186,42 +186,46 @@ describe.runIf(process.getuid?.() === 0)('a database that runs on a bucket', () 
   }, 240_000);
 });
 
-describe.runIf(process.getuid?.() === 0)('a database whose bucket somebody ruined', () => {
-  let site: ProtectedSite;
+describe.runIf(process.getuid?.() === 0)(
+  "a database whose bucket was ruined with its owner's key",
+  () => {
+    let site: ProtectedSite;
 
-  beforeAll(async () => {
-    await server.makeBucket('hf-ruined', { objectLock: true });
-    const url = `s3:${server.endpoint}/hf-ruined/site`;
-    site = await openProtectedSite(18, { bucket: { url, user: server.user, locked: true } });
-    await site.server.sql('insert into numbers select generate_series(1, 50000)');
-    await site.shipped();
-    await site.leave();
-  }, 120_000);
-  afterAll(() => site?.remove());
+    beforeAll(async () => {
+      await server.makeBucket('hf-ruined', { objectLock: true });
+      await allowToAdd('hf-ruined', 'site', '-o', 's3.lock=compliance:1d');
+      const url = `s3:${server.endpoint}/hf-ruined/site`;
+      site = await openProtectedSite(18, { bucket: { url, user: protector, locked: true } });
+      await site.server.sql('insert into numbers select generate_series(1, 50000)');
+      await site.shipped();
+      await site.leave();
+    }, 120_000);
+    afterAll(() => site?.remove());
 
-  test('comes back from its versions, to the last row that was acknowledged', async () => {
-    const thief = thiefOf(server);
-    expect(await ruinBucket(thief, 'hf-ruined')).toEqual({ destroyed: [], shortened: [] });
-    thief.destroy();
-    const { SITE_KEY, SITE_SECRET, SITE_PASSWORD } = site.environment;
-    const owner = {
-      ...{ AWS_ACCESS_KEY_ID: SITE_KEY, AWS_SECRET_ACCESS_KEY: SITE_SECRET },
-      ...{ HOLDFAST_PASSWORD: SITE_PASSWORD, HOLDFAST_REPOSITORY: site.repository.location },
-    };
-    const root = path.join(site.folder, 'recoveries');
-    const recovery = ['recover', '--to', 'latest', '--store', 'numbers', '--target', root];
-    expect((await runHoldfast(site.place, recovery)).code).not.toBe(0);
-    const back = await startHoldfast(['repo', 'recover-versions'], { env: owner }).ended;
-    expect(back).toMatchObject({ code: 0 });
-    const copy = await askHoldfast<Recovered>(site.place, recovery);
-    const found = await askDatabase(
-      await addressOf(copy.stores[0]),
-      'select count(*)::int as n from numbers',
-    );
-    expect(found).toEqual([{ n: 50_000 }]);
-    await runHoldfast(site.place, ['recovery', 'remove', copy.id, '--yes', '--target', root]);
-  }, 240_000);
-});
+    test('comes back by rights that only add, to the last row that was acknowledged', async () => {
+      const thief = thiefOf(server);
+      expect(await ruinBucket(thief, 'hf-ruined')).toEqual({ destroyed: [], shortened: [] });
+      thief.destroy();
+      const { SITE_KEY, SITE_SECRET, SITE_PASSWORD } = site.environment;
+      const protecting = {
+        ...{ AWS_ACCESS_KEY_ID: SITE_KEY, AWS_SECRET_ACCESS_KEY: SITE_SECRET },
+        ...{ HOLDFAST_PASSWORD: SITE_PASSWORD, HOLDFAST_REPOSITORY: site.repository.location },
+      };
+      const root = path.join(site.folder, 'recoveries');
+      const recovery = ['recover', '--to', 'latest', '--store', 'numbers', '--target', root];
+      expect((await runHoldfast(site.place, recovery)).code).not.toBe(0);
+      const back = await startHoldfast(['repo', 'recover-versions'], { env: protecting }).ended;
+      expect(back).toMatchObject({ code: 0 });
+      const copy = await askHoldfast<Recovered>(site.place, recovery);
+      const found = await askDatabase(
+        await addressOf(copy.stores[0]),
+        'select count(*)::int as n from numbers',
+      );
+      expect(found).toEqual([{ n: 50_000 }]);
+      await runHoldfast(site.place, ['recovery', 'remove', copy.id, '--yes', '--target', root]);
+    }, 240_000);
+  },
+);
 
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
