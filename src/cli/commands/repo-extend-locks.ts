@@ -19,12 +19,10 @@ export const command: CommandSpec = {
   },
   async run(_args, options, io) {
     const { extendLocks } = await import('#repository');
-    const { formatCounted, parseDurationMs } = await import('#base');
-    const { errors } = await import('../errors.ts');
-    const everyMs = parseDurationMs(String(options.every));
-    if (everyMs === undefined || everyMs <= 0) {
-      throw errors.usage(['--every wants a span such as 7d', 'holdfast repo extend-locks']);
-    }
+    const { formatCounted } = await import('#base');
+    const { spanFrom } = await import('../frame/span.ts');
+    const spanOf = { option: '--every', example: '7d', command: 'holdfast repo extend-locks' };
+    const everyMs = spanFrom(options.every, spanOf);
     return await withRepository(options, async (repository) => {
       await repository.loadIndex();
       const result = await extendLocks(repository, {

@@ -8,6 +8,7 @@ export const command: CommandSpec = {
   options: [
     ['-r, --repo <location>', 'where the repository lies or will lie (or HOLDFAST_REPOSITORY)'],
     ...STORAGE_OPTIONS,
+    ['--every <span>', 'how often locks are extended: no longer ones may be set', '7d'],
     ['--offline', 'without asking the bucket which lock and which journals it has'],
   ],
   examples: [
@@ -23,6 +24,9 @@ export const command: CommandSpec = {
   async run(_args, options, io) {
     const { bucketPolicies, pieceFolders, storageOptionsOf } = await import('#repository');
     const { listOf } = await import('../repository/session.ts');
+    const { spanFrom } = await import('../frame/span.ts');
+    const spanOf = { option: '--every', example: '7d', command: 'holdfast repo policy' };
+    const everyMs = spanFrom(options.every, spanOf);
     const location = locationFrom(options);
     const asked = storageOptionsOf(listOf(options.option)).s3?.lock;
     bucketPolicies(location);
@@ -38,6 +42,7 @@ export const command: CommandSpec = {
     }
     const policies = bucketPolicies(location, {
       ...(found.lock && { lock: found.lock }),
+      everyMs,
       pieceFolders: found.folders,
     });
     const show = (value: unknown) => io.say(`${JSON.stringify(value, undefined, 2)}\n`);

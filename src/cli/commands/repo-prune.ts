@@ -53,18 +53,15 @@ async function settingsFrom(
   options: Record<string, unknown>,
 ): Promise<{ maxUnused: number; graceMs?: number }> {
   const { errors } = await import('../errors.ts');
-  const { parseDurationMs } = await import('#base');
+  const { spanFrom } = await import('../frame/span.ts');
   const percent = /^(\d+(?:\.\d+)?)%?$/.exec(String(options.maxUnused ?? '5'))?.[1];
   if (percent === undefined) {
     throw errors.usage(['--max-unused wants a percentage such as 5%', 'holdfast repo prune']);
   }
   const maxUnused = Number(percent) / 100;
   if (options.grace === undefined) return { maxUnused };
-  const graceMs = parseDurationMs(String(options.grace));
-  if (graceMs === undefined) {
-    throw errors.usage(['--grace wants a span such as 23h', 'holdfast repo prune']);
-  }
-  return { maxUnused, graceMs };
+  const spanOf = { option: '--grace', example: '23h', command: 'holdfast repo prune', leastMs: 0 };
+  return { maxUnused, graceMs: spanFrom(options.grace, spanOf) };
 }
 
 async function tellPruned(io: Io, result: PruneResult): Promise<void> {

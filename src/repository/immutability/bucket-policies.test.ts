@@ -33,11 +33,22 @@ describe('rights that only add', () => {
     expect(may(appendOnly, 's3:PutBucketVersioning', 'arn:aws:s3:::backups')).toBe(false);
   });
 
-  test('lock for no longer than the rule says', () => {
-    const rule = policies.appendOnly.Statement.find(({ Sid }) => Sid === 'Lock');
-    expect(rule?.Condition).toEqual({
-      NumericLessThanEquals: { 's3:object-lock-remaining-retention-days': '31' },
+  test.each([
+    [30, 1, '31'],
+    [1, 1, '3'],
+    [2, 7, '15'],
+  ])('lock for no longer than is needed: %i days, extended every %i', (days, every, most) => {
+    const { appendOnly } = bucketPolicies('s3:minio.example/backups', {
+      lock: { mode: 'compliance', days },
+      everyMs: every * 86_400_000,
     });
+    const rule = appendOnly.Statement.find(({ Sid }) => Sid === 'Lock');
+    expect(rule?.Condition).toEqual({
+      NumericLessThanEquals: { 's3:object-lock-remaining-retention-days': most },
+    });
+  });
+
+  test('lock nothing where nothing is locked', () => {
     const without = bucketPolicies('s3:minio.example/backups');
     expect(without.appendOnly.Statement.map(({ Sid }) => Sid)).not.toContain('Lock');
   });

@@ -34,6 +34,8 @@ export type LifecycleRule = {
 export type BucketPoliciesOptions = {
   /** What new files are locked with, or are to be; without one, versions alone protect. */
   lock?: FileLock;
+  /** How often locks are extended, past the next two times. Default 7 days. */
+  everyMs?: number;
   /** Folders of journal pieces, `holdfast/journal/…/pieces/`: append-only credentials can't remove those. */
   pieceFolders?: readonly string[];
 };
@@ -43,6 +45,8 @@ const DAYS_TO_NOTICE = 30;
 
 /** A batch replaces pieces within hours. Should batches fail for days, the versions are there as long as all others. */
 const PIECE_DAYS = 7;
+
+const DAY_MS = 86_400_000;
 
 const NEVER = [
   's3:DeleteObjectVersion',
@@ -57,11 +61,12 @@ const NEVER = [
 /** Of the bucket that an `s3:` address names. Throws `s3/address-invalid`. */
 export function bucketPolicies(text: string, options: BucketPoliciesOptions = {}): BucketPolicies {
   const address = parseS3Address(text);
-  const { lock } = options;
+  const { lock, everyMs = 7 * DAY_MS } = options;
   const lifecycle = lifecycleOf(address, options);
+  const lockDays = lock && Math.max(lock.days, Math.ceil((2 * everyMs) / DAY_MS)) + 1;
   return {
-    appendOnly: { Version: '2012-10-17', Statement: statementsOf(address, lock, 'locks/*') },
-    maintenance: { Version: '2012-10-17', Statement: statementsOf(address, lock, '*') },
+    appendOnly: { Version: '2012-10-17', Statement: statementsOf(address, lockDays, 'locks/*') },
+    maintenance: { Version: '2012-10-17', Statement: statementsOf(address, lockDays, '*') },
     lifecycle,
     commands: commandsOf(address, lock),
   };
@@ -69,7 +74,7 @@ export function bucketPolicies(text: string, options: BucketPoliciesOptions = {}
 
 function statementsOf(
   { bucket, prefix }: S3Address,
-  lock: FileLock | undefined,
+  lockDays: number | undefined,
   removable: string,
 ): PolicyStatement[] {
   const all = `arn:aws:s3:::${bucket}`;
@@ -101,19 +106,19 @@ function statementsOf(
     },
     { Sid: 'Never', Effect: 'Deny', Action: NEVER, Resource: [all, `${all}/*`] },
   ];
-  if (lock) statements.splice(2, 0, lockStatement(files, lock));
+  if (lockDays !== undefined) statements.splice(2, 0, lockStatement(files, lockDays));
   return statements;
 }
 
-/** Not for longer than the rule: else a thief could make us pay for ever. */
-function lockStatement(files: string, lock: FileLock): PolicyStatement {
+/** Not for longer than is needed: else a thief could make us pay for ever. */
+function lockStatement(files: string, days: number): PolicyStatement {
   return {
     Sid: 'Lock',
     Effect: 'Allow',
     Action: ['s3:PutObjectRetention'],
     Resource: [files],
     Condition: {
-      NumericLessThanEquals: { 's3:object-lock-remaining-retention-days': String(lock.days + 1) },
+      NumericLessThanEquals: { 's3:object-lock-remaining-retention-days': String(days) },
     },
   };
 }
