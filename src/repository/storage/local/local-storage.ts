@@ -3,13 +3,13 @@
  * they are read-only afterwards, and folders are the owner's alone.
  */
 import type { Dirent } from 'node:fs';
-import fs, { type FileHandle } from 'node:fs/promises';
+import fs from 'node:fs/promises';
 import path from 'node:path';
 import { randomBytes, syncDirectory, systemClock, systemCode, writeFileDurably } from '#base';
-import { errors } from '../../errors.ts';
 import { checkName, checkPrefix } from '../file-names.ts';
 import type { ByteRange, FileHint, Storage, StoredFile } from '../storage.ts';
 import { isOfOneMachine } from './file-systems.ts';
+import { readFile } from './read-file.ts';
 import { storageError } from './system-errors.ts';
 
 const FILE_MODE = 0o400;
@@ -36,15 +36,7 @@ export class LocalStorage implements Storage {
 
   async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
     checkName(name);
-    return this.#tell('reading', name, async () => {
-      const handle = await fs.open(this.#pathOf(name), 'r');
-      try {
-        const wanted = range ?? { offset: 0, length: (await handle.stat()).size };
-        return await readExactly(handle, wanted, name, hint?.room);
-      } finally {
-        await handle.close();
-      }
-    });
+    return this.#tell('reading', name, () => readFile(this.#pathOf(name), name, range, hint?.room));
   }
 
   async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
@@ -161,29 +153,6 @@ export class LocalStorage implements Storage {
       throw storageError(error, operation, name, this.location);
     }
   }
-}
-
-/** Memory of its own (no view of Node's pool), so that it can be transferred to a worker thread, or the room. */
-async function readExactly(
-  handle: FileHandle,
-  range: ByteRange,
-  name: string,
-  room?: FileHint['room'],
-): Promise<Buffer> {
-  const shared = room?.(range.length);
-  const buffer = shared
-    ? Buffer.from(shared, 0, range.length)
-    : Buffer.allocUnsafeSlow(range.length);
-  let have = 0;
-  while (have < range.length) {
-    const { bytesRead } = await handle.read(buffer, have, range.length - have, range.offset + have);
-    if (bytesRead === 0) {
-      const wanted = `wanted ${range.length} bytes at ${range.offset}, got ${have}`;
-      throw errors.shortRead([name, wanted]);
-    }
-    have += bytesRead;
-  }
-  return buffer;
 }
 
 /** Each new folder's entry is synced in its parent, else a crash could take the folder with what was acknowledged. */
