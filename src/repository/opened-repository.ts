@@ -2,6 +2,7 @@
 import { isHoldfastError, systemClock } from '#base';
 
 import { decodeJob } from './blobs/decode-job.ts';
+import type { DecodePool } from './blobs/decode-pool.ts';
 import { Decoding } from './blobs/decoding.ts';
 import { openBlob } from './blobs/open-blob.ts';
 import { type BlobPlacing, placeBlobs } from './blobs/place-blobs.ts';
@@ -33,7 +34,7 @@ import { SealedFiles } from './sealed/sealed-files.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import type { Storage } from './storage/storage.ts';
 import type { EarlyThreads } from './unlock.ts';
-import { UnpackedFiles } from './unpacked-files.ts';
+import { type UnpackedAside, UnpackedFiles } from './unpacked-files.ts';
 import { SealingHere } from './writer/sealing-here.ts';
 import type { Sealing } from './writer/sealing-pool.ts';
 import { SealingThreads } from './writer/sealing-threads.ts';
@@ -91,7 +92,10 @@ export class OpenedRepository implements Repository {
     this.#sealer = sealer;
     this.#ownFormat = new OwnFormat(storage, sealer);
     const prepareOwn = () => this.#ownFormat.prepareWrite();
-    this.files = new UnpackedFiles(storage, sealer, config.version, prepareOwn);
+    this.files = new UnpackedFiles(storage, sealer, config.version, {
+      prepareCopies: prepareOwn,
+      openMany: openManyOf(storage, (files) => this.#decoding.pool.openFiles(files)),
+    });
     this.snapshots = new Snapshots(this.files);
     this.sealed = new SealedFiles(storage, sealer, prepareOwn, (name, stored) =>
       this.#decoding.pool.openSealed(name, stored),
@@ -262,6 +266,16 @@ export class OpenedRepository implements Repository {
     await this.parity.close();
     await this.storage.close();
   }
+}
+
+/** Undefined where the files don't lie on this machine. */
+function openManyOf(
+  storage: Storage,
+  openFiles: DecodePool['openFiles'],
+): UnpackedAside['openMany'] {
+  if (!storage.pathOf) return undefined;
+  const pathOf = storage.pathOf.bind(storage);
+  return (files) => openFiles(files.map((file) => ({ ...file, path: pathOf(file.name) })));
 }
 
 function isPackGone(error: unknown): boolean {

@@ -1,10 +1,8 @@
 /**
  * Files that are stored whole: snapshots, indexes, locks. Each is sealed and named by the SHA-256 of its stored bytes;
- * inside is JSON, in version 2 as 0x02 and zstd, else (first byte `{` or `[`) as it is. Indexes and snapshots have second
- * copies, which stand in for what is damaged.
+ * inside is JSON (see `openUnpacked`). Indexes and snapshots have second copies, which stand in for what is damaged.
  */
 import { hash } from 'node:crypto';
-import { HoldfastError, messageOf } from '#base';
 import {
   copyName,
   hasCopies,
@@ -13,35 +11,44 @@ import {
   readEither,
   readVerified,
 } from './copies/second-copies.ts';
-import { compress, decompress, decompressInPieces } from './crypto/compression.ts';
+import { compress, decompressInPieces } from './crypto/compression.ts';
 import type { Sealer } from './crypto/sealer.ts';
 import { Decompressor } from './crypto/zstd-context.ts';
-import { ZSTD_MARK, zstdContentBytes } from './crypto/zstd-frame.ts';
+import { ZSTD_MARK } from './crypto/zstd-frame.ts';
 import { errors } from './errors.ts';
+import { inLanes } from './in-lanes.ts';
 import { idOfName, type UnpackedKind, unpackedName } from './names.ts';
+import { contentsOf, type OpenedFiles } from './sealed/many-unpacked.ts';
+import { damaged, namingDamage, openUnpacked, unsealUnpacked } from './sealed/open-unpacked.ts';
+import { namesIn } from './storage/names-in.ts';
 import type { Storage } from './storage/storage.ts';
 
-const MAX_SMALL_FILE_BYTES = 64 * 1024 * 1024;
+const READS_AT_ONCE = 16;
+
+/** With fewer, other threads have started when this one is done. */
+const WORTH_THREADS = 2_000;
+const FILES_TOGETHER = 500;
+const SLICES_AT_ONCE = 8;
+
+export type UnpackedAside = {
+  /** Settles what must be there before a first copy is written; without it none is. */
+  prepareCopies?: () => Promise<void>;
+  /** In other threads. */
+  openMany?: ((files: readonly { name: string; id: string }[]) => Promise<OpenedFiles>) | undefined;
+};
 
 export class UnpackedFiles {
   readonly #storage: Storage;
-  readonly #sealer: Sealer;
+  readonly #opener: { sealer: Sealer; decompressor: Decompressor };
   readonly #compressed: boolean;
-  readonly #decompressor = new Decompressor();
-  readonly #prepareCopies: (() => Promise<void>) | undefined;
+  readonly #aside: UnpackedAside;
   readonly #standIns = new Set<string>();
 
-  /** `prepareCopies` settles what must be there before a first copy is written; without it none is. */
-  constructor(
-    storage: Storage,
-    sealer: Sealer,
-    formatVersion: number,
-    prepareCopies?: () => Promise<void>,
-  ) {
+  constructor(storage: Storage, sealer: Sealer, formatVersion: number, aside: UnpackedAside = {}) {
     this.#storage = storage;
-    this.#sealer = sealer;
+    this.#opener = { sealer, decompressor: new Decompressor() };
     this.#compressed = formatVersion >= 2;
-    this.#prepareCopies = prepareCopies;
+    this.#aside = aside;
   }
 
   /** Names of damaged files that were read from their second copies since the last call: to be written anew. */
@@ -54,9 +61,9 @@ export class UnpackedFiles {
   /** A folder whose disk was taken away lists nothing: that is told, for who believed it would forget or remove things. */
   async list(kind: UnpackedKind): Promise<string[]> {
     const ids: string[] = [];
-    for await (const file of this.#storage.list(`${kind}/`)) {
-      const id = idOfName(file.name);
-      if (id !== undefined && file.name === unpackedName(kind, id)) ids.push(id);
+    for await (const name of namesIn(this.#storage, `${kind}/`)) {
+      const id = idOfName(name);
+      if (id !== undefined && name === unpackedName(kind, id)) ids.push(id);
     }
     const counts = kind === 'snapshots' || kind === 'index';
     if (counts && ids.length === 0 && !(await this.#storage.stat('config'))) {
@@ -68,33 +75,47 @@ export class UnpackedFiles {
   /** The JSON of a small file (at most 64 MiB). Throws `repository/file-damaged` naming it. */
   async read(kind: UnpackedKind, id: string): Promise<unknown> {
     const name = unpackedName(kind, id);
-    const plain = await this.#open(kind, id);
-    try {
-      const json = isMarked(name, plain) ? this.#decompress(plain.subarray(1)) : plain;
-      return JSON.parse(json.toString('utf8'));
-    } catch (error) {
-      throw damaged(name, error);
-    }
+    const stored = await this.readStored(kind, id);
+    return parse(name, openUnpacked(this.#opener, name, stored));
   }
 
-  /** The bytes hold until the next call. */
-  #decompress(frame: Buffer): Buffer {
-    const bytes = zstdContentBytes(frame);
-    return bytes === undefined || bytes > MAX_SMALL_FILE_BYTES
-      ? decompress(frame, MAX_SMALL_FILE_BYTES)
-      : this.#decompressor.decompress(frame, bytes);
+  /**
+   * As `read`, of very many: in other threads, where they can read what lies on this machine. `take` gets each once, in no
+   * order, as JSON or by what `read` throws of it; where it throws, so does the call.
+   */
+  async readEach(
+    kind: UnpackedKind,
+    ids: readonly string[],
+    take: (id: string, read: { json: unknown } | { error: unknown }) => void,
+  ): Promise<void> {
+    const readOne = async (id: string) => {
+      take(id, await this.read(kind, id).then(asJson, asError));
+    };
+    const { openMany } = this.#aside;
+    if (!openMany || ids.length < WORTH_THREADS) return inLanes(ids, READS_AT_ONCE, readOne);
+    await inLanes(slices(ids, FILES_TOGETHER), SLICES_AT_ONCE, async (some) => {
+      const names = some.map((id) => ({ name: unpackedName(kind, id), id }));
+      let at = 0;
+      for (const content of contentsOf(await openMany(names))) {
+        const { name, id } = names[at] as { name: string; id: string };
+        at += 1;
+        if (content) take(id, parsed(name, content));
+        else await readOne(id);
+      }
+    });
   }
 
   /** The JSON of a file that may be long, in pieces. */
   async *readInPieces(kind: UnpackedKind, id: string): AsyncIterable<Buffer> {
     const name = unpackedName(kind, id);
-    const plain = await this.#open(kind, id);
-    if (!isMarked(name, plain)) {
-      yield plain;
+    const { sealer } = this.#opener;
+    const { compressed, bytes } = unsealUnpacked(sealer, name, await this.readStored(kind, id));
+    if (!compressed) {
+      yield bytes;
       return;
     }
     try {
-      yield* decompressInPieces(plain.subarray(1));
+      yield* decompressInPieces(bytes);
     } catch (error) {
       throw damaged(name, error);
     }
@@ -107,15 +128,16 @@ export class UnpackedFiles {
     prepare?: (id: string) => Promise<void>,
   ): Promise<string> {
     const plain = typeof json === 'string' ? Buffer.from(json, 'utf8') : json;
-    const sealed = this.#sealer.seal(
+    const sealed = this.#opener.sealer.seal(
       this.#compressed ? Buffer.concat([Buffer.of(ZSTD_MARK), compress(plain)]) : plain,
     );
     const id = hash('sha256', sealed, 'hex');
     const name = unpackedName(kind, id);
     await prepare?.(id);
     await this.#storage.write(name, [sealed]);
-    if (this.#prepareCopies && hasCopies(kind)) {
-      await this.#prepareCopies();
+    const { prepareCopies } = this.#aside;
+    if (prepareCopies && hasCopies(kind)) {
+      await prepareCopies();
       await this.#storage.write(copyName(name), [sealed]);
     }
     return id;
@@ -148,26 +170,23 @@ export class UnpackedFiles {
         })
       : await readVerified(this.#storage, name, id);
   }
+}
 
-  async #open(kind: UnpackedKind, id: string): Promise<Buffer> {
-    const name = unpackedName(kind, id);
-    const stored = await this.readStored(kind, id);
-    try {
-      return this.#sealer.open(stored);
-    } catch (error) {
-      throw damaged(name, error);
-    }
+function parse(name: string, content: Buffer): unknown {
+  return namingDamage(name, () => JSON.parse(content.toString('utf8')));
+}
+
+function parsed(name: string, content: Buffer) {
+  try {
+    return asJson(parse(name, content));
+  } catch (error) {
+    return asError(error);
   }
 }
 
-function isMarked(name: string, plain: Buffer): boolean {
-  const first = plain[0];
-  if (first === ZSTD_MARK) return true;
-  if (first === 0x7b || first === 0x5b) return false;
-  throw errors.fileDamaged([name, `its content begins with an unknown byte (${first})`]);
-}
+const asJson = (json: unknown) => ({ json });
+const asError = (error: unknown) => ({ error });
 
-function damaged(name: string, error: unknown): HoldfastError {
-  if (error instanceof HoldfastError && error.code !== 'repository/not-authentic') return error;
-  return errors.fileDamaged([name, messageOf(error)], { cause: error });
+function* slices<T>(items: readonly T[], length: number): Iterable<T[]> {
+  for (let at = 0; at < items.length; at += length) yield items.slice(at, at + length);
 }

@@ -4,6 +4,7 @@ import type { MasterKey } from '../crypto/master-key.ts';
 import type { IndexEntries } from '../index/index-entries.ts';
 import type { SharedBlobTable } from '../index/shared-table.ts';
 import type { PackVerdict } from '../pack/verify-pack.ts';
+import type { OpenedFiles, UnpackedFileHere } from '../sealed/many-unpacked.ts';
 import type { DecodedJob, DecodeJob } from './decode-job.ts';
 import { DECODE_THREADS, DecodeThreads } from './decode-threads.ts';
 import type { PlacedOutcome, PlacingJob } from './placing-job.ts';
@@ -19,7 +20,8 @@ export type PoolJob =
   | { kind: 'verify'; pack: WholePack }
   | { kind: 'place'; placing: PlacingJob }
   | { kind: 'index'; fileName: string; stored: ArrayBuffer }
-  | { kind: 'sealed'; name: string; stored: ArrayBuffer };
+  | { kind: 'sealed'; name: string; stored: ArrayBuffer }
+  | { kind: 'files'; files: readonly UnpackedFileHere[] };
 
 /** `expected`: what the index tells of it (`wordsOfPack`). With a table, the links of its trees come back too. */
 export type WholePack = {
@@ -93,6 +95,10 @@ export class DecodePool {
     const job: PoolJob = { kind: 'sealed', name, stored };
     const content = await this.#run<Uint8Array<ArrayBuffer> | undefined>(job, [stored]);
     return content && Buffer.from(content.buffer, content.byteOffset, content.length);
+  }
+
+  openFiles(files: readonly UnpackedFileHere[]): Promise<OpenedFiles> {
+    return this.#run({ kind: 'files', files }, []);
   }
 
   /** What is shared goes over all the same, and stays here. */

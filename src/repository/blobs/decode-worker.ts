@@ -5,6 +5,7 @@ import { BlobTable } from '../index/blob-table.ts';
 import { blobsOfWords } from '../index/index-entries.ts';
 import { openIndexFile } from '../index/open-index-file.ts';
 import { verifyPack } from '../pack/verify-pack.ts';
+import { openFilesHere } from '../sealed/many-unpacked.ts';
 import { openSealed } from '../sealed/sealed-files.ts';
 import { LinkCollector } from '../tree-links.ts';
 import { BlobOpener } from './blob-opener.ts';
@@ -33,6 +34,9 @@ function runJob(opener: BlobOpener, number: number, job: PoolJob): void {
     void answerIndex(opener, number, job.fileName, job.stored);
   } else if (job.kind === 'sealed') {
     answerSealed(opener, number, job.name, job.stored);
+  } else if (job.kind === 'files') {
+    const answer = openFilesHere(opener, job.files);
+    parentPort?.postMessage({ number, answer }, [answer.bytes.buffer, answer.lengths.buffer]);
   } else {
     const { packId, bytes, sizeBytes, expected, table } = job.pack;
     const pack = Buffer.from(bytes, 0, sizeBytes);

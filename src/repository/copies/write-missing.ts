@@ -1,4 +1,5 @@
 /** Second copies of files that were stored without, by restic or before a writer was interrupted. */
+
 import { isHoldfastError } from '#base';
 import { CONFIG_NAME, parseConfig } from '../config.ts';
 import { Sealer } from '../crypto/sealer.ts';
@@ -7,6 +8,7 @@ import { idOfName } from '../names.ts';
 import type { Repository } from '../repository.ts';
 import { FORMAT_NAME } from '../sealed/own-format.ts';
 import { openSealed } from '../sealed/sealed-files.ts';
+import { namesIn } from '../storage/names-in.ts';
 import {
   COPIED_KINDS,
   COPIES_FOLDER,
@@ -63,7 +65,7 @@ export async function namesBelow(
   prefix: string,
 ): Promise<Set<string>> {
   const names = new Set<string>();
-  for await (const { name } of storage.list(prefix)) names.add(name);
+  for await (const name of namesIn(storage, prefix)) names.add(name);
   return names;
 }
 

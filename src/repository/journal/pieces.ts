@@ -7,6 +7,7 @@ import { type NamedSpan, parseSpan, piecesFolder, spanName } from '../records/na
 import type { RecordsHome } from '../records/record-files.ts';
 import type { StoreAddress } from '../records/records.ts';
 import { removeIfAllowed } from '../sealed/remove-if-allowed.ts';
+import { namesIn } from '../storage/names-in.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** No piece is longer: a reader needs no more memory than this for one. */
@@ -38,7 +39,7 @@ export async function writePiece(
 /** Of all stores, each once: from the names alone, so that no key is needed. They end with `/`. */
 export async function pieceFolders(storage: Storage): Promise<string[]> {
   const folders = new Set<string>();
-  for await (const { name } of storage.list('holdfast/journal/')) {
+  for await (const name of namesIn(storage, 'holdfast/journal/')) {
     const folder = /^holdfast\/journal\/(?:[^/]+\/){3}pieces\//.exec(name)?.[0];
     if (folder !== undefined) folders.add(folder);
   }

@@ -5,6 +5,7 @@ import { COPIES_FOLDER, copyName, readCopy } from '../copies/second-copies.ts';
 import type { MasterKey } from '../crypto/master-key.ts';
 import { errors } from '../errors.ts';
 import { idOfName, unpackedName } from '../names.ts';
+import { namesIn } from '../storage/names-in.ts';
 import type { Storage } from '../storage/storage.ts';
 import { decodeKeyFile, type KeyFile, openKeyFile, readKeyFile, writeKeyFile } from './key-file.ts';
 import type { ScryptParameters } from './scrypt.ts';
@@ -135,7 +136,7 @@ export async function writeKeyCopy(storage: Storage, id: string): Promise<void> 
 
 export async function keyIds(storage: Storage, folder = 'keys/'): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { name } of storage.list(folder)) {
+  for await (const name of namesIn(storage, folder)) {
     const id = idOfName(name);
     if (id !== undefined) ids.push(id);
   }

@@ -2,11 +2,13 @@
  * Which snapshots there are, for whoever removes what none of them needs. A storage may list what was some time ago: a
  * snapshot that it leaves out would lose its blobs. Second copies are listed apart, and tell of most that are left out.
  */
+
 import { COPIES_FOLDER } from '../copies/second-copies.ts';
 import { inLanes } from '../in-lanes.ts';
 import { idOfName, unpackedName } from '../names.ts';
 import type { Repository } from '../repository.ts';
 import type { Snapshot } from '../snapshots/snapshot-json.ts';
+import { namesIn } from '../storage/names-in.ts';
 
 const AT_ONCE = 16;
 
@@ -14,7 +16,7 @@ const AT_ONCE = 16;
 export async function allSnapshotIds({ storage, snapshots }: Repository): Promise<string[]> {
   const ids = new Set(await snapshots.ids());
   const unlisted: string[] = [];
-  for await (const { name } of storage.list(`${COPIES_FOLDER}snapshots/`)) {
+  for await (const name of namesIn(storage, `${COPIES_FOLDER}snapshots/`)) {
     const id = idOfName(name);
     if (id !== undefined && !ids.has(id)) unlisted.push(id);
   }

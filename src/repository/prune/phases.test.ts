@@ -45,13 +45,13 @@ class LockedPacks extends LocalStorage {
 class Interrupted extends LocalStorage {
   before: (() => Promise<unknown>) | undefined;
 
-  override async *list(prefix: string): ReturnType<LocalStorage['list']> {
+  override async *listNames(prefix: string): AsyncIterable<string> {
     const { before } = this;
     if (prefix === 'index/' && before) {
       this.before = undefined;
       await before();
     }
-    yield* super.list(prefix);
+    yield* super.listNames(prefix);
   }
 }
 

@@ -11,6 +11,7 @@ import type { Sealer } from '../crypto/sealer.ts';
 import type { Decompressor } from '../crypto/zstd-context.ts';
 import { zstdContentBytes } from '../crypto/zstd-frame.ts';
 import { errors } from '../errors.ts';
+import { namesIn } from '../storage/names-in.ts';
 import type { Storage } from '../storage/storage.ts';
 
 const FOLDER = 'holdfast/';
@@ -112,7 +113,7 @@ export class SealedFiles {
   /** Names without `holdfast/` that begin with the prefix, sorted. */
   async list(prefix: string): Promise<string[]> {
     const names: string[] = [];
-    for await (const { name } of this.#storage.list(FOLDER + prefix)) {
+    for await (const name of namesIn(this.#storage, FOLDER + prefix)) {
       names.push(name.slice(FOLDER.length));
     }
     return names.sort();

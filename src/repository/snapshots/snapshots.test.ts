@@ -1,10 +1,15 @@
+import { hash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { Secret } from '#base';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { HoldfastError, Secret } from '#base';
+import { Sealer } from '../crypto/sealer.ts';
 import { createRepository } from '../open.ts';
 import {
   FAST_SCRYPT,
   flipByte,
+  newFolder,
   open,
   QUICK,
   quickGolden,
@@ -12,8 +17,10 @@ import {
   tamper,
 } from '../restic.fixture.ts';
 import { FaultyStorage } from '../storage/faulty.ts';
+import { LocalStorage } from '../storage/local/local-storage.ts';
 import { MemoryStorage } from '../storage/memory.ts';
 import { goTime, goTimeMs } from './go-time.ts';
+import { encodeSnapshot } from './snapshot-json.ts';
 
 async function golden() {
   const folder = await quickGolden('restic-0.14-max');
@@ -94,6 +101,39 @@ describe('snapshots', () => {
     const damaged: string[] = [];
     expect(await repository.snapshots.list({}, (id) => damaged.push(id))).toHaveLength(2);
     expect(damaged).toEqual([victim]);
+  });
+
+  test('of which there are very many are listed as few are: in other threads, with what is damaged named', async () => {
+    const folder = await newFolder();
+    const repository = await createRepository({
+      storage: new LocalStorage(folder),
+      password: new Secret('p'),
+      scrypt: FAST_SCRYPT,
+    });
+    onTestFinished(() => repository.close());
+    // As they would be saved, but for the disk's confirmation of each.
+    const sealer = new Sealer(repository.masterKey);
+    const put = (json: string) => {
+      const sealed = sealer.seal(Buffer.from(json));
+      const id = hash('sha256', sealed);
+      fs.writeFileSync(path.join(folder, 'snapshots', id), sealed);
+      return id;
+    };
+    fs.mkdirSync(path.join(folder, 'snapshots'), { recursive: true });
+    const { snapshots, files } = repository;
+    const ofTime = (time: number) => ({ time, tree: 'ab'.repeat(32), paths: ['/srv'], tags: [] });
+    const standsIn = await snapshots.save(ofTime(0));
+    const ids = Array.from({ length: 2_100 }, (_, at) => put(encodeSnapshot(ofTime(1 + at))));
+    const [lost = '', nonsense] = [ids.pop(), put('{"time": 7}')];
+    for (const id of [standsIn.id, lost]) {
+      await tamper(path.join(folder, 'snapshots', id), flipByte(-1));
+    }
+    await expect(snapshots.list()).rejects.toThrow(HoldfastError);
+    const damaged: string[] = [];
+    const listed = await snapshots.list({}, (id) => damaged.push(id));
+    expect(listed.map(({ id }) => id)).toEqual([...ids.toReversed(), standsIn.id]);
+    expect(damaged.sort()).toEqual([lost, nonsense].sort());
+    expect(files.takeStandIns('snapshots')).toEqual([`snapshots/${standsIn.id}`]);
   });
 });
 

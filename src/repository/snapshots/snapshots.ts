@@ -1,7 +1,6 @@
 /** Snapshots: the roots of everything that is kept. */
 import { HoldfastError } from '#base';
 import { errors } from '../errors.ts';
-import { inLanes } from '../in-lanes.ts';
 import type { UnpackedFiles } from '../unpacked-files.ts';
 import {
   decodeSnapshot,
@@ -19,7 +18,6 @@ export type SnapshotFilter = {
 };
 
 const MIN_PREFIX = 4;
-const READS_AT_ONCE = 16;
 
 export class Snapshots {
   readonly #files: UnpackedFiles;
@@ -39,17 +37,17 @@ export class Snapshots {
   ): Promise<Snapshot[]> {
     const snapshots: Snapshot[] = [];
     const ids = await this.ids();
-    const load = async (id: string) => {
+    await this.#files.readEach('snapshots', ids, (id, read) => {
       try {
-        const snapshot = await this.load(id);
+        if ('error' in read) throw read.error;
+        const snapshot = decodeSnapshot(id, read.json);
         if (matches(snapshot, filter)) snapshots.push(snapshot);
       } catch (error) {
         if (!(error instanceof HoldfastError) || !onDamaged) throw error;
         // It may have been removed since it was listed: nothing is damaged then.
         if (error.code !== 'repository/not-in-storage') onDamaged(id, error);
       }
-    };
-    await inLanes(ids, READS_AT_ONCE, load);
+    });
     return snapshots.sort((a, b) => b.timeMs - a.timeMs || (a.id < b.id ? -1 : 1));
   }
 

@@ -1,5 +1,6 @@
 /** What every storage must do. Run it in the tests of each: `describeStorage('local', () => new LocalStorage(folder))`. */
 import { randomBytes } from '#base';
+import { namesIn } from './names-in.ts';
 import type { Storage } from './storage.ts';
 
 /** The test runner's own functions, handed in so that this file can be imported without one. */
@@ -88,7 +89,10 @@ function describeNames({ test, expect }: TestRunner, open: () => Promise<Storage
         expect(file.sizeBytes).toBe(file.name.length);
         found.push(file.name);
       }
-      return found.sort();
+      const alone: string[] = [];
+      for await (const name of namesIn(storage, prefix)) alone.push(name);
+      expect(alone.sort()).toEqual(found.sort());
+      return found;
     };
     expect(await names('data/')).toEqual(['data/00/x', 'data/0f/y']);
     expect(await names('holdfast/po')).toEqual(['holdfast/po', 'holdfast/points/a1']);

@@ -7,6 +7,8 @@ export function optionalParts(
   Storage,
   | 'isRemote'
   | 'isSeenAtOnce'
+  | 'pathOf'
+  | 'listNames'
   | 'patience'
   | 'versions'
   | 'removeLeftovers'
@@ -16,6 +18,8 @@ export function optionalParts(
   return {
     ...(inner.isRemote && { isRemote: true }),
     ...(inner.isSeenAtOnce && { isSeenAtOnce: inner.isSeenAtOnce.bind(inner) }),
+    ...(inner.pathOf && { pathOf: inner.pathOf.bind(inner) }),
+    ...(inner.listNames && { listNames: inner.listNames.bind(inner) }),
     ...(inner.patience && { patience: inner.patience }),
     ...(inner.versions && { versions: inner.versions }),
     ...(inner.removeLeftovers && { removeLeftovers: inner.removeLeftovers.bind(inner) }),

@@ -1,8 +1,10 @@
 import { inLanes } from '../in-lanes.ts';
 import type { FileHint, Storage, StoredFile } from './storage.ts';
 
-/** Some thousand snapshots. */
 const MOST_BYTES = 4 * 1024 * 1024;
+
+/** More are read in other threads. */
+const MOST_FILES = 2_000;
 
 /**
  * The same storage. The files of a folder, which are never written anew under their names, are read at once, as many as
@@ -40,7 +42,7 @@ async function listSome(storage: Storage, folder: string): Promise<StoredFile[]>
   for await (const file of storage.list(folder)) {
     bytes += file.sizeBytes;
     if (bytes > MOST_BYTES) break;
-    files.push(file);
+    if (files.push(file) > MOST_FILES) return [];
   }
   return files;
 }

@@ -10,10 +10,13 @@ export type RetryOptions = Patience & { signal?: AbortSignal };
 export function withRetries(inner: Storage, asked: RetryOptions = {}): Storage {
   const options = { ...inner.patience, ...asked };
   const retrying = <T>(work: () => Promise<T>) => retry(work, options);
-  const { removeAll, serverTimeMs, versions, ...parts } = optionalParts(inner);
+  const { removeAll, serverTimeMs, versions, listNames, ...parts } = optionalParts(inner);
   return {
     ...parts,
     ...(removeAll && { removeAll: (names) => retrying(() => removeAll(names)) }),
+    ...(listNames && {
+      listNames: (prefix) => listRetrying(() => listNames(prefix), options),
+    }),
     ...(serverTimeMs && { serverTimeMs: () => retrying(serverTimeMs) }),
     ...(versions && { versions: versionsRetrying(versions, options) }),
     location: inner.location,

@@ -45,6 +45,8 @@ export interface Storage {
    * machines go on for a while by what they saw before.
    */
   isSeenAtOnce?(): Promise<boolean>;
+  /** Where the file lies on this machine, as it is: very many may be read there by other threads. */
+  pathOf?(name: string): string;
   /** How patiently to try again what may pass; see `withRetries`. */
   readonly patience?: Patience;
   /** Where it keeps versions of files and can lock them. */
@@ -61,6 +63,8 @@ export interface Storage {
   write(name: string, parts: readonly Uint8Array[], hint?: FileHint): Promise<void>;
   /** All files whose name begins with the prefix, in no order. Temporary files aren't listed. */
   list(prefix: string): AsyncIterable<StoredFile>;
+  /** The same names, for who needs no sizes, where those take longer. */
+  listNames?(prefix: string): AsyncIterable<string>;
   /** Undefined where absent. */
   stat(name: string): Promise<StoredFile | undefined>;
   /** Durable when it resolves; removing what isn't there is no error. */

@@ -36,12 +36,12 @@ export class LocalStorage implements Storage {
 
   async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
     checkName(name);
-    return this.#tell('reading', name, () => readFile(this.#pathOf(name), name, range, hint?.room));
+    return this.#tell('reading', name, () => readFile(this.pathOf(name), name, range, hint?.room));
   }
 
   async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
     checkName(name);
-    const file = this.#pathOf(name);
+    const file = this.pathOf(name);
     await this.#tell('writing', name, async () => {
       try {
         await writeFileDurably(file, parts, { mode: FILE_MODE });
@@ -54,6 +54,16 @@ export class LocalStorage implements Storage {
   }
 
   async *list(prefix: string): AsyncIterable<StoredFile> {
+    const names: string[] = [];
+    const files = async () => Promise.all(names.splice(0).map((name) => this.stat(name)));
+    for await (const name of this.listNames(prefix)) {
+      if (names.push(name) < STATS_AT_ONCE) continue;
+      for (const file of await files()) if (file) yield file;
+    }
+    for (const file of await files()) if (file) yield file;
+  }
+
+  async *listNames(prefix: string): AsyncIterable<string> {
     checkPrefix(prefix);
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     yield* this.#walk(folder, prefix);
@@ -62,7 +72,7 @@ export class LocalStorage implements Storage {
   async stat(name: string): Promise<StoredFile | undefined> {
     checkName(name);
     try {
-      const stats = await fs.stat(this.#pathOf(name));
+      const stats = await fs.stat(this.pathOf(name));
       return stats.isFile() ? { name, sizeBytes: stats.size } : undefined;
     } catch (error) {
       if (isAbsence(error)) return undefined;
@@ -72,7 +82,7 @@ export class LocalStorage implements Storage {
 
   async remove(name: string): Promise<void> {
     checkName(name);
-    const file = this.#pathOf(name);
+    const file = this.pathOf(name);
     try {
       await fs.unlink(file);
       await syncDirectory(path.dirname(file));
@@ -90,7 +100,7 @@ export class LocalStorage implements Storage {
 
   /** The file system's: of a mounted folder, that of the machine which serves it. */
   async serverTimeMs(): Promise<number> {
-    const file = this.#pathOf(`.tmp-${randomBytes(6).toString('hex')}`);
+    const file = this.pathOf(`.tmp-${randomBytes(6).toString('hex')}`);
     return this.#tell('writing', path.basename(file), async () => {
       try {
         await fs.writeFile(file, '', { flag: 'wx', mode: 0o600 });
@@ -104,8 +114,7 @@ export class LocalStorage implements Storage {
   async close(): Promise<void> {}
 
   /** `folder` ends with `/` or is empty. */
-  async *#walk(folder: string, prefix: string): AsyncIterable<StoredFile> {
-    const files: string[] = [];
+  async *#walk(folder: string, prefix: string): AsyncIterable<string> {
     const folders: string[] = [];
     for (const entry of await this.#entriesOf(folder)) {
       const name = folder + entry.name;
@@ -113,12 +122,8 @@ export class LocalStorage implements Storage {
         const inside = `${name}/`;
         if (inside.startsWith(prefix) || prefix.startsWith(inside)) folders.push(inside);
       } else if (entry.isFile() && name.startsWith(prefix) && !TEMPORARY.test(name)) {
-        files.push(name);
+        yield name;
       }
-    }
-    for (let at = 0; at < files.length; at += STATS_AT_ONCE) {
-      const batch = files.slice(at, at + STATS_AT_ONCE).map((name) => this.stat(name));
-      for (const file of await Promise.all(batch)) if (file) yield file;
     }
     for (const inside of folders) yield* this.#walk(inside, prefix);
   }
@@ -142,7 +147,8 @@ export class LocalStorage implements Storage {
     }
   }
 
-  #pathOf(name: string): string {
+  pathOf(name: string): string {
+    checkName(name);
     return path.join(this.#root, name);
   }
 

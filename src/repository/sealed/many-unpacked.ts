@@ -1,0 +1,52 @@
+/** Very many small files that lie on this machine, read and opened in one go: each crossing between threads costs more. */
+import { hash } from 'node:crypto';
+import fs from 'node:fs';
+import type { Sealer } from '../crypto/sealer.ts';
+import type { Decompressor } from '../crypto/zstd-context.ts';
+import { openUnpacked } from './open-unpacked.ts';
+
+/** `id`: the SHA-256 of what is stored. */
+export type UnpackedFileHere = { path: string; name: string; id: string };
+
+/** The JSON of each, one after another; 0 bytes of what couldn't be had: who reads it alone learns why. */
+export type OpenedFiles = { bytes: Uint8Array<ArrayBuffer>; lengths: Uint32Array<ArrayBuffer> };
+
+/** Waits for the disk. */
+export function openFilesHere(
+  opener: { sealer: Sealer; decompressor: Decompressor },
+  files: readonly UnpackedFileHere[],
+): OpenedFiles {
+  const parts: Buffer[] = [];
+  const lengths = new Uint32Array(files.length);
+  for (const [at, { path, name, id }] of files.entries()) {
+    try {
+      const stored = fs.readFileSync(path);
+      if (hash('sha256', stored) !== id) continue;
+      const json = Buffer.from(openUnpacked(opener, name, stored));
+      lengths[at] = json.length;
+      parts.push(json);
+    } catch {
+      // Gone, damaged, not ours to read.
+    }
+  }
+  return { bytes: ownBytes(parts), lengths };
+}
+
+/** By file, undefined of what couldn't be had. */
+export function* contentsOf({ bytes, lengths }: OpenedFiles): Iterable<Buffer | undefined> {
+  let at = 0;
+  for (const length of lengths) {
+    yield length === 0 ? undefined : Buffer.from(bytes.buffer, at, length);
+    at += length;
+  }
+}
+
+function ownBytes(parts: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
