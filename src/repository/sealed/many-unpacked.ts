@@ -8,8 +8,11 @@ import { openUnpacked } from './open-unpacked.ts';
 /** `id`: the SHA-256 of what is stored. */
 export type UnpackedFileHere = { path: string; name: string; id: string };
 
-/** The JSON of each, one after another; 0 bytes of what couldn't be had: who reads it alone learns why. */
+/** The JSON of each, one after another; 0 bytes of what wasn't to be had: who reads it alone gets it or learns why. */
 export type OpenedFiles = { bytes: Uint8Array<ArrayBuffer>; lengths: Uint32Array<ArrayBuffer> };
+
+/** Far more than they commonly are; then the rest of them is left to be read one by one. */
+const MOST_BYTES = 32 * 1024 * 1024;
 
 /** Waits for the disk. */
 export function openFilesHere(
@@ -18,13 +21,16 @@ export function openFilesHere(
 ): OpenedFiles {
   const parts: Buffer[] = [];
   const lengths = new Uint32Array(files.length);
+  let left = MOST_BYTES;
   for (const [at, { path, name, id }] of files.entries()) {
+    if (left < 0) break;
     try {
       const stored = fs.readFileSync(path);
       if (hash('sha256', stored) !== id) continue;
       const json = Buffer.from(openUnpacked(opener, name, stored));
       lengths[at] = json.length;
       parts.push(json);
+      left -= json.length;
     } catch {
       // Gone, damaged, not ours to read.
     }
@@ -32,7 +38,7 @@ export function openFilesHere(
   return { bytes: ownBytes(parts), lengths };
 }
 
-/** By file, undefined of what couldn't be had. */
+/** By file, undefined of what wasn't to be had. */
 export function* contentsOf({ bytes, lengths }: OpenedFiles): Iterable<Buffer | undefined> {
   let at = 0;
   for (const length of lengths) {
