@@ -28,6 +28,7 @@ export * from './posix/times.ts';
 export * from './posix/xattrs.ts';
 export * from './postgres-binaries.ts';
 export {
+  currentBootId,
   hasEnded,
   isSameProcess,
   type ProcessState,

@@ -42,7 +42,13 @@ export function hasEnded({ state }: ProcessState): boolean {
   return state === 'Z' || state === 'X';
 }
 
-let bootId: string | undefined;
+/** Changes with every start of the host; empty where the system doesn't tell. */
+export async function currentBootId(): Promise<string> {
+  return fs.readFile('/proc/sys/kernel/random/boot_id', 'latin1').then(
+    (text) => text.trim(),
+    () => '',
+  );
+}
 
 /**
  * What tells a process from any other that ever had its number: when it began, as a text that equals only itself.
@@ -52,8 +58,7 @@ export async function processIdentity(pid: number): Promise<string | undefined> 
   if (process.platform !== 'linux') return startOf(pid);
   const found = await readProcessState(pid);
   if (found === undefined || hasEnded(found)) return undefined;
-  bootId ??= (await fs.readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
-  return `${bootId}/${found.startTicks}`;
+  return `${await currentBootId()}/${found.startTicks}`;
 }
 
 /** Whether a process that was noted still runs; where its identity wasn't noted, whether any of its number does. */

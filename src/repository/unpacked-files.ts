@@ -21,12 +21,11 @@ import { idOfName, type UnpackedKind, unpackedName } from './names.ts';
 import { contentsOf, type OpenedFiles } from './sealed/many-unpacked.ts';
 import { damaged, namingDamage, openUnpacked, unsealUnpacked } from './sealed/open-unpacked.ts';
 import { namesIn } from './storage/names-in.ts';
+import { FILES_WORTH_THREADS } from './storage/reading-ahead.ts';
 import type { Storage } from './storage/storage.ts';
 
 const READS_AT_ONCE = 16;
 
-/** With fewer, other threads have started when this one is done. */
-const WORTH_THREADS = 2_000;
 const FILES_TOGETHER = 500;
 const SLICES_AT_ONCE = 8;
 
@@ -92,13 +91,12 @@ export class UnpackedFiles {
       take(id, await this.read(kind, id).then(asJson, asError));
     };
     const { openMany } = this.#aside;
-    if (!openMany || ids.length < WORTH_THREADS) return inLanes(ids, READS_AT_ONCE, readOne);
+    if (!openMany || ids.length < FILES_WORTH_THREADS) return inLanes(ids, READS_AT_ONCE, readOne);
     await inLanes(slices(ids, FILES_TOGETHER), SLICES_AT_ONCE, async (some) => {
       const names = some.map((id) => ({ name: unpackedName(kind, id), id }));
-      let at = 0;
-      for (const content of contentsOf(await openMany(names))) {
-        const { name, id } = names[at] as { name: string; id: string };
-        at += 1;
+      const contents = contentsOf(await openMany(names));
+      for (const [at, { name, id }] of names.entries()) {
+        const content = contents[at];
         if (content) take(id, parsed(name, content));
         else await readOne(id);
       }

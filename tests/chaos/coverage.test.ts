@@ -61,7 +61,7 @@ test('many more rounds of a loop are new, one more is not', () => {
   expect(coverage.add()).toBeGreaterThan(0);
 });
 
-test('what is skipped stays new', () => {
+test('what is left out of account stays new', () => {
   const line = '1\t0/5000000\tno recovery target\n';
   parseHistory(line);
   coverage.skip();

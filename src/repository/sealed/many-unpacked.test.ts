@@ -25,10 +25,11 @@ test('files are opened together as far as a bound of memory allows; what is wron
   const misnamed = { ...here(first), id: second };
   const asked = [here(first), gone, misnamed, here(second), here(third), here(fourth)];
   const opened = openFilesHere({ sealer, decompressor: new Decompressor() }, asked);
-  const lengths = [...contentsOf(opened)].map((content) => content?.length);
+  const contents = contentsOf(opened);
+  const lengths = contents.map((content) => content?.length);
   expect(lengths).toEqual(
     [2, undefined, undefined, 20, 20, undefined].map((mib) => mib && mib * MIB + 4),
   );
-  expect([...contentsOf(opened)][0]?.toString()).toBe(jsons[0]);
+  expect(contents[0]?.toString()).toBe(jsons[0]);
   fs.rmSync(folder, { recursive: true });
 });

@@ -39,12 +39,12 @@ export function openFilesHere(
 }
 
 /** By file, undefined of what wasn't to be had. */
-export function* contentsOf({ bytes, lengths }: OpenedFiles): Iterable<Buffer | undefined> {
+export function contentsOf({ bytes, lengths }: OpenedFiles): (Buffer | undefined)[] {
   let at = 0;
-  for (const length of lengths) {
-    yield length === 0 ? undefined : Buffer.from(bytes.buffer, at, length);
+  return Array.from(lengths, (length) => {
     at += length;
-  }
+    return length === 0 ? undefined : Buffer.from(bytes.buffer, at - length, length);
+  });
 }
 
 function ownBytes(parts: readonly Buffer[]): Uint8Array<ArrayBuffer> {

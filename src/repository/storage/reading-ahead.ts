@@ -3,8 +3,8 @@ import type { FileHint, Storage, StoredFile } from './storage.ts';
 
 const MOST_BYTES = 4 * 1024 * 1024;
 
-/** More are read in other threads. */
-const MOST_FILES = 2_000;
+/** So many small files of a folder or more are read in other threads: with fewer, one has read them when those started. */
+export const FILES_WORTH_THREADS = 2_000;
 
 /**
  * The same storage. The files of a folder, which are never written anew under their names, are read at once, as many as
@@ -42,7 +42,7 @@ async function listSome(storage: Storage, folder: string): Promise<StoredFile[]>
   for await (const file of storage.list(folder)) {
     bytes += file.sizeBytes;
     if (bytes > MOST_BYTES) break;
-    if (files.push(file) > MOST_FILES) return [];
+    if (files.push(file) >= FILES_WORTH_THREADS) return [];
   }
   return files;
 }

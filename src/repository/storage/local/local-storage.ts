@@ -36,12 +36,12 @@ export class LocalStorage implements Storage {
 
   async read(name: string, range?: ByteRange, hint?: FileHint): Promise<Buffer> {
     checkName(name);
-    return this.#tell('reading', name, () => readFile(this.pathOf(name), name, range, hint?.room));
+    return this.#tell('reading', name, () => readFile(this.#pathOf(name), name, range, hint?.room));
   }
 
   async write(name: string, parts: readonly Uint8Array[]): Promise<void> {
     checkName(name);
-    const file = this.pathOf(name);
+    const file = this.#pathOf(name);
     await this.#tell('writing', name, async () => {
       try {
         await writeFileDurably(file, parts, { mode: FILE_MODE });
@@ -72,7 +72,7 @@ export class LocalStorage implements Storage {
   async stat(name: string): Promise<StoredFile | undefined> {
     checkName(name);
     try {
-      const stats = await fs.stat(this.pathOf(name));
+      const stats = await fs.stat(this.#pathOf(name));
       return stats.isFile() ? { name, sizeBytes: stats.size } : undefined;
     } catch (error) {
       if (isAbsence(error)) return undefined;
@@ -82,7 +82,7 @@ export class LocalStorage implements Storage {
 
   async remove(name: string): Promise<void> {
     checkName(name);
-    const file = this.pathOf(name);
+    const file = this.#pathOf(name);
     try {
       await fs.unlink(file);
       await syncDirectory(path.dirname(file));
@@ -100,7 +100,7 @@ export class LocalStorage implements Storage {
 
   /** The file system's: of a mounted folder, that of the machine which serves it. */
   async serverTimeMs(): Promise<number> {
-    const file = this.pathOf(`.tmp-${randomBytes(6).toString('hex')}`);
+    const file = this.#pathOf(`.tmp-${randomBytes(6).toString('hex')}`);
     return this.#tell('writing', path.basename(file), async () => {
       try {
         await fs.writeFile(file, '', { flag: 'wx', mode: 0o600 });
@@ -149,6 +149,10 @@ export class LocalStorage implements Storage {
 
   pathOf(name: string): string {
     checkName(name);
+    return this.#pathOf(name);
+  }
+
+  #pathOf(name: string): string {
     return path.join(this.#root, name);
   }
 

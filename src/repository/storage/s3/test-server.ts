@@ -136,12 +136,17 @@ async function addUser(folder: string): Promise<S3TestUser> {
   return user;
 }
 
+/** The caller ends it. */
+export function testClient(endpoint: string, credentials: S3TestUser): S3Client {
+  return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+}
+
 async function send(
   endpoint: string,
   credentials: S3TestUser,
   ask: (client: S3Client) => Promise<unknown>,
 ): Promise<void> {
-  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
+  const client = testClient(endpoint, credentials);
   try {
     await ask(client);
   } finally {

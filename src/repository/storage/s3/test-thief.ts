@@ -5,10 +5,10 @@ import {
   ListObjectVersionsCommand,
   PutObjectCommand,
   PutObjectRetentionCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { inLanes } from '../../in-lanes.ts';
-import type { S3TestServer } from './test-server.ts';
+import { type S3TestServer, testClient } from './test-server.ts';
 
 /** By names: versions that the server let be destroyed, and locks that it let be shortened. */
 export type Ruin = { destroyed: string[]; shortened: string[] };
@@ -16,7 +16,7 @@ export type Ruin = { destroyed: string[]; shortened: string[] };
 const AT_ONCE = 8;
 
 export function thiefOf({ endpoint, user }: S3TestServer): S3Client {
-  return new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials: user });
+  return testClient(endpoint, user);
 }
 
 /** Everything that a thief could do, to every object but locks, which nobody would miss. */

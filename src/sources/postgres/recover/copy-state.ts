@@ -39,11 +39,3 @@ export async function loadCopyState(scratch: string): Promise<CopyState | undefi
     throw error;
   }
 }
-
-/** Changes with every start of the host; empty where the system doesn't tell. */
-export async function currentBootId(): Promise<string> {
-  return fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
-    (text) => text.trim(),
-    () => '',
-  );
-}

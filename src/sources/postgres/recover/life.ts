@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { entryExists, sleepMs, systemClock } from '#base';
+import { currentBootId, entryExists, sleepMs, systemClock } from '#base';
 import type { RecoveredStore, SettleRequest, SourceContext, StartRequest } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { requestCheckpoint } from './ask-copy.ts';
-import { type CopyState, currentBootId, loadCopyState, saveCopyState } from './copy-state.ts';
+import { type CopyState, loadCopyState, saveCopyState } from './copy-state.ts';
 import { dropWal, keepNeededWal, needsWal } from './handed-wal.ts';
 import {
   reloadPostmaster,

@@ -2,12 +2,12 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { findPostgres, freePort, systemClock } from '#base';
+import { currentBootId, findPostgres, freePort, systemClock } from '#base';
 import type { RecoverRequest, SourceContext } from '../../source.ts';
 import { errors } from '../errors.ts';
 import { type BaseFacts, baseFactsOf } from '../facts.ts';
 import { writeCopyConfig } from './copy-config.ts';
-import { type CopyState, currentBootId, saveCopyState } from './copy-state.ts';
+import { type CopyState, saveCopyState } from './copy-state.ts';
 import { checkIsolation } from './isolation-check.ts';
 import { type OriginalConfig, originalSettings } from './original-settings.ts';
 import { runAs, serverUser } from './os-user.ts';
